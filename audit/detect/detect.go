@@ -27,6 +27,7 @@ type Detection struct {
 	Detail    string          `json:"detail"`
 	SourceIP  string          `json:"source_ip"`
 	Events    []string        `json:"events"` // ids of the events it is made of, oldest first, at most 20
+	Target    string          `json:"-"`      // TargetUser of the event that completed it, to filter by
 }
 
 // Check describes one detection: what it asks, why it matters and what keeps
@@ -35,6 +36,9 @@ type Check struct {
 	ID       string         `json:"id"`
 	Question string         `json:"question"`
 	Severity audit.Severity `json:"severity"`
+	// Root is the severity when root acted: it then always alerts, and no rule
+	// makes it milder or silent.
+	Root     audit.Severity `json:"root_severity"`
 	Alert    bool           `json:"alert"`
 	Attack   []string       `json:"attack"`
 	Why      string         `json:"why"`

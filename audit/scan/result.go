@@ -24,6 +24,8 @@ type DamagedFile struct {
 	Offset  int64  `json:"offset"` // bytes of decompressed text before the damage
 	Reason  string `json:"reason"`
 	Records int    `json:"records"` // complete records before the damage
+	// Unopened is true when not a byte could be read.
+	Unopened bool `json:"-"`
 }
 
 // Summary counts what a scan saw. Its JSON is an interface.

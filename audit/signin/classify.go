@@ -36,11 +36,11 @@ func Judge(record []byte, rules Rules) Verdict {
 
 func verdict(e *Event, reason Reason, detail string, rules Rules) Verdict {
 	d := define(reason)
-	severity, alert := rules.weigh(d, e.Principal.Kind)
 	p := e.Principal
 	if p.Kind == "" {
 		p.Kind = audit.UnknownPrincipal
 	}
+	severity, alert := rules.weigh(d, p.Kind)
 	return Verdict{
 		Type: "verdict", EventID: e.ID, Time: e.Time, Account: e.Account, Region: e.Region, Event: e.Name,
 		Principal: p, Outcome: d.Outcome, Reason: reason, Detail: detail, Severity: severity, Alert: alert,
@@ -73,8 +73,8 @@ func judge(e *Event) (Reason, string) {
 // readable version: CloudTrail promises that fields keep their meaning within a
 // major version (CloudTrail user guide, record contents, eventVersion).
 func understood(version string) bool {
-	major, _, found := strings.Cut(version, ".")
-	return !found || major == "1" || strings.Trim(major, "0123456789") != ""
+	major, _, _ := strings.Cut(version, ".")
+	return major == "" || major == "1" || strings.Trim(major, "0123456789") != ""
 }
 
 // refused tells a refusal by a sign-in policy: since June 2026 a resource-based
@@ -116,8 +116,6 @@ func console(e *Event) (Reason, string) {
 		return ReasonIdentityNotKnown, "a root session from sts:AssumeRoot, not root's password"
 	case e.Principal.Kind == audit.Root, e.Principal.Kind == audit.IAMUser:
 		return ownFactor(e)
-	case e.IdentityType == "IdentityCenterUser":
-		return ReasonIdentityNotKnown, unmet(e)
 	case e.Provider != "", e.Principal.Kind == audit.Federated:
 		return ReasonMFAAtProvider, Printable(e.Provider)
 	case e.Principal.Kind != audit.Role:
@@ -187,7 +185,7 @@ func unmet(e *Event) string {
 
 func mfa(e *Event, reason Reason) MFA {
 	m := MFA{Used: "unknown", Device: e.MFADevice, Factor: factor(e.MFADevice)}
-	own := e.Principal.Kind == audit.Root || e.Principal.Kind == audit.IAMUser
+	own := (e.Principal.Kind == audit.Root || e.Principal.Kind == audit.IAMUser) && !e.AssumedRoot && reason != ReasonUnreadable
 	switch {
 	case reason == ReasonMFAInSession, reason == ReasonSecondFactor, own && e.MFAUsed == Yes:
 		m.Used = "yes"
@@ -211,12 +209,14 @@ func factor(device string) audit.FactorKind {
 		return audit.UnknownFactor
 	case !strings.HasPrefix(device, "arn:"):
 		return audit.HardwareTOTPFactor
-	case strings.Contains(device, ":u2f/"):
-		return audit.FIDOFactor
-	case strings.Contains(device, ":sms-mfa/"):
-		return audit.SMSFactor
-	case strings.Contains(device, ":mfa/"):
+	}
+	switch sort, _, _ := strings.Cut(resource(device), "/"); sort {
+	case "mfa":
 		return audit.VirtualFactor
+	case "u2f":
+		return audit.FIDOFactor
+	case "sms-mfa":
+		return audit.SMSFactor
 	}
 	return audit.UnknownFactor
 }

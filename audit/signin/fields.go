@@ -7,19 +7,24 @@ import (
 )
 
 // fields is one JSON object of a record, its values undecoded. Keys are looked
-// up exactly first; exports that fold case (Athena, SIEM copies) come second.
+// up exactly first; exports that fold case (Athena, SIEM copies) come second,
+// unless two keys fold to the same: then neither is read.
 type fields map[string]json.RawMessage
 
 func (f fields) raw(key string) json.RawMessage {
 	if v, ok := f[key]; ok {
 		return v
 	}
+	var folded json.RawMessage
 	for k, v := range f {
 		if strings.EqualFold(k, key) {
-			return v
+			if folded != nil {
+				return nil
+			}
+			folded = v
 		}
 	}
-	return nil
+	return folded
 }
 
 // text reads a scalar as text: CloudTrail writes some booleans as strings and
@@ -87,34 +92,48 @@ func object(raw json.RawMessage) (f fields, ok bool) {
 }
 
 // braces reads the {key=value, key={…}} form that Athena and some SIEM exports
-// print for a struct.
+// print for a struct. Its values are not quoted, and whoever signs in chooses
+// some of them (LoginTo, a user name), so a text in which a key comes twice or
+// a bracket stays open is not read at all: it could forge a field.
 func braces(s string) (fields, bool) {
 	if !strings.HasSuffix(s, "}") {
 		return nil, false
 	}
-	f := fields{}
-	last := ""
-	for _, part := range splitTop(s[1 : len(s)-1]) {
-		key, value, found := strings.Cut(part, "=")
-		key = strings.TrimSpace(key)
-		if !found || key == "" || strings.ContainsAny(key, " /?:&{") {
-			if last == "" {
-				return nil, false
-			}
-			value, key = scalar(f[last])+","+part, last // a comma inside the value before
+	parts, balanced := splitTop(s[1 : len(s)-1])
+	if !balanced || !opens(parts[0]) {
+		return nil, false
+	}
+	f, seen := fields{}, map[string]bool{}
+	for len(parts) > 0 {
+		end := 1
+		for end < len(parts) && !opens(parts[end]) {
+			end++ // a comma inside the value
 		}
+		key, value, _ := strings.Cut(strings.Join(parts[:end], ","), "=")
+		key = strings.TrimSpace(key)
+		if seen[strings.ToLower(key)] {
+			return nil, false
+		}
+		seen[strings.ToLower(key)] = true
 		if value == "null" {
 			value = ""
 		}
 		f[key], _ = json.Marshal(value)
-		last = key
+		parts = parts[end:]
 	}
-	return f, len(f) > 0
+	return f, true
 }
 
-// splitTop splits at commas that are not inside nested braces or brackets.
-func splitTop(s string) []string {
-	var parts []string
+// opens tells whether a part of a struct's text starts a new key=value pair.
+func opens(part string) bool {
+	key, _, found := strings.Cut(part, "=")
+	key = strings.TrimSpace(key)
+	return found && key != "" && !strings.ContainsAny(key, " /?:&{")
+}
+
+// splitTop splits at commas that are not inside nested braces or brackets, and
+// tells whether these were balanced.
+func splitTop(s string) (parts []string, balanced bool) {
 	depth, start := 0, 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -129,5 +148,5 @@ func splitTop(s string) []string {
 			}
 		}
 	}
-	return append(parts, s[start:])
+	return append(parts, s[start:]), depth == 0
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // reservedRole is the prefix IAM Identity Center gives the roles it makes in an
-// account, and reservedPath the path of their ARN, which nobody else can use.
+// account, and reservedPath the start of their ARN's resource, which nobody else can have.
 const (
 	reservedRole = "AWSReservedSSO_"
-	reservedPath = ":role/aws-reserved/sso."
+	reservedPath = "role/aws-reserved/sso."
 )
 
 // identity fills who acted, and what attributes the session to a provider.
@@ -88,7 +88,7 @@ func (e *Event) role(session, add fields) {
 // have it. Some console events have no sessionContext; then the name decides.
 func reserved(name string, issuer fields) bool {
 	if arn := issuer.text("arn"); arn != "" {
-		return strings.Contains(arn, reservedPath)
+		return strings.HasPrefix(resource(arn), reservedPath)
 	}
 	return strings.HasPrefix(name, reservedRole)
 }
@@ -110,6 +110,16 @@ func (e *Event) portalUser(id, add fields) {
 
 func portalEvent(name string) bool {
 	return name == "UserAuthentication" || name == "CredentialChallenge" || name == "CredentialVerification"
+}
+
+// resource is the part of an ARN after account and Region. It may hold colons:
+// IAM allows them in paths, so it must never be searched for.
+func resource(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[5]
 }
 
 // afterLast is what follows the last sep in s, or "" when sep is not there.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,7 +22,7 @@ const maxParam = 8 << 10
 var keptParams = []string{
 	"name", "trailName", "isMultiRegionTrail", "includeGlobalServiceEvents", "enableLogFileValidation",
 	"s3BucketName", "eventSelectors", "advancedEventSelectors", "virtualMFADeviceName", "passwordResetRequired",
-	"targetPrincipal", "client_id", "roleArn", "roleSessionName", "assumeRolePolicyDocument",
+	"targetPrincipal", "taskPolicyArn", "client_id", "roleArn", "roleSessionName", "assumeRolePolicyDocument",
 }
 
 // Parse reads one CloudTrail record: a JSON object, or a JSON text that holds
@@ -84,12 +85,16 @@ var timeLayouts = []string{time.RFC3339, "2006-01-02 15:04:05", "20060102T150405
 
 func when(s string) time.Time {
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.Parse(layout, s); err == nil && writable(t.UTC()) {
 			return t.UTC()
 		}
 	}
 	return time.Time{}
 }
+
+// writable tells whether a time can be written again: an offset can carry it
+// out of the years that RFC 3339 has.
+func writable(t time.Time) bool { return t.Year() >= 0 && t.Year() <= 9999 }
 
 // outcome reads what became of the attempt. A console event says so in
 // responseElements under its own name, an Identity Center event in
@@ -99,7 +104,7 @@ func (e *Event) outcome(f, add fields) {
 	if text == "" {
 		text = f.object("serviceEventDetails").text(e.Name)
 	}
-	if text == "" {
+	if text == "" && !slices.Contains(Names(), e.Name) {
 		text = map[string]string{"true": "Success", "false": "Failure"}[strings.ToLower(add.text("success"))]
 	}
 	switch {
@@ -165,11 +170,11 @@ func firstText(a, b fields, keys ...string) string {
 func paramText(raw json.RawMessage) string {
 	if len(raw) > 0 && (raw[0] == '{' || raw[0] == '[') {
 		var b bytes.Buffer
-		if json.Compact(&b, raw) != nil || b.Len() > maxParam {
+		if json.Compact(&b, bytes.ToValidUTF8(raw, []byte("\uFFFD"))) != nil || b.Len() > maxParam {
 			return ""
 		}
 		return b.String()
 	}
 	s := scalar(raw)
-	return s[:min(len(s), maxParam)]
+	return strings.ToValidUTF8(s[:min(len(s), maxParam)], "") // the cut may be inside a character
 }

@@ -1,0 +1,205 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"mfawatch/audit/detect"
+	"mfawatch/audit/signin"
+)
+
+var update = flag.Bool("update", false, "write what the program says into the cases")
+
+// TestRules reads testdata/*.txtar: rules.yaml (or quoted: the same as a Go
+// string, for bytes that no text file shows), then either the errors or the
+// rules.
+func TestRules(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/*.txtar")
+	if len(paths) < 40 {
+		t.Fatalf("only %d cases", len(paths))
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { rulesCase(t, path) })
+	}
+}
+
+func rulesCase(t *testing.T, path string) {
+	a, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, rest := input(t, a)
+	got := txtar.File{Name: "rules"}
+	s, d, err := Rules("rules.yaml", in)
+	if err != nil {
+		got.Name, got.Data = "errors", []byte(err.Error()+"\n")
+	} else {
+		got.Data = []byte(show(s, d))
+	}
+	if *update {
+		a.Files = append(a.Files[:1], got)
+		if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if len(rest) != 1 {
+		t.Fatalf("%s has no answer", path)
+	}
+	if diff := cmp.Diff(rest[0].Name+"\n"+string(rest[0].Data), got.Name+"\n"+string(got.Data)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func input(t *testing.T, a *txtar.Archive) ([]byte, []txtar.File) {
+	if len(a.Files) == 0 {
+		t.Fatal("no input")
+	}
+	if a.Files[0].Name != "quoted" {
+		return a.Files[0].Data, a.Files[1:]
+	}
+	s, err := strconv.Unquote(strings.TrimSpace(string(a.Files[0].Data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(s), a.Files[1:]
+}
+
+func show(s signin.Rules, d detect.Rules) string {
+	var b strings.Builder
+	for _, o := range s.SignIn {
+		fmt.Fprintf(&b, "sign_in %s", o.Reason)
+		set(&b, "principal", &o.Principal, o.Principal != "")
+		set(&b, "alert", o.Alert, o.Alert != nil)
+		set(&b, "severity", o.Severity, o.Severity != nil)
+		b.WriteString("\n")
+	}
+	for _, o := range d.Overrides {
+		fmt.Fprintf(&b, "detection %s", o.ID)
+		set(&b, "alert", o.Alert, o.Alert != nil)
+		set(&b, "severity", o.Severity, o.Severity != nil)
+		set(&b, "threshold", o.Threshold, o.Threshold != nil)
+		set(&b, "window", o.Window, o.Window != nil)
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func set[T any](b *strings.Builder, name string, v *T, given bool) {
+	if given {
+		fmt.Fprintf(b, " %s=%v", name, *v)
+	}
+}
+
+func TestRulesBounds(t *testing.T) {
+	entry := "  - {reason: no-mfa, alert: true}\n"
+	for _, c := range []struct{ name, in, want string }{
+		{"bytes", "version: 1\n#" + strings.Repeat("x", maxBytes), "rules.yaml:1:1: the file has 1048588 bytes; at most 1048576 are read"},
+		{"lines", "version: 1\n" + strings.Repeat("#\n", maxLines), "rules.yaml:10001:1: the file has 10001 lines; at most 10000 are read"},
+		{"entries", "version: 1\nsign_in:\n" + strings.Repeat(entry, 1001), "rules.yaml:3:3: sign_in: 1001 entries; at most 1000"},
+		{"brackets", strings.Repeat("[", 500_000), "rules.yaml:1:17: nested more than 16 deep; a rules file needs three levels"},
+		{"dashes", strings.Repeat("- ", 500_000), "rules.yaml:1:33: nested more than 16 deep; a rules file needs three levels"},
+		{"laughs", laughs(), ""},
+		{"deep", deep(1400), ""},
+		{"list", strings.Repeat("-\n", maxLines), ""},
+		{"keys", strings.Repeat("a: |\n", maxLines), ""},
+	} {
+		start := time.Now()
+		_, _, err := Rules("rules.yaml", []byte(c.in))
+		if err == nil || c.want != "" && err.Error() != c.want {
+			t.Errorf("%s: error = %v, want %s", c.name, err, c.want)
+		}
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("%s took %v", c.name, d)
+		}
+		checkPlaces(t, "rules.yaml", err)
+	}
+}
+
+// laughs is the billion laughs: nine lines that grow a thousand million fold.
+func laughs() string {
+	s := "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
+	for i := range 9 {
+		s += fmt.Sprintf("a%d: &a%d [%s*a%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), i)
+	}
+	return s
+}
+
+func deep(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
+}
+
+func TestRulesManyFaults(t *testing.T) {
+	in := "version: 1\nsign_in:\n" + strings.Repeat("  - {reason: nomfa, alert: true}\n", 60)
+	_, _, err := Rules("rules.yaml", []byte(in))
+	lines := strings.Split(err.Error(), "\n")
+	want := "rules.yaml:53:14: 10 more faults from here on are not shown"
+	if len(lines) != 51 || lines[50] != want {
+		t.Errorf("%d lines, the last %q, want 51 and %q", len(lines), lines[len(lines)-1], want)
+	}
+}
+
+func TestFaultIsTyped(t *testing.T) {
+	_, _, err := Rules("rules.yaml", []byte("version: 2\n"))
+	want := &Fault{File: "rules.yaml", Line: 1, Column: 10, Field: "version", Problem: "version 2 is not known; this program reads version 1"}
+	var got *Fault
+	if !errors.As(err, &got) || *got != *want {
+		t.Errorf("Rules = %+v, want %+v", got, want)
+	}
+}
+
+var placed = regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*: .`)
+
+// checkPlaces asserts that each line of an error names the file, a line and a column.
+func checkPlaces(t *testing.T, name string, err error) {
+	t.Helper()
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		rest, found := strings.CutPrefix(line, name+":")
+		if !found || !placed.MatchString(rest) || strings.ContainsAny(line, "\x00\x1b\t\r") {
+			t.Errorf("error line %q does not begin with %s:line:column", line, name)
+		}
+	}
+}
+
+// FuzzRules: no input panics, errors carry their place, and what is accepted
+// is accepted by detect and is about known reasons.
+func FuzzRules(f *testing.F) {
+	paths, _ := filepath.Glob("testdata/*.txtar")
+	for _, path := range paths {
+		if a, err := txtar.ParseFile(path); err == nil && len(a.Files) > 0 && a.Files[0].Name != "quoted" {
+			f.Add(a.Files[0].Data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 4096 || bytes.Count(data, []byte("\n")) > 200 {
+			return
+		}
+		_, d, err := Rules("rules.yaml", data)
+		if err != nil {
+			checkPlaces(t, "rules.yaml", err)
+			if strings.Contains(err.Error(), "accepted rules") || strings.Contains(err.Error(), "(") && strings.Contains(err.Error(), "not allowed here") {
+				t.Errorf("the schema let through what cannot be read: %v", err)
+			}
+			return
+		}
+		if err := d.Validate(); err != nil {
+			t.Errorf("accepted, and detect refuses: %v", err)
+		}
+	})
+}

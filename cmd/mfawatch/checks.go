@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/spf13/cobra"
+
+	"mfawatch/audit/detect"
+	"mfawatch/audit/signin"
+)
+
+func newChecks(t terminal) *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "checks",
+		Short: "List what mfawatch judges and detects",
+		Long:  "Lists the reasons of a verdict on a sign-in, then the detections around sign-ins,\neach with its severity, why it matters and what keeps it quiet.",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			switch format {
+			case "table":
+				return printChecks(t.out, width(t.out))
+			case "json":
+				return encodeChecks(t.out)
+			}
+			return usage("--format: %q is not one of table, json", format)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "table", "output: table, json")
+	return c
+}
+
+func encodeChecks(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(struct {
+		Schema     string              `json:"schema"`
+		Reasons    []signin.Definition `json:"reasons"`
+		Detections []detect.Check      `json:"detections"`
+	}{"mfawatch/checks/v1", signin.Definitions(), detect.Checks()})
+}
+
+func printChecks(w io.Writer, columns int) error {
+	if columns == 0 || columns > 100 {
+		columns = 100
+	}
+	var b strings.Builder
+	b.WriteString("VERDICTS ON SIGN-INS, by reason\n\n")
+	for _, d := range signin.Definitions() {
+		fmt.Fprintf(&b, "%s  %s, %s%s\n", d.Reason, d.Outcome, d.Severity, alerts(d.Alert))
+		if d.Root.Alert != d.Alert || d.Root.Alert && d.Root.Severity != d.Severity {
+			fmt.Fprintf(&b, "    root: %s%s\n", d.Root.Severity, alerts(d.Root.Alert))
+		}
+		paragraph(&b, columns, d.When)
+	}
+	b.WriteString("\nDETECTIONS AROUND SIGN-INS, by id\n")
+	for _, c := range detect.Checks() {
+		fmt.Fprintf(&b, "\n%s  %s%s  %s\n", c.ID, c.Severity, alerts(c.Alert), strings.Join(c.Attack, " "))
+		paragraph(&b, columns, c.Question)
+		paragraph(&b, columns, "Why: "+c.Why)
+		paragraph(&b, columns, "Quiet: "+c.Quiet)
+		if c.Threshold > 0 || c.Window > 0 {
+			paragraph(&b, columns, settings(c))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func settings(c detect.Check) string {
+	var parts []string
+	if c.Threshold > 0 {
+		parts = append(parts, fmt.Sprintf("threshold %d", c.Threshold))
+	}
+	if c.Window > 0 {
+		parts = append(parts, "window "+strings.TrimSuffix(strings.TrimSuffix(c.Window.String(), "0s"), "0m"))
+	}
+	return "Defaults: " + strings.Join(parts, ", ")
+}
+
+func alerts(alert bool) string {
+	if alert {
+		return ", alerts"
+	}
+	return ""
+}
+
+func paragraph(b *strings.Builder, columns int, text string) {
+	for _, line := range strings.Split(ansi.Wordwrap(text, columns-4, ""), "\n") {
+		b.WriteString("    " + line + "\n")
+	}
+}

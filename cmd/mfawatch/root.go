@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// The exit codes; they are an interface (docs/design.md).
+const (
+	exitClean     = 0
+	exitCannotRun = 1
+	exitUsage     = 2
+	exitFindings  = 3
+	exitUnchecked = 4 // no findings, but something could not be checked
+)
+
+// exit is an error that carries the exit code. With a nil err nothing is
+// printed: the output has said it.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string { return fmt.Sprint(e.err) }
+func (e exit) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return exit{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func cannotRun(err error) error { return exit{exitCannotRun, err} }
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// width is the number of columns of the terminal that w is, or 0 when it is
+// none.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns <= 0 {
+		return 80
+	}
+	return columns
+}
+
+// colour tells whether to colour what goes to w (https://no-color.org).
+func colour(w io.Writer) bool {
+	return width(w) > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+func execute(ctx context.Context, t terminal, args []string) int {
+	root := newRoot(t)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitClean
+	}
+	e := exit{exitUsage, err} // what cobra itself refuses is a matter of usage
+	errors.As(err, &e)
+	if e.err != nil {
+		fmt.Fprintf(t.err, "mfawatch: %v\n", e.err)
+	}
+	if e.code == exitUsage {
+		fmt.Fprintf(t.err, "See '%s --help'.\n", command(root, args))
+	}
+	return e.code
+}
+
+// command is the command line's command, for a hint.
+func command(root *cobra.Command, args []string) string {
+	if c, _, err := root.Find(args); err == nil {
+		return c.CommandPath()
+	}
+	return root.CommandPath()
+}
+
+func newRoot(t terminal) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mfawatch",
+		Short: "Is every human sign-in to AWS really protected by a second factor?",
+		Long: strings.TrimSpace(`
+mfawatch reads CloudTrail records and says of each sign-in whether a second
+factor was used, and what happened around it.
+
+Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
+4 no findings but something could not be checked.`),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(t.in)
+	root.SetOut(t.out)
+	root.SetErr(t.err)
+	root.AddCommand(newScan(t), newDemo(t), newChecks(t))
+	return root
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfawatch/audit"
+	"mfawatch/audit/config"
+	"mfawatch/audit/report"
+	"mfawatch/audit/scan"
+	"mfawatch/audit/signin"
+)
+
+// scanFlags are the flags of mfawatch scan as typed.
+type scanFlags struct {
+	format, since, until, account, user, rules string
+
+	only []string
+	each bool
+}
+
+func newScan(t terminal) *cobra.Command {
+	var f scanFlags
+	c := &cobra.Command{
+		Use:   "scan PATH...",
+		Short: "Judge the sign-ins in CloudTrail files and folders",
+		Long: strings.TrimSpace(`
+Reads CloudTrail log files as S3 keeps them (gzip or plain), and records in JSON
+lines, EventBridge events, CloudWatch Logs exports, LookupEvents output and SNS
+or SQS messages, told apart by content. Folders are read with all below them; -
+is standard input.
+
+Prints one verdict for each sign-in, ordered by time, then what was detected
+around them, then a summary.`),
+		Example: strings.TrimRight(`
+  mfawatch scan ./AWSLogs
+  mfawatch scan ./AWSLogs --only fail,unknown --since 30d
+  mfawatch scan ./AWSLogs --format jsonl > verdicts.jsonl
+  aws cloudtrail lookup-events --lookup-attributes \
+    AttributeKey=EventSource,AttributeValue=signin.amazonaws.com | mfawatch scan -`, "\n"),
+		RunE: func(c *cobra.Command, args []string) error { return runScan(c.Context(), t, f, args, time.Now()) },
+	}
+	c.Flags().StringVar(&f.format, "format", "table", "output: table, jsonl, json, csv")
+	c.Flags().StringVar(&f.since, "since", "", "only sign-ins from then on: 2026-11-20, 2026-11-20T08:00:00Z, or 7d, 12h ago")
+	c.Flags().StringVar(&f.until, "until", "", "only sign-ins before then")
+	c.Flags().StringVar(&f.account, "account", "", "only this account id")
+	c.Flags().StringVar(&f.user, "user", "", "only this user: name, role session name, id or ARN")
+	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable (the summary and the exit code still count all)")
+	c.Flags().StringVar(&f.rules, "rules", "", "YAML file that sets which reasons and detections alert, and how severe they are")
+	c.Flags().BoolVar(&f.each, "each", false, "one verdict line for each input record, in input order, nothing left out (JSON lines)")
+	return c
+}
+
+func runScan(ctx context.Context, t terminal, f scanFlags, paths []string, now time.Time) error {
+	if len(paths) == 0 {
+		return usage("scan needs a file, a folder, or - for standard input")
+	}
+	o, err := f.options(now)
+	if err != nil {
+		return err
+	}
+	if f.each {
+		return runEach(ctx, t, f, o, paths)
+	}
+	format, err := report.ParseFormat(f.format)
+	if err != nil {
+		return usage("--format: %v", err)
+	}
+	only, err := outcomes(f.only)
+	if err != nil {
+		return err
+	}
+	sources := scan.Files(paths, t.in)
+	bar := newBar(t, sources)
+	o.Progress = bar.add
+	r := scan.Run(ctx, sources, o)
+	bar.done()
+	code := exitCode(r, len(sources))
+	r.Verdicts = listed(r.Verdicts, only)
+	if err := write(t, format, r); err != nil {
+		return cannotRun(fmt.Errorf("write the report: %w", err))
+	}
+	return ended(r, code, paths)
+}
+
+// options reads the flags that narrow and tune a scan.
+func (f scanFlags) options(now time.Time) (o scan.Options, err error) {
+	if o.Filter.Since, err = moment("--since", f.since, now); err != nil {
+		return o, err
+	}
+	if o.Filter.Until, err = moment("--until", f.until, now); err != nil {
+		return o, err
+	}
+	if s, u := o.Filter.Since, o.Filter.Until; !u.IsZero() && !s.Before(u) {
+		return o, usage("--since %s is not before --until %s: no sign-in can lie between", f.since, f.until)
+	}
+	if f.account != "" && (len(f.account) != 12 || strings.Trim(f.account, "0123456789") != "") {
+		return o, usage("--account %q is not an account id: twelve digits", f.account)
+	}
+	o.Filter.Account, o.Filter.User = f.account, f.user
+	if f.rules == "" {
+		return o, nil
+	}
+	data, err := os.ReadFile(f.rules)
+	if err != nil {
+		return o, cannotRun(fmt.Errorf("read the rules: %w", err))
+	}
+	o.SignIn, o.Detect, err = config.Rules(f.rules, data)
+	if err != nil {
+		return o, exit{exitUsage, err}
+	}
+	return o, nil
+}
+
+// moment reads a point in time: a date or a time (UTC unless it says so), or a
+// length of time before now.
+func moment(flag, s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	if d, ok := ago(s); ok {
+		return now.Add(-d).UTC(), nil
+	}
+	return time.Time{}, usage("%s %q is not a time: write 2026-11-20, 2026-11-20T08:00:00Z, or 7d, 12h, 30m for that long ago", flag, s)
+}
+
+// maxDays keeps days within what a time.Duration can hold.
+const maxDays = 36500
+
+func ago(s string) (time.Duration, bool) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.Atoi(days)
+		return time.Duration(n) * 24 * time.Hour, err == nil && n >= 0 && n <= maxDays
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d >= 0
+}
+
+func outcomes(texts []string) ([]audit.Outcome, error) {
+	var list []audit.Outcome
+	for _, text := range texts {
+		var o audit.Outcome
+		if err := o.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
+			return nil, usage("--only: %v", err)
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// runEach is scan --each: a filter for pipes. Its output is JSON lines, and
+// only verdicts; what else there is to say goes to standard error.
+func runEach(ctx context.Context, t terminal, f scanFlags, o scan.Options, paths []string) error {
+	if o.Filter != (scan.Filter{}) || len(f.only) > 0 {
+		return usage("--each leaves nothing out: it does not go with --since, --until, --account, --user or --only")
+	}
+	if f.format != "table" && f.format != "jsonl" {
+		return usage("--each writes jsonl: leave --format out")
+	}
+	sources := scan.Files(paths, t.in)
+	out := bufio.NewWriterSize(t.out, 64<<10)
+	r, err := scan.Each(ctx, sources, o, func(v signin.Verdict) error { return report.VerdictLine(out, v) })
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return cannotRun(fmt.Errorf("write verdicts: %w", err))
+	}
+	for _, d := range r.Damaged {
+		fmt.Fprintf(t.err, "mfawatch: %s: at byte %d: %s\n", d.Path, d.Offset, d.Reason)
+	}
+	return ended(r, exitCode(r, len(sources)), paths)
+}
+
+func listed(vs []signin.Verdict, only []audit.Outcome) []signin.Verdict {
+	if len(only) == 0 {
+		return vs
+	}
+	var kept []signin.Verdict
+	for _, v := range vs {
+		for _, o := range only {
+			if v.Outcome == o {
+				kept = append(kept, v)
+			}
+		}
+	}
+	return kept
+}
+
+func write(t terminal, format report.Format, r scan.Result) error {
+	out := bufio.NewWriterSize(t.out, 64<<10)
+	err := report.Write(out, format, r, report.Options{Width: width(t.out), Color: colour(t.out)})
+	return errors.Join(err, out.Flush())
+}
+
+// exitCode says what the scan came to. Findings are sign-ins without MFA and
+// detections that alert; role sessions do not count as unchecked.
+func exitCode(r scan.Result, sources int) int {
+	s := r.Summary
+	unchecked := s.ByOutcome[audit.Unknown] - s.ByReason[signin.ReasonRoleSession]
+	switch {
+	case !s.Complete, s.Records == 0 && len(r.Damaged) == sources && nothingOpened(r):
+		return exitCannotRun
+	case s.ByOutcome[audit.Fail] > 0 || alerting(r):
+		return exitFindings
+	case unchecked > 0 || len(r.Damaged) > 0 || s.Records == 0:
+		return exitUnchecked
+	}
+	return exitClean
+}
+
+func nothingOpened(r scan.Result) bool {
+	for _, d := range r.Damaged {
+		if !d.Unopened {
+			return false
+		}
+	}
+	return true
+}
+
+func alerting(r scan.Result) bool {
+	for _, d := range r.Detections {
+		if d.Alert {
+			return true
+		}
+	}
+	return false
+}
+
+// ended turns the code into an error, with words where the report has none.
+func ended(r scan.Result, code int, paths []string) error {
+	switch {
+	case !r.Summary.Complete:
+		return exit{code, errors.New("interrupted: the report covers only what was read until then")}
+	case code == exitCannotRun:
+		return exit{code, fmt.Errorf("nothing could be read in %s", strings.Join(paths, " "))}
+	case r.Summary.Records == 0 && code == exitUnchecked:
+		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", strings.Join(paths, " "))}
+	case code == exitClean:
+		return nil
+	}
+	return exit{code: code}
+}

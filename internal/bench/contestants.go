@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"mfawatch/audit/scan"
+	"mfawatch/audit/signin"
+	"mfawatch/audit/trail"
+	"mfawatch/internal/corpus"
+)
+
+// Contestant answers the same question on the same files: which records are
+// sign-ins. It fails when its answer is not the manifest's.
+type Contestant struct {
+	name      string
+	available func() bool
+	run       func(files []string, m corpus.Manifest) error
+}
+
+func always() bool { return true }
+
+var (
+	decompress = Contestant{"decompress only (klauspost)", always, runDecompress}
+	verdicts   = Contestant{"mfawatch, sign-ins only", always, runVerdicts}
+	everything = Contestant{"mfawatch, every detection", always, runEverything}
+	typedJSON  = Contestant{"encoding/json typed (klauspost gzip)", always, runTyped}
+	jq         = Contestant{"zcat | jq", hasJQ, runJQ}
+)
+
+func hasJQ() bool {
+	_, err := exec.LookPath("jq")
+	return err == nil
+}
+
+// runDecompress is the base: one reader and one buffer for all files.
+func runDecompress(files []string, m corpus.Manifest) error {
+	var z gzip.Reader
+	buf := make([]byte, m.LargestJSON+1)
+	var total int64
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := z.Reset(bytes.NewReader(data)); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(&z, buf)
+		if err != io.ErrUnexpectedEOF {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		total += int64(n)
+	}
+	return same("bytes of JSON", total, m.JSONBytes)
+}
+
+func runVerdicts(files []string, m corpus.Manifest) error {
+	var wants []trail.Want
+	for _, i := range signin.Interests() {
+		wants = append(wants, trail.Want{Name: i.Name, Source: i.Source})
+	}
+	s := trail.NewScanner(trail.Options{Wants: wants})
+	var n, records int64
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		stats := s.Scan(trail.Input{Reader: f, Size: info.Size(), Tail: f}, func(record []byte) {
+			if v := signin.Judge(record, signin.Rules{}); v.SignIn() {
+				n++
+			}
+		})
+		f.Close()
+		records += int64(stats.Records)
+	}
+	if err := same("records", records, int64(m.Records)); err != nil && m.Decoys["nested-record"] == 0 {
+		return err
+	}
+	return same("sign-ins", n, int64(m.SignIns))
+}
+
+func runEverything(files []string, m corpus.Manifest) error {
+	r := scanAll(files, 1)
+	return same("sign-ins", int64(r.Summary.SignIns+r.Summary.Duplicates), int64(m.SignIns))
+}
+
+func scanAll(files []string, workers int) scan.Result {
+	return scan.Run(context.Background(), scan.Files(files, nil), scan.Options{Workers: workers})
+}
+
+// runTyped is what one would write first: a small struct and encoding/json.
+func runTyped(files []string, m corpus.Manifest) error {
+	var n int64
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return err
+		}
+		var log struct {
+			Records []struct{ EventName, EventSource string }
+		}
+		if err := json.NewDecoder(z).Decode(&log); err != nil {
+			return err
+		}
+		f.Close()
+		for _, r := range log.Records {
+			if r.EventSource == signin.Source && (r.EventName == "ConsoleLogin" || r.EventName == "UserAuthentication") {
+				n++
+			}
+		}
+	}
+	return same("sign-ins", n, int64(m.SignIns))
+}
+
+func runJQ(files []string, m corpus.Manifest) error {
+	const program = `.Records[]|select(.eventSource=="signin.amazonaws.com" and (.eventName=="ConsoleLogin" or .eventName=="UserAuthentication"))|.eventID`
+	zcat := exec.Command("zcat", files...)
+	jq := exec.Command("jq", "-c", program)
+	pipe, err := zcat.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	jq.Stdin, jq.Stdout = pipe, &out
+	for _, c := range []*exec.Cmd{zcat, jq} {
+		if err := c.Start(); err != nil {
+			return err
+		}
+	}
+	for _, c := range []*exec.Cmd{jq, zcat} {
+		if err := c.Wait(); err != nil {
+			return err
+		}
+	}
+	return same("sign-ins", int64(bytes.Count(out.Bytes(), []byte("\n"))), int64(m.SignIns))
+}
+
+func same(what string, got, want int64) error {
+	if got != want {
+		return fmt.Errorf("%d %s, the generator made %d", got, what, want)
+	}
+	return nil
+}
+
+// parallel prints the wall-clock gain of two workers.
+func parallel(files []string) error {
+	if runtime.GOMAXPROCS(0) < 2 {
+		fmt.Println("  one processor: no speed-up to measure")
+		return nil
+	}
+	best := func(workers int) time.Duration {
+		var times []time.Duration
+		for range 3 {
+			start := time.Now()
+			scanAll(files, workers)
+			times = append(times, time.Since(start))
+		}
+		return median(times)
+	}
+	one, two := best(1), best(2)
+	fmt.Printf("  two workers: %.2fx the speed of one (wall); at least 1.85x on two idle cores\n\n", float64(one)/float64(two))
+	return nil
+}

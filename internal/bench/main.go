@@ -1,0 +1,176 @@
+// Command bench prints what the scanner costs as ratios to bases taken in the
+// same run: decompression alone, and a typed encoding/json reader.
+//
+// It promises figures that a noisy machine cannot flatter: processor time, not
+// wall time, in interleaved rounds, of which the medians are compared. It makes
+// its corpora with mfawatch's own generator and removes them.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"mfawatch/internal/corpus"
+)
+
+func main() {
+	records := flag.Int("records", 300_000, "records in each large corpus")
+	rounds := flag.Int("rounds", 5, "interleaved rounds")
+	flag.Parse()
+	if err := run(*records, *rounds); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// shape is one corpus and the bar its ratios are held to.
+type shape struct {
+	name string
+	spec corpus.Spec
+	must float64 // scan against decompression, at most
+	want []Contestant
+}
+
+func shapes(records int) []shape {
+	rate := func(r float64) corpus.Spec { return corpus.Spec{Seed: 1, Records: records, SignInRate: r} }
+	fast := []Contestant{decompress, verdicts, everything}
+	return []shape{
+		{"0.01 % sign-ins", rate(.0001), 1.35, append(fast, typedJSON, jq)},
+		{"0.1 % sign-ins", rate(.001), 1.45, fast},
+		{"1 % sign-ins", rate(.01), 1.55, fast},
+		{"tiny files", corpus.Spec{Seed: 1, Records: records / 5, SignInRate: .001, Tiny: true}, 1 / .75, fast},
+	}
+}
+
+func run(records, rounds int) error {
+	dir, err := os.MkdirTemp("", "mfawatch-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Printf("%s %s/%s, %d processors, CPU time, median of %d interleaved rounds\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
+	for i, s := range shapes(records) {
+		sub := filepath.Join(dir, fmt.Sprint(i))
+		if err := measure(sub, s, rounds); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if err := os.RemoveAll(sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func measure(dir string, s shape, rounds int) error {
+	m, err := corpus.Generate(dir, s.spec)
+	if err != nil {
+		return err
+	}
+	files, err := list(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: %d files, %d records, %.0f MB of JSON, %.1f:1\n", s.name, m.Files, m.Records, float64(m.JSONBytes)/1e6, m.Ratio())
+	times := map[string][]time.Duration{}
+	var order []Contestant
+	for _, c := range s.want {
+		if c.available() {
+			order = append(order, c)
+		} else {
+			fmt.Printf("  %s: not installed\n", c.name)
+		}
+	}
+	for range rounds {
+		for _, c := range order {
+			spent, err := cpu(func() error { return c.run(files, m) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			times[c.name] = append(times[c.name], spent)
+		}
+	}
+	table(s, order, times, m)
+	if strings.HasPrefix(s.name, "0.1 ") {
+		return parallel(files)
+	}
+	fmt.Println()
+	return nil
+}
+
+func table(s shape, order []Contestant, times map[string][]time.Duration, m corpus.Manifest) {
+	base := median(times[decompress.name])
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, c := range order {
+		t := median(times[c.name])
+		spread := float64(slices.Max(times[c.name])-slices.Min(times[c.name])) / float64(t) * 100
+		bar := ""
+		switch c.name {
+		case verdicts.name:
+			bar = fmt.Sprintf("at most %.2f", s.must)
+		case everything.name:
+			bar = "at most 1.80"
+		case typedJSON.name:
+			bar = fmt.Sprintf("the scan is %.1fx faster; at least 3.5x", float64(t)/float64(median(times[verdicts.name])))
+		case jq.name:
+			bar = fmt.Sprintf("the scan is %.1fx faster; at least 10x", float64(t)/float64(median(times[verdicts.name])))
+		}
+		fmt.Fprintf(w, "  %s\t%.2f\t%.0f MB/s\t(spread %.0f %%)\t%s\n", c.name, float64(t)/float64(base), float64(m.JSONBytes)/1e6/t.Seconds(), spread, bar)
+	}
+	_ = w.Flush()
+}
+
+func median(d []time.Duration) time.Duration {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// cpu gives the user and system time that f takes, of this process and of the
+// children it waits for.
+func cpu(f func() error) (time.Duration, error) {
+	runtime.GC()
+	before := spent()
+	err := f()
+	return spent() - before, err
+}
+
+func spent() time.Duration {
+	var sum time.Duration
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if syscall.Getrusage(who, &u) == nil {
+			sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		}
+	}
+	return sum
+}
+
+// list gives the files, the largest first: the order in which a scan reads
+// them.
+func list(dir string) ([]string, error) {
+	var files []string
+	size := map[string]int64{}
+	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			files = append(files, p)
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			size[p] = info.Size()
+		}
+		return err
+	})
+	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(size[b], size[a]) })
+	return files, err
+}
