@@ -135,7 +135,7 @@ func rootChecks() []Check {
 			Why:      "In an organisation that keeps member accounts without root passwords, making one is how root gets back in; it is done by an AssumeRoot session and looks like root itself.",
 			Quiet:    "A call that failed; an IAM user's login profile.",
 		}, {
-			ID: idRootSignIn, Severity: audit.High, Root: audit.High, Alert: true,
+			ID: idRootSignIn, Severity: audit.Medium, Root: audit.Medium, Alert: true,
 			Question: "Did root sign in?",
 			Attack:   []string{"T1078.004"},
 			Why:      "Root can do everything and no policy of the account binds it. With MFA or without, somebody should know why.",

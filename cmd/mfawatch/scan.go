@@ -203,15 +203,16 @@ func write(t terminal, format report.Format, r scan.Result) error {
 	return errors.Join(err, out.Flush())
 }
 
-// exitCode says what the scan came to. Findings are sign-ins without MFA and
-// detections that alert; role sessions do not count as unchecked.
+// exitCode says what the scan came to. Findings are sign-ins without MFA, and
+// detections that alert and are high or critical; role sessions do not count as
+// unchecked.
 func exitCode(r scan.Result, sources int) int {
 	s := r.Summary
 	unchecked := s.ByOutcome[audit.Unknown] - s.ByReason[signin.ReasonRoleSession]
 	switch {
 	case !s.Complete, s.Records == 0 && len(r.Damaged) == sources && nothingOpened(r):
 		return exitCannotRun
-	case s.ByOutcome[audit.Fail] > 0 || alerting(r):
+	case s.ByOutcome[audit.Fail] > 0 || grave(r):
 		return exitFindings
 	case unchecked > 0 || len(r.Damaged) > 0 || s.Records == 0:
 		return exitUnchecked
@@ -228,9 +229,9 @@ func nothingOpened(r scan.Result) bool {
 	return true
 }
 
-func alerting(r scan.Result) bool {
+func grave(r scan.Result) bool {
 	for _, d := range r.Detections {
-		if d.Alert {
+		if d.Alert && d.Severity >= audit.High {
 			return true
 		}
 	}
