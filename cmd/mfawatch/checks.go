@@ -26,11 +26,13 @@ func newChecks(t terminal) *cobra.Command {
 				return printChecks(t.out, width(t.out))
 			case "json":
 				return encodeChecks(t.out)
+			case "markdown":
+				return markdownChecks(t.out)
 			}
-			return usage("--format: %q is not one of table, json", format)
+			return usage("--format: %q is not one of table, json, markdown", format)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "output: table, json")
+	c.Flags().StringVar(&format, "format", "table", "output: table, json, markdown")
 	return c
 }
 
@@ -67,6 +69,27 @@ func printChecks(w io.Writer, columns int) error {
 		if c.Threshold > 0 || c.Window > 0 {
 			paragraph(&b, columns, settings(c))
 		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// markdownChecks prints docs/checks.md.
+func markdownChecks(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("# What mfawatch judges and detects\n\nPrinted by `mfawatch checks --format markdown`; a test holds this page against the code.\n" +
+		"Reasons and ids are an interface: they never change meaning.\n\n## Verdicts on sign-ins, by reason\n\n" +
+		"| reason | outcome | severity | root | when |\n| --- | --- | --- | --- | --- |\n")
+	for _, d := range signin.Definitions() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s%s | %s%s | %s |\n", d.Reason, d.Outcome, d.Severity, alerts(d.Alert), d.Root.Severity, alerts(d.Root.Alert), d.When)
+	}
+	b.WriteString("\n## Detections around sign-ins, by id\n")
+	for _, c := range detect.Checks() {
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s\n\n- Severity: %s%s. When root acts: %s, alerts always.\n- ATT&CK: %s.\n", c.ID, c.Question, c.Severity, alerts(c.Alert), max(c.Severity, c.Root), strings.Join(c.Attack, ", "))
+		if c.Threshold > 0 || c.Window > 0 {
+			fmt.Fprintf(&b, "- %s.\n", settings(c))
+		}
+		fmt.Fprintf(&b, "- Why: %s\n- Quiet: %s\n", c.Why, c.Quiet)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

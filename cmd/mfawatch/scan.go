@@ -210,7 +210,7 @@ func exitCode(r scan.Result, sources int) int {
 	s := r.Summary
 	unchecked := s.ByOutcome[audit.Unknown] - s.ByReason[signin.ReasonRoleSession]
 	switch {
-	case !s.Complete, s.Records == 0 && len(r.Damaged) == sources && nothingOpened(r):
+	case !s.Complete, sources > 0 && unopened(r) == sources:
 		return exitCannotRun
 	case s.ByOutcome[audit.Fail] > 0 || grave(r):
 		return exitFindings
@@ -220,13 +220,14 @@ func exitCode(r scan.Result, sources int) int {
 	return exitClean
 }
 
-func nothingOpened(r scan.Result) bool {
+func unopened(r scan.Result) int {
+	n := 0
 	for _, d := range r.Damaged {
-		if !d.Unopened {
-			return false
+		if d.Unopened {
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 func grave(r scan.Result) bool {

@@ -1,0 +1,42 @@
+# Every target works from a fresh clone. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build demo test acceptance bench fuzz mutate lint
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 60s
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: ## build bin/mfawatch, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/mfawatch ./cmd/mfawatch
+
+demo: ## judge a small invented archive: Go only, no AWS account, no network
+	@go run ./cmd/mfawatch demo
+
+test: ## every test that needs no other program
+	go test ./...
+
+acceptance: ## compare with real peer programs (jq, gzip, python3); installs what is missing
+	bash acceptance/install.sh
+	go test -tags acceptance -count=1 -timeout 20m ./acceptance
+
+bench: ## print what a scan costs, as ratios to bases measured in the same run
+	go run ./internal/bench
+
+fuzz: ## run each fuzz target for FUZZTIME (60s)
+	@set -e; for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z]+' $$p/*_test.go | cut -c6-); do \
+	    echo "== $$p $$f"; go test -run xxx -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+mutate: ## change each condition of the judges: every change must fail a case
+	go run ./internal/mutate ./audit/signin ./audit/detect
+
+lint: ## gofmt, go vet, staticcheck, a tidy go.mod
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	go mod tidy -diff
+	go vet ./...
+	go vet -tags acceptance ./acceptance
+	go run $(STATICCHECK) ./...

@@ -1,0 +1,259 @@
+// Package mfawatch_test holds the house's rules as tests: which way imports
+// point, and what every package must say of itself.
+package mfawatch_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// pkg is one package of the module, read from its files and not from a build
+// cache.
+type pkg struct {
+	dir     string // relative to the module, "." for the root
+	imports map[string]token.Position
+	doc     string
+	funcs   []function
+}
+
+type function struct {
+	name  string
+	at    token.Position
+	lines int
+}
+
+// house reads every package, without tests.
+func house(t *testing.T) []pkg {
+	t.Helper()
+	byDir := map[string]*pkg{}
+	err := filepath.WalkDir(".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (e.Name() == "testdata" || strings.HasPrefix(e.Name(), ".") && name != "."):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+			return read(byDir, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for _, p := range byDir {
+		all = append(all, *p)
+	}
+	slices.SortFunc(all, func(a, b pkg) int { return strings.Compare(a.dir, b.dir) })
+	return all
+}
+
+func read(byDir map[string]*pkg, name string) error {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	dir := path.Dir(filepath.ToSlash(name))
+	p := byDir[dir]
+	if p == nil {
+		p = &pkg{dir: dir, imports: map[string]token.Position{}}
+		byDir[dir] = p
+	}
+	for _, i := range f.Imports {
+		imported, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			return err
+		}
+		p.imports[imported] = fset.Position(i.Pos())
+	}
+	if f.Doc != nil {
+		p.doc = f.Doc.Text()
+	}
+	p.funcs = append(p.funcs, functions(fset, f)...)
+	return nil
+}
+
+func functions(fset *token.FileSet, f *ast.File) []function {
+	var all []function
+	for _, d := range f.Decls {
+		if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
+			all = append(all, function{d.Name.Name, fset.Position(d.Pos()), fset.Position(d.End()).Line - fset.Position(d.Pos()).Line + 1})
+		}
+	}
+	return all
+}
+
+// rules say what a room may import: a prefix of the importing package's folder,
+// the imports it may have, and why. The first rule that fits decides. "std" is
+// the standard library, "others" any module but this one.
+var rules = []struct {
+	room  string
+	allow []string
+	why   string
+}{
+	{"audit/signin", []string{"std", "mfawatch/audit"}, "judging a record is pure"},
+	{"audit/detect", []string{"std", "mfawatch/audit", "mfawatch/audit/signin"}, "judging a stream is pure"},
+	{"audit/trail", []string{"std", "github.com/klauspost/compress"}, "taking records out of containers knows nothing of what they mean"},
+	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
+	{"audit/scan", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/trail"}, "joins trail to the judges"},
+	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet", "github.com/muesli/termenv"}, "prints results"},
+	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
+	{"internal/corpus", []string{"std", "github.com/klauspost/compress"}, "the generator is an oracle: it does not know the judges"},
+	{"internal/demo", []string{"std"}, "the demo's archive is made without the judges"},
+	{"internal/mutate", []string{"std"}, "a tool beside the house"},
+	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/corpus"}, "measures from outside"},
+	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/demo"}, "wires the rooms to a terminal"},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range house(t) {
+		for imported, at := range p.imports {
+			if !allowed(p.dir, imported) {
+				t.Errorf("%s: %s must not import %s: %s", at, p.dir, imported, why(p.dir))
+			}
+		}
+	}
+}
+
+func rule(dir string) int {
+	for i, r := range rules {
+		if dir == r.room || strings.HasPrefix(dir, r.room+"/") {
+			return i
+		}
+	}
+	return -1
+}
+
+func why(dir string) string {
+	if i := rule(dir); i >= 0 {
+		return rules[i].why
+	}
+	return "this room has no rule in arch_test.go: give it one"
+}
+
+func allowed(dir, imported string) bool {
+	i := rule(dir)
+	if i < 0 {
+		return false
+	}
+	return slices.ContainsFunc(rules[i].allow, func(a string) bool {
+		switch a {
+		case "std":
+			return !strings.Contains(strings.SplitN(imported, "/", 2)[0], ".") && !strings.HasPrefix(imported, "mfawatch")
+		case "others":
+			return strings.Contains(strings.SplitN(imported, "/", 2)[0], ".")
+		case "mfawatch/audit":
+			// A room that may judge everything may import all of audit; the pure
+			// rooms name what they take.
+			return imported == a || strings.HasPrefix(dir, "cmd/") && strings.HasPrefix(imported, a+"/") || dir == "internal/bench" && strings.HasPrefix(imported, a+"/")
+		}
+		return imported == a || strings.HasPrefix(imported, a+"/") && !strings.HasPrefix(a, "mfawatch")
+	})
+}
+
+// impure are the parts of the standard library that a pure room has no use for:
+// it is given bytes and a time.
+var impure = map[string]string{
+	"os": "environment and files", "os/exec": "other programs", "net": "the network", "net/http": "the network",
+	"io/fs": "files", "log": "output", "math/rand": "chance", "math/rand/v2": "chance", "context": "waiting", "sync": "shared state",
+}
+
+func TestPureRoomsStayPure(t *testing.T) {
+	for _, p := range house(t) {
+		if !slices.Contains([]string{"audit", "audit/signin", "audit/detect"}, p.dir) {
+			continue
+		}
+		for imported, at := range p.imports {
+			if what, bad := impure[imported]; bad {
+				t.Errorf("%s: %s is pure and must not import %s (%s)", at, p.dir, imported, what)
+			}
+		}
+	}
+}
+
+// A pure room is given the time.
+func TestNobodyAsksTheClock(t *testing.T) {
+	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/trail"} {
+		names, err := filepath.Glob(dir + "/*.go")
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		for _, name := range names {
+			if !strings.HasSuffix(name, "_test.go") {
+				noClock(t, name)
+			}
+		}
+	}
+}
+
+func noClock(t *testing.T, name string) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, name, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && (s.Sel.Name == "Now" || s.Sel.Name == "Since") {
+			t.Errorf("%s: asks the clock", fset.Position(s.Pos()))
+		}
+		return true
+	})
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	for _, p := range house(t) {
+		if len(p.doc) < 80 {
+			t.Errorf("%s has no doc comment that says what it promises", p.dir)
+		}
+	}
+}
+
+func TestNoRoomForEverything(t *testing.T) {
+	for _, p := range house(t) {
+		if base := path.Base(p.dir); slices.Contains([]string{"utils", "util", "common", "helpers", "types", "misc"}, base) {
+			t.Errorf("%s: %s is no name for a room", p.dir, base)
+		}
+	}
+}
+
+func TestNoInit(t *testing.T) {
+	for _, p := range house(t) {
+		for _, f := range p.funcs {
+			if f.name == "init" {
+				t.Errorf("%s: init runs behind the reader's back", f.at)
+			}
+		}
+	}
+}
+
+// Functions are small: the median about ten lines, nine in ten under forty.
+func TestFunctionsAreSmall(t *testing.T) {
+	var lines []int
+	for _, p := range house(t) {
+		for _, f := range p.funcs {
+			lines = append(lines, f.lines)
+			if f.lines > 120 {
+				t.Errorf("%s: %s has %d lines", f.at, f.name, f.lines)
+			}
+		}
+	}
+	slices.Sort(lines)
+	median, ninth := lines[len(lines)/2], lines[len(lines)*9/10]
+	t.Logf("%d functions, median %d lines, nine in ten at most %d", len(lines), median, ninth)
+	if median > 12 || ninth > 40 {
+		t.Errorf("median %d lines, nine in ten at most %d; want 12 and 40", median, ninth)
+	}
+}
