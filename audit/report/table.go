@@ -89,6 +89,9 @@ func (p *page) verdicts(vs []signin.Verdict) {
 			if c.least == minutes && widths[j] == minutes && !v.Time.IsZero() {
 				text = text[:minutes]
 			}
+			if c.title == "WHO" {
+				text = person(text, widths[j])
+			}
 			cells = append(cells, fit(text, widths[j]))
 		}
 		p.row(cells, func(j int, s string) string {
@@ -99,6 +102,16 @@ func (p *page) verdicts(vs []signin.Verdict) {
 		})
 	}
 	p.WriteString("\n")
+}
+
+// person shortens "role/session" to "…/session" where it does not fit: of the
+// two the session says who it was.
+func person(name string, width int) string {
+	i := strings.LastIndexByte(name, '/')
+	if i < 0 || lipgloss.Width(name) <= width {
+		return name
+	}
+	return "…" + name[i:]
 }
 
 // row writes cells, styled one by one so that no style reaches over blanks.

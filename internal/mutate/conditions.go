@@ -25,7 +25,7 @@ var opposites = map[token.Token]token.Token{
 // conditions changes what decides: operators, and whole conditions to true and
 // to false (which says more than their negation: a test that tells either
 // apart tells the negation apart).
-func (c *collector) conditions(n ast.Node) {
+func (c *collector) conditions(n ast.Node, stack []ast.Node) {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
 		c.operator(n)
@@ -39,7 +39,7 @@ func (c *collector) conditions(n ast.Node) {
 	case *ast.SwitchStmt:
 		c.cases(n)
 	case *ast.CallExpr, *ast.IndexExpr, *ast.UnaryExpr:
-		c.negate(n.(ast.Expr))
+		c.negate(n.(ast.Expr), stack[len(stack)-1])
 	}
 }
 
@@ -103,11 +103,14 @@ func (c *collector) dropEach(list []ast.Expr) {
 
 // negate turns a truth that is no comparison round: a call, an element of a
 // map, or a negation.
-func (c *collector) negate(n ast.Expr) {
+func (c *collector) negate(n ast.Expr, parent ast.Node) {
 	if not, ok := n.(*ast.UnaryExpr); ok {
 		if not.Op == token.NOT {
 			c.replace(n, c.text(not.X))
 		}
+		return
+	}
+	if _, negated := parent.(*ast.UnaryExpr); negated {
 		return
 	}
 	if v, ok := c.target.info.Types[n]; ok && v.IsValue() && isBool(v.Type) {

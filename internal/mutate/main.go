@@ -39,6 +39,7 @@ type options struct {
 	list      bool
 	sample    int
 	explained string
+	cache     string // of the compiler; "": one of its own
 	packages  []string
 }
 

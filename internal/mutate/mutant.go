@@ -71,7 +71,7 @@ func (t *target) mutantsOf(s *source) []*mutant {
 		if decl, ok := n.(*ast.GenDecl); ok && decl.Tok == token.IMPORT {
 			return false
 		}
-		c.conditions(n)
+		c.conditions(n, stack)
 		c.values(n, stack)
 		c.statements(n, stack)
 		return true

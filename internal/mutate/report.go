@@ -34,9 +34,6 @@ func report(w io.Writer, all, chosen []*mutant, notes []note, targets []*target,
 	tested := len(chosen) - counts[notViable]
 	fmt.Fprintf(w, "%d mutants: %d killed (%d of them ran out of time), %d survivors explained, %d not; %d more do not compile; %v\n",
 		tested, counts[killed]+counts[hung], counts[hung], explained, unexplained, counts[notViable], took.Round(time.Second))
-	if stale > 0 {
-		fmt.Fprintf(w, "%d explanations are stale\n", stale)
-	}
 	return unexplained == 0 && stale == 0
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ const memoryLimit = "8000000"
 // lab is where mutants are built and tested.
 type lab struct {
 	dir     string
+	cache   cache
 	timeout time.Duration
 	plans   map[*target][]string // patterns of tests, the quick ones first
 }
@@ -38,10 +40,14 @@ func test(ctx context.Context, targets []*target, mutants []*mutant, o options, 
 	}
 	defer os.RemoveAll(dir)
 	l := &lab{dir: dir, timeout: o.timeout, plans: map[*target][]string{}}
+	l.cache.dir = cmp.Or(o.cache, filepath.Join(dir, "cache"))
 	for _, t := range targets {
 		if l.plans[t], err = l.plan(ctx, t); err != nil {
 			return err
 		}
+	}
+	if o.cache == "" {
+		l.cache.since = time.Now()
 	}
 	return l.all(ctx, mutants, o.workers, tick)
 }
@@ -88,12 +94,11 @@ func (l *lab) decide(ctx context.Context, m *mutant, worker int) error {
 	if err := errors.Join(os.WriteFile(changed, m.mutated(), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return err
 	}
-	if out, err := l.build(ctx, m.target, binary, "-overlay="+overlay); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		m.fate = notViable // the tests do not compile with it
-		_ = out
+	switch _, err := l.build(ctx, m.target, binary, "-overlay="+overlay); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil: // the tests do not compile with it
+		m.fate = notViable
 		return nil
 	}
 	m.fate, err = l.try(ctx, m.target, binary)
@@ -120,12 +125,12 @@ func (l *lab) try(ctx context.Context, t *target, binary string) (fate, error) {
 	return survived, nil
 }
 
-// build compiles the tests of a package. The compiler's cache is the lab's
-// own, so that thousands of mutants do not fill the user's.
+// build compiles the tests of a package.
 func (l *lab) build(ctx context.Context, t *target, binary string, flags ...string) ([]byte, error) {
+	defer l.cache.use()()
 	args := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}, append(flags, t.path)...)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = t.root, append(os.Environ(), "GOCACHE="+filepath.Join(l.dir, "cache"))
+	cmd.Dir, cmd.Env = t.root, append(os.Environ(), "GOCACHE="+l.cache.dir)
 	return cmd.CombinedOutput()
 }
 
