@@ -149,9 +149,8 @@ func (c *collector) broken(src Source, stats trail.Stats, d trail.Damage) {
 // looksLikeLog tells whether a file found in a folder is named as logs are, so
 // that one which cannot be read is reported and not skipped.
 func looksLikeLog(name string) bool {
-	base := strings.ToLower(strings.TrimSuffix(path.Base(name), ".gz"))
-	return base != strings.ToLower(path.Base(name)) ||
-		slices.Contains([]string{".json", ".jsonl", ".ndjson", ".log"}, path.Ext(base))
+	base, zipped := strings.CutSuffix(strings.ToLower(path.Base(name)), ".gz")
+	return zipped || slices.Contains([]string{".json", ".jsonl", ".ndjson", ".log"}, path.Ext(base))
 }
 
 // result orders, detects, filters and sums up.
