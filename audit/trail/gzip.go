@@ -18,19 +18,29 @@ func gzipped(head []byte) bool { return len(head) >= 2 && head[0] == 0x1f && hea
 // the readers of Go's libraries fail there.
 type gzipMembers struct {
 	src  *bufio.Reader
+	own  *bufio.Reader
 	z    gzip.Reader
 	open bool
 }
 
 func newMembers(r io.Reader) *gzipMembers {
-	m := &gzipMembers{src: bufio.NewReaderSize(nil, 64<<10)}
+	m := &gzipMembers{}
 	m.reset(r)
 	return m
 }
 
+// reset begins with r, through a buffer of its own unless r is one.
 func (m *gzipMembers) reset(r io.Reader) {
-	m.src.Reset(r)
 	m.open = false
+	if b, ok := r.(*bufio.Reader); ok {
+		m.src = b
+		return
+	}
+	if m.own == nil {
+		m.own = bufio.NewReaderSize(nil, 64<<10)
+	}
+	m.own.Reset(r)
+	m.src = m.own
 }
 
 func (m *gzipMembers) Read(p []byte) (int, error) {

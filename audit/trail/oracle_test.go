@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
+	"unicode/utf16"
 )
 
 // oracle answers the scanner's question the slow way, with encoding/json and
@@ -16,7 +18,13 @@ type oracle struct {
 	all     bool
 	records [][]byte // what the scanner must hand over, in order
 	count   int
+	whole   []byte // the text of the whole input
+	unseen  bool   // it has what no search for eventName sees: base64, or keys in lower case
 }
+
+// onTrust tells whether the scanner may hand over less: it takes on trust that
+// a text which begins and ends as a log file does is one.
+func (o *oracle) onTrust() bool { return o.unseen && opensAsLog(o.whole) && closesAsLog(o.whole) }
 
 var errNotReadable = errors.New("the oracle cannot read it")
 
@@ -24,10 +32,28 @@ var errNotReadable = errors.New("the oracle cannot read it")
 // is not valid.
 func (o *oracle) read(input []byte) error {
 	text, err := stdInflate(input)
-	if err != nil {
+	for layers := 0; layers < maxLayers && err == nil && (gzipped(text) || wide(text)); layers++ {
+		if text, err = stdInflate(text); wide(text) {
+			text = narrow(text)
+		}
+	}
+	if err != nil || gzipped(text) || wide(text) {
 		return errNotReadable
 	}
-	return o.texts(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), 0)
+	o.whole = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	return o.texts(o.whole, 0)
+}
+
+func narrow(b []byte) []byte {
+	var units []uint16
+	for i := 2; i+1 < len(b); i += 2 {
+		if b[0] == 0xff {
+			units = append(units, uint16(b[i])|uint16(b[i+1])<<8)
+		} else {
+			units = append(units, uint16(b[i+1])|uint16(b[i])<<8)
+		}
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 func stdInflate(b []byte) ([]byte, error) {
@@ -37,6 +63,9 @@ func stdInflate(b []byte) ([]byte, error) {
 	r := bytes.NewReader(b)
 	var out []byte
 	for {
+		if rest := b[len(b)-r.Len():]; len(rest) > 3 && rest[3]&0xe0 != 0 {
+			return nil, stdgzip.ErrHeader // reserved flags (RFC 1952): the standard library does not mind
+		}
 		z, err := stdgzip.NewReader(r)
 		if err != nil {
 			return nil, err
@@ -172,6 +201,7 @@ func (o *oracle) object(v []byte, deep int) error {
 	for _, p := range pairs(v) {
 		m[p.key] = p.value
 	}
+	o.lower(m)
 	return o.shape(v, m, deep)
 }
 
@@ -185,10 +215,27 @@ func str(v []byte) string {
 	return s
 }
 
+// lower lets keys that a store wrote in lower case stand for the real ones.
+func (o *oracle) lower(m map[string]json.RawMessage) {
+	for key, other := range map[string]string{"eventName": "eventname", "eventSource": "eventsource"} {
+		if m[key] == nil && m[other] != nil {
+			m[key], o.unseen = m[other], true
+		}
+	}
+}
+
+func isNews(m map[string]json.RawMessage) bool {
+	return kindOf(m["s3"], '{') || m["s3ObjectKey"] != nil || str(m["Event"]) == "s3:TestEvent"
+}
+
+func isCloudTrail(m map[string]json.RawMessage) bool {
+	return m["eventName"] != nil && !isNews(m) && !kindOf(m["kinesis"], '{') && !strings.HasPrefix(str(m["eventSource"]), "aws:")
+}
+
 func (o *oracle) shape(v []byte, m map[string]json.RawMessage, deep int) error {
 	switch {
-	case kindOf(m["s3"], '{'), m["s3ObjectKey"] != nil, str(m["Event"]) == "s3:TestEvent":
-	case m["eventName"] != nil:
+	case isNews(m):
+	case isCloudTrail(m):
 		o.record(v, m)
 	case m["insightDetails"] != nil, str(m["eventType"]) == "AwsCloudTrailInsight":
 	case m["digestStartTime"] != nil, m["digestS3Bucket"] != nil:
@@ -196,7 +243,7 @@ func (o *oracle) shape(v []byte, m map[string]json.RawMessage, deep int) error {
 	case kindOf(m["detail"], '{'):
 		var d map[string]json.RawMessage
 		_ = json.Unmarshal(m["detail"], &d)
-		if d["eventName"] != nil {
+		if o.lower(d); isCloudTrail(d) {
 			return o.value(m["detail"], deep+1)
 		}
 	default:
@@ -208,9 +255,12 @@ func (o *oracle) shape(v []byte, m map[string]json.RawMessage, deep int) error {
 func (o *oracle) record(v []byte, m map[string]json.RawMessage) {
 	o.count++
 	name, source := str(m["eventName"]), str(m["eventSource"])
-	wanted := o.all
+	var decoded any
+	_ = json.Unmarshal(v, &decoded)
+	plain, _ := json.Marshal(decoded)
+	wanted := o.all || name == ""
 	for _, w := range o.wants {
-		if w.Name == name && (w.Source == source || source == "") && (w.Key == "" || bytes.Contains(v, []byte(w.Key))) {
+		if w.Name == name && (w.Source == source || source == "") && (w.Key == "" || bytes.Contains(plain, []byte(w.Key)) || bytes.Contains(v, []byte(w.Key))) {
 			wanted = true
 		}
 	}
@@ -228,6 +278,9 @@ func (o *oracle) container(v []byte, m map[string]json.RawMessage, deep int) err
 	for _, k := range []string{"CloudTrailEvent", "body", "Body", "Message", "message", "@message"} {
 		if kindOf(m[k], '"') {
 			return o.inner(str(m[k]), deep)
+		}
+		if kindOf(m[k], '{') {
+			return o.value(m[k], deep+1)
 		}
 	}
 	switch {
@@ -249,6 +302,7 @@ func (o *oracle) container(v []byte, m map[string]json.RawMessage, deep int) err
 }
 
 func (o *oracle) encoded(v []byte, deep int) error {
+	o.unseen = true
 	var m map[string]json.RawMessage
 	_ = json.Unmarshal(v, &m)
 	raw, err := base64.StdEncoding.DecodeString(str(m["data"]))
@@ -259,7 +313,7 @@ func (o *oracle) encoded(v []byte, deep int) error {
 	if err != nil {
 		return errNotReadable
 	}
-	return o.texts(text, deep+1)
+	return o.inner(string(text), deep)
 }
 
 // jsonEnd gives where encoding/json ends the value at the start of b.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"unicode/utf16"
 )
 
 // Scanner reads inputs one after the other and reuses its buffers. It is not
@@ -18,22 +17,30 @@ type Scanner struct {
 
 	src   *bufio.Reader
 	z     *gzipMembers
+	unzip *gzipMembers // for wrapped texts
 	buf   []byte
 	found hits
 
 	// of the input being read
-	yield   func(record []byte)
-	stats   Stats
-	base    int64  // text before buf
-	at      int    // where in buf the outermost value being read begins
-	every   bool   // look into every record: the prefilter cannot tell
-	intact  bool   // a log text, whole as far as its two ends tell
-	before  int    // records in the windows before this one
-	lines   bool   // one text a line
-	decided bool   // lines is set
-	resumed bool   // after damage: no text runs over its line
-	vain    int    // looks beyond a line that found no text
-	cause   string // why the text ends early, when it does
+	yield    func(record []byte)
+	stats    Stats
+	counted  counter
+	base     int64  // text before buf
+	at       int    // where in buf the outermost value being read begins
+	every    bool   // look into every record: the prefilter cannot tell
+	intact   bool   // a log text, whole as far as its two ends tell
+	done     bool   // the rest of an intact text holds nothing wanted
+	before   int    // records in the windows before this one
+	lines    bool   // one text a line
+	decided  bool   // lines is set
+	resumed  bool   // after damage: no text runs over its line
+	more     bool   // more windows follow
+	carry    int    // where a text begins that runs over the window; -1 for none
+	eol      int    // end of the line that was looked at last
+	vain     int    // bytes looked at beyond a line that made no text
+	inflated int64  // bytes of all wrapped texts
+	held     int    // bytes of the wrapped texts around the value being read
+	cause    string // why the text ends early, when it does
 }
 
 // NewScanner makes a Scanner.
@@ -43,7 +50,7 @@ func NewScanner(o Options) *Scanner {
 	}
 	return &Scanner{
 		wants: newWants(o.Wants), all: o.All, maxText: o.MaxText,
-		src: bufio.NewReaderSize(nil, 64<<10), z: newMembers(nil),
+		src: bufio.NewReaderSize(nil, 64<<10), z: &gzipMembers{},
 	}
 }
 
@@ -60,8 +67,8 @@ type Input struct {
 // Stats.Damage; records before the damage have been handed over.
 func (s *Scanner) Scan(in Input, yield func(record []byte)) Stats {
 	s.start(yield)
-	counted := &counter{r: in.Reader}
-	s.src.Reset(counted)
+	s.counted = counter{r: in.Reader}
+	s.src.Reset(&s.counted)
 	head, err := s.src.Peek(512)
 	switch {
 	case len(head) == 0 && (err == io.EOF || err == nil):
@@ -74,7 +81,7 @@ func (s *Scanner) Scan(in Input, yield func(record []byte)) Stats {
 	default:
 		s.stream(s.src, min(int(in.Size), s.maxText))
 	}
-	s.stats.Stored = counted.n
+	s.stats.Stored = s.counted.n
 	if in.Size > 0 {
 		s.stats.Stored = in.Size
 	}
@@ -83,8 +90,9 @@ func (s *Scanner) Scan(in Input, yield func(record []byte)) Stats {
 
 func (s *Scanner) start(yield func([]byte)) {
 	s.yield, s.stats, s.base, s.at = yield, Stats{}, 0, 0
-	s.intact = false
+	s.intact, s.more = false, false
 	s.lines, s.decided, s.resumed, s.vain, s.cause = false, false, false, 0, ""
+	s.inflated, s.held = 0, 0
 }
 
 type counter struct {
@@ -111,30 +119,56 @@ func (s *Scanner) room(in Input) int {
 	if in.Tail == nil || in.Size < 18 {
 		return 0
 	}
-	var isize [4]byte
-	if _, err := in.Tail.ReadAt(isize[:], in.Size-4); err != nil {
+	var tail [4]byte
+	if _, err := in.Tail.ReadAt(tail[:], in.Size-4); err != nil {
 		return 0
 	}
-	n := int64(binary.LittleEndian.Uint32(isize[:]))
-	if n > in.Size*maxDeflate {
+	return min(isize(tail[:], in.Size), s.maxText)
+}
+
+// isize reads the last four bytes of a gzip stream of that size; 0 when what
+// they say is beyond belief.
+func isize(tail []byte, size int64) int {
+	if len(tail) < 4 {
 		return 0
 	}
-	return int(min(n, int64(s.maxText)))
+	n := int64(binary.LittleEndian.Uint32(tail))
+	if n > size*maxDeflate {
+		return 0
+	}
+	return int(n)
 }
 
 // stream reads the text of one input: the whole of it, or window by window.
 func (s *Scanner) stream(r io.Reader, size int) {
-	s.grow(0, min(max(size+1, 64<<10), s.maxText+1))
-	for n := 0; ; {
-		var err error
-		n, err = s.fill(r, n, s.target(n))
-		b := s.buf[:n]
-		if s.base == 0 && n > 0 {
-			if why := foreign(b); why != "" {
-				s.notJSON(why)
-				return
-			}
+	s.grow(0, min(max(size+1, firstLook), s.maxText+1))
+	n, err := s.fill(r, 0, min(firstLook, s.maxText+1))
+	for layers := 0; layers < maxLayers; layers++ {
+		inner := layer(s.buf[:n], r, err)
+		if inner == nil {
+			break
 		}
+		r = inner
+		n, err = s.fill(r, 0, min(firstLook, s.maxText+1))
+	}
+	if bytes.HasPrefix(s.buf[:n], bom) {
+		s.base = int64(len(bom))
+		n = copy(s.buf, s.buf[len(bom):n])
+	}
+	if why := foreign(s.buf[:n]); why != "" {
+		s.notJSON(why)
+		return
+	}
+	s.windows(r, n, err)
+}
+
+// firstLook is how much is read to know what the input is.
+const firstLook = 4 << 10
+
+// windows reads on, of which n bytes are in the buffer.
+func (s *Scanner) windows(r io.Reader, n int, err error) {
+	for ; ; n, err = s.fill(r, n, s.target(n)) {
+		b := s.buf[:n]
 		switch {
 		case err == io.EOF:
 			s.finish(b, "")
@@ -151,16 +185,17 @@ func (s *Scanner) stream(r io.Reader, size int) {
 	}
 }
 
-// target is how far to fill the buffer next: first a little, to know what the
-// input is, then a window, then everything.
+// window is that for a scanner whose bound on one text is lower.
+func (s *Scanner) window() int { return min(window, s.maxText) }
+
+// target is how far to fill the buffer next: a window, then everything; among
+// lines twice as far, for the text that runs over a window's end.
 func (s *Scanner) target(n int) int {
 	switch {
-	case s.base == 0 && n == 0:
-		return 4 << 10
-	case n < window:
-		return min(window, s.maxText+1)
+	case n < s.window():
+		return s.window()
 	case s.lines:
-		return min(n+window, s.maxText+1)
+		return min(2*n, s.maxText+1)
 	}
 	return s.maxText + 1
 }
@@ -193,13 +228,20 @@ func (s *Scanner) grow(keep, n int) {
 
 // byWindow tells whether b, with more to come, holds complete lines of texts.
 func (s *Scanner) byWindow(b []byte) bool {
-	return len(b) >= window && !wide(b) && s.startsLines(trimBOM(b), 0) && bytes.IndexByte(b, '\n') >= 0
+	i := skipBlank(b, 0)
+	return len(b) >= s.window() && i < len(b) && s.startsLines(b, i) && bytes.IndexByte(b[i:], '\n') >= 0
 }
 
-// slide reads the complete lines of b and moves the rest to the front.
+// slide reads the complete lines of b and moves the rest to the front, with the
+// last text where that may go on in the next window.
 func (s *Scanner) slide(b []byte) int {
 	end := bytes.LastIndexByte(b, '\n') + 1
-	s.read(trimBOM(b[:end]))
+	s.more = len(b) <= s.maxText
+	s.read(b[:end])
+	s.more = false
+	if s.carry >= 0 {
+		end = s.carry
+	}
 	s.base += int64(end)
 	return copy(s.buf, b[end:])
 }
@@ -207,7 +249,7 @@ func (s *Scanner) slide(b []byte) int {
 func (s *Scanner) finish(b []byte, cause string) {
 	s.stats.Text = s.base + int64(len(b))
 	s.cause = cause
-	s.read(utf8Text(b))
+	s.read(b)
 	if cause != "" && s.stats.Damage == nil {
 		s.damage(len(b), 0, cause)
 	}
@@ -217,14 +259,20 @@ func (s *Scanner) finish(b []byte, cause string) {
 }
 
 // read looks for records in complete texts. A log file's text is walked only as
-// far as something was found in it; its end is looked at from behind.
+// far as something was found in it; its end is looked at from behind. So it is
+// taken on trust that what begins and ends with CloudTrail's records is a log
+// file: base64 wrappings or records with keys in lower case between them, which
+// nobody writes, are not looked for.
 func (s *Scanner) read(b []byte) {
-	prefilter(b, s.wants, &s.found)
-	s.every = s.all || s.found.escaped || s.found.names == 0
+	s.done, s.carry, s.eol = false, -1, 0
+	if s.every = s.all; !s.every {
+		prefilter(b, s.wants, &s.found)
+		s.every = s.found.escaped || s.found.crowded || len(s.found.named.at) == 0
+	}
 	s.before = s.stats.Records
 	s.intact = !s.every && s.cause == "" && opensAsLog(b) && closesAsLog(b)
-	if s.intact && len(s.found.at) == 0 {
-		s.stats.Records += s.found.names
+	if s.intact && len(s.found.wanted.at) == 0 {
+		s.stats.Records += len(s.found.named.at)
 		return
 	}
 	s.texts(b, 0)
@@ -279,8 +327,8 @@ func opensAsLog(b []byte) bool {
 	return plainRecord(b, skipSpace(b, list+1))
 }
 
-// plainRecord tells whether the object at i is a CloudTrail event, not an
-// Insights event and not a notification.
+// plainRecord tells whether the object at i is a CloudTrail record: no Insights
+// event, no notification, no wrapping.
 func plainRecord(b []byte, i int) bool {
 	if i >= len(b) || b[i] != '{' {
 		return false
@@ -290,7 +338,7 @@ func plainRecord(b []byte, i int) bool {
 		return false
 	}
 	ps, ok := split(b[i:end])
-	return ok && ps.string("eventName") != nil && ps.get("s3") == nil && ps.get("insightDetails") == nil
+	return ok && ps.isRecord()
 }
 
 var recordStart = []byte(`{"eventVersion"`)
@@ -320,30 +368,6 @@ func closesAsLog(b []byte) bool {
 
 var bom = []byte("\xef\xbb\xbf")
 
-func trimBOM(b []byte) []byte { return bytes.TrimPrefix(b, bom) }
-
-// wide tells whether b begins as UTF-16 does.
-func wide(b []byte) bool {
-	return bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
-}
-
-// utf8Text takes off a byte order mark, and turns UTF-16, as PowerShell writes
-// it, into UTF-8.
-func utf8Text(b []byte) []byte {
-	if !wide(b) {
-		return trimBOM(b)
-	}
-	var order binary.ByteOrder = binary.LittleEndian
-	if b[0] == 0xfe {
-		order = binary.BigEndian
-	}
-	units := make([]uint16, 0, len(b)/2)
-	for i := 2; i+1 < len(b); i += 2 {
-		units = append(units, order.Uint16(b[i:]))
-	}
-	return []byte(string(utf16.Decode(units)))
-}
-
 // formats are beginnings of files that people point at by mistake, with what to
 // do about each.
 var formats = []struct{ magic, what string }{
@@ -362,12 +386,8 @@ func foreign(b []byte) string {
 			return f.what
 		}
 	}
-	if wide(b) {
-		return ""
-	}
-	t := trimBOM(b)
-	if i := skipSpace(t, 0); i < len(t) && t[i] != '"' && !beginsText(t[i]) {
-		return fmt.Sprintf("not JSON: it begins with byte 0x%02x", t[i])
+	if i := skipBlank(b, 0); i < len(b) && b[i] != '"' && !beginsText(b[i]) {
+		return fmt.Sprintf("not JSON: it begins with byte 0x%02x", b[i])
 	}
 	return ""
 }

@@ -1,8 +1,8 @@
 // Package trail takes CloudTrail records out of whatever they come in: log
 // files as CloudTrail delivers them to S3 (gzip or plain, told by content),
 // bare lists, single records, JSON lines, EventBridge events, CloudWatch Logs
-// subscriptions and exports, LookupEvents output, and SNS, SQS and Kinesis
-// wrappings of these.
+// subscriptions and exports, LookupEvents output, and SNS, SQS, Kinesis and
+// Firehose wrappings of these.
 //
 // It promises that every complete record before some damage is handed over and
 // that the damage is reported, that a record which stands inside another
@@ -41,7 +41,7 @@ func (d *Damage) Error() string { return fmt.Sprintf("at byte %d: %s", d.Offset,
 type Stats struct {
 	Stored  int64 // bytes as stored
 	Text    int64 // bytes of decompressed text
-	Records int   // CloudTrail records; in texts without a wanted name, their eventName keys
+	Records int   // CloudTrail records; where nothing is wanted nothing is decoded, and eventName keys count
 	Damage  *Damage
 	Kinds   map[Kind]int // what else was there: digests, insights, notifications …
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdgzip "compress/gzip"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,10 +104,11 @@ func describe(got []string, s Stats) string {
 }
 
 func eventID(record string) string {
-	if ps, ok := split([]byte(record)); ok && record[0] == '{' {
-		if id := ps.text("eventID"); id != "" {
-			return id
-		}
+	var r struct {
+		ID string `json:"eventID"`
+	}
+	if json.Unmarshal([]byte(record), &r) == nil && r.ID != "" {
+		return r.ID
 	}
 	return record
 }
@@ -156,6 +158,9 @@ func againstOracle(t testing.TB, in []byte) {
 			want = append(want, string(r))
 		}
 		got, stats := scanBytes(Options{Wants: testWants, All: all}, in)
+		if !all && o.onTrust() {
+			continue
+		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("all %v: oracle -, scanner +:\n%s\ninput: %.2000q", all, d, in)
 		}
@@ -195,7 +200,7 @@ func TestTraps(t *testing.T) {
 	}{
 		{"plain under a .gz name", []byte(goodLog), "record login\nrecords 3\n", true},
 		{"byte order mark", []byte("\xef\xbb\xbf" + goodLog), "record login\nrecords 3\n", true},
-		{"utf-16", utf16(goodLog), "record login\nrecords 3\n", false},
+		{"utf-16", utf16(goodLog), "record login\nrecords 3\n", true},
 		{"two members, two texts", compress(goodLog, goodLog), "record login\nrecord login\nrecords 6\n", true},
 		{"two members, one text", compress(goodLog[:100], goodLog[100:]), "record login\nrecords 3\n", true},
 		{"zero padding", append(bytes.Clone(gz), make([]byte, 100_000)...), "record login\nrecords 3\n", true},
@@ -348,19 +353,81 @@ func TestScannerIsReusable(t *testing.T) {
 	}
 }
 
-func FuzzScanner(f *testing.F) {
+func seeds(f *testing.F, add func(in []byte)) {
 	for _, a := range cases(f) {
-		f.Add(input(a))
+		add(input(a))
 	}
 	for _, s := range []string{goodLog, quiet, forged, login, login + "\n" + other, `["` + strings.ReplaceAll(login, `"`, `\"`) + `"]`} {
-		f.Add([]byte(s))
-		f.Add(compress(s))
+		add([]byte(s))
 	}
+}
+
+func FuzzScanner(f *testing.F) {
+	seeds(f, func(in []byte) {
+		f.Add(in)
+		f.Add(compress(string(in)))
+	})
 	f.Fuzz(func(t *testing.T, in []byte) { againstOracle(t, in) })
+}
+
+// wrappings put a text into each container there is, beside or behind plain
+// records.
+var wrappings = []func(text string) string{
+	func(t string) string { return `{"Records":[` + other + `,` + t + `,` + other + `]}` },
+	func(t string) string { return `{"Records":[` + t + `]}` },
+	func(t string) string { return `[` + other + `,` + t + `]` },
+	func(t string) string { return other + "\n" + t + "\n" + other },
+	func(t string) string { return `{"id":"1","source":"aws.signin","detail":` + t + `}` },
+	func(t string) string {
+		return `{"messageType":"DATA_MESSAGE","logEvents":[{"message":` + quote(t) + `}]}`
+	},
+	func(t string) string { return `{"awslogs":{"data":"` + b64(compress(t)) + `"}}` },
+	func(t string) string {
+		return `{"kinesis":{"data":"` + b64(compress(t)) + `"},"eventSource":"aws:kinesis","eventName":"aws:kinesis:record"}`
+	},
+	func(t string) string { return `{"records":[{"recordId":"1","data":"` + b64([]byte(t)) + `"}]}` },
+	func(t string) string { return `{"Events":[{"EventName":"x","CloudTrailEvent":` + quote(t) + `}]}` },
+	func(t string) string {
+		return `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":` + quote(t) + `}}]}`
+	},
+	func(t string) string { return `{"messageId":"1","body":` + quote(t) + `}` },
+	func(t string) string { return `{"Messages":[{"Body":` + quote(t) + `}]}` },
+	func(t string) string { return `[{"field":"@message","value":` + quote(t) + `}]` },
+	func(t string) string { return quote(t) },
+	func(t string) string { return "2026-11-20T08:14:03.000Z stream " + t },
+	func(t string) string { return `{"eventName":"PutObject","requestParameters":` + t + `}` },
+	func(t string) string { return strings.ReplaceAll(quote(t), `\"`, `\u0022`) },
+	func(t string) string { return string(compress(t)) },
+}
+
+func quote(s string) string {
+	q, _ := json.Marshal(s)
+	return string(q)
+}
+
+// FuzzContainers puts a text into up to three containers, one in the other.
+func FuzzContainers(f *testing.F) {
+	for i := range wrappings {
+		for _, s := range []string{login, other, goodLog, forged, `{"eventName":null}`, strings.Replace(login, "Name", `\u004eame`, 1)} {
+			f.Add([]byte(s), byte(i), byte(i*7), byte(0))
+			f.Add([]byte(s), byte(i), byte(0), byte(i*5))
+		}
+	}
+	seeds(f, func(in []byte) { f.Add(in, byte(len(in)), byte(len(in)>>3), byte(0)) })
+	f.Fuzz(func(t *testing.T, in []byte, first, second, third byte) {
+		text := string(in)
+		for _, k := range []byte{first, second, third} {
+			if k %= byte(len(wrappings) + 1); k > 0 {
+				text = wrappings[k-1](text)
+			}
+		}
+		againstOracle(t, []byte(text))
+	})
 }
 
 // FuzzWalker holds the walker against encoding/json: where a valid value ends.
 func FuzzWalker(f *testing.F) {
+	seeds(f, func(in []byte) { f.Add(in) })
 	for _, s := range []string{goodLog, `{"a":[1,"\\\"]",{}]} x`, `"\u0041\\" `, `-1.5e3,`, `[[[]]]]`} {
 		f.Add([]byte(s))
 	}
@@ -369,7 +436,9 @@ func FuzzWalker(f *testing.F) {
 		if end > len(in) {
 			t.Fatalf("valueEnd(%q) = %d, beyond the end", in, end)
 		}
-		if want, ok := jsonEnd(in); ok && end != want {
+		want, ok := jsonEnd(in)
+		joined := ok && want < len(in) && !delimits(in[want]) && !delimits(in[want-1]) // 2026-11: encoding/json reads two numbers
+		if ok && !joined && end != want {
 			t.Errorf("valueEnd(%q) = %d, encoding/json ends at %d", in, end, want)
 		}
 	})

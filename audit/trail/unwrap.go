@@ -3,7 +3,10 @@ package trail
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
+	"slices"
+	"strings"
 )
 
 // maxDeep bounds how many containers may stand around a record. Real ones have
@@ -43,12 +46,60 @@ func (p parts) ofKind(key string, first byte) []byte {
 	return nil
 }
 
+// known are the members by which an object is told and taken apart. Others are
+// not kept: an object may have millions.
+var known = func() map[string]string {
+	m := map[string]string{}
+	for _, k := range slices.Concat(listKeys, textKeys, []string{
+		"eventName", "eventSource", "eventType", "eventname", "eventsource", "insightDetails",
+		"s3", "s3ObjectKey", "Event", "digestStartTime", "digestS3Bucket", "messageType",
+		"detail", "bucket", "object", "Sns", "awslogs", "kinesis", "recordId", "data", "field", "value",
+	}) {
+		m[k] = k
+	}
+	return m
+}()
+
+// split gives the known members of an object; false when it is malformed.
 func split(object []byte) (parts, bool) {
-	ps := make(parts, 0, 24)
-	_, ok := members(object, 0, func(key string, start, end int) {
-		ps = append(ps, part{key, object[start:end]})
+	ps := make(parts, 0, 8)
+	end, ok := members(object, 0, func(key []byte, start, end int) {
+		if name, ok := known[string(bare(key))]; ok {
+			ps.set(name, object[start:end])
+		}
 	})
-	return ps, ok
+	// Exports that fold case (Athena, SIEM copies) write these so.
+	ps.orElse("eventName", "eventname")
+	ps.orElse("eventSource", "eventsource")
+	return ps, ok && end == len(object)
+}
+
+func (p *parts) set(key string, value []byte) {
+	for i := range *p {
+		if (*p)[i].key == key {
+			(*p)[i].value = value
+			return
+		}
+	}
+	*p = append(*p, part{key, value})
+}
+
+func (p *parts) orElse(key, other string) {
+	if v := p.get(other); v != nil && p.get(key) == nil {
+		*p = append(*p, part{key, v})
+	}
+}
+
+// isRecord tells whether the object is a CloudTrail record. The elements of
+// some Lambda batches have an eventName too; their eventSource is aws:kinesis,
+// aws:dynamodb and so on, a record's the name of a service's host.
+func (p parts) isRecord() bool {
+	return p.get("eventName") != nil && !p.isNotification() && p.object("kinesis") == nil &&
+		!strings.HasPrefix(p.text("eventSource"), "aws:")
+}
+
+func (p parts) isNotification() bool {
+	return p.object("s3") != nil || p.get("s3ObjectKey") != nil || p.text("Event") == "s3:TestEvent"
 }
 
 // value takes one value that stands where a record may: a record, a container
@@ -64,7 +115,7 @@ func (s *Scanner) value(v []byte, deep int) {
 	case '[':
 		s.list(v, deep)
 	case '"':
-		s.inner([]byte(unquote(v)), deep)
+		s.inner(bare(v), deep)
 	default:
 		s.stray(v)
 	}
@@ -85,9 +136,9 @@ func (s *Scanner) object(v []byte, deep int) {
 	switch {
 	case !ok:
 		s.unreadable(v)
-	case ps.object("s3") != nil, ps.get("s3ObjectKey") != nil, ps.text("Event") == "s3:TestEvent":
+	case ps.isNotification():
 		s.kind(KindNotification)
-	case ps.get("eventName") != nil:
+	case ps.isRecord():
 		s.record(v, ps)
 	case ps.get("insightDetails") != nil, ps.text("eventType") == "AwsCloudTrailInsight":
 		s.kind(KindInsight)
@@ -104,7 +155,9 @@ func (s *Scanner) object(v []byte, deep int) {
 
 func (s *Scanner) record(v []byte, ps parts) {
 	s.stats.Records++
-	if s.all || s.wants.match(ps.text("eventName"), ps.text("eventSource"), v) {
+	name := ps.text("eventName")
+	// One without a name in text cannot be told from a wanted one.
+	if s.all || name == "" || s.wants.match(name, ps.text("eventSource"), v) {
 		s.yield(v)
 	}
 }
@@ -117,7 +170,7 @@ func (s *Scanner) detail(detail []byte, deep int) {
 	switch {
 	case !ok:
 		s.unreadable(detail)
-	case ps.get("eventName") != nil:
+	case ps.isRecord():
 		s.value(detail, deep+1)
 	case ps.object("bucket") != nil && ps.object("object") != nil:
 		s.kind(KindNotification)
@@ -128,19 +181,19 @@ func (s *Scanner) detail(detail []byte, deep int) {
 
 // container looks into the wrappings of events.md's list.
 func (s *Scanner) container(v []byte, ps parts, deep int) {
-	// Lists of records or of wrapped records: a log file or a Lambda batch;
-	// LookupEvents; CloudWatch Logs (subscription, then its API); Firehose; SQS.
-	for _, key := range []string{"Records", "Events", "logEvents", "events", "records", "Messages", "results"} {
+	for _, key := range listKeys {
 		if list := ps.list(key); list != nil {
 			s.list(list, deep)
 			return
 		}
 	}
-	// Texts that hold a record: LookupEvents; SQS (Lambda, then its API); SNS to
-	// SQS; a log event; a Logs Insights cell.
-	for _, key := range []string{"CloudTrailEvent", "body", "Body", "Message", "message", "@message"} {
+	for _, key := range textKeys {
 		if text := ps.string(key); text != nil {
-			s.inner([]byte(unquote(text)), deep)
+			s.inner(bare(text), deep)
+			return
+		}
+		if object := ps.object(key); object != nil { // a pipe or a console has parsed the text
+			s.value(object, deep+1)
 			return
 		}
 	}
@@ -158,7 +211,7 @@ func (s *Scanner) wrapped(v []byte, ps parts, deep int) {
 	case ps.text("recordId") != "" && ps.string("data") != nil: // Firehose
 		s.encoded(v, deep)
 	case ps.text("field") == "@message":
-		s.inner([]byte(ps.text("value")), deep)
+		s.inner(bare(ps.get("value")), deep)
 	case ps.text("field") != "": // another cell of a Logs Insights row
 	default:
 		s.kind(KindOther)
@@ -179,30 +232,57 @@ func (s *Scanner) inner(text []byte, deep int) {
 // encoded reads the base64 member data of v, which may be compressed.
 func (s *Scanner) encoded(v []byte, deep int) {
 	ps, _ := split(v)
-	raw, err := base64.StdEncoding.DecodeString(ps.text("data"))
+	data := bare(ps.get("data"))
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(data)))
+	n, err := base64.StdEncoding.Decode(raw, data)
 	if err != nil {
 		s.unreadable(v)
 		s.damage(0, deep+1, "data is not base64")
 		return
 	}
-	text, err := inflate(raw, s.maxText)
+	text, err := s.inflate(raw[:n])
 	if err != nil {
 		s.damage(0, deep+1, err.Error())
 	}
-	s.texts(text, deep+1)
+	if len(text) > 0 || err == nil {
+		s.held += len(text)
+		s.inner(text, deep)
+		s.held -= len(text)
+	}
 }
 
-func inflate(raw []byte, limit int) ([]byte, error) {
+// wrappedRatio bounds what all wrapped texts of an input inflate to: so many
+// times its stored bytes, plus MaxText. Trails reach 20.
+const wrappedRatio = 32
+
+// inflate decompresses a wrapped text. What wrapped texts inflate to is bounded
+// for the input as a whole, and what is held of them at a time by MaxText: a
+// small file can hold many bombs, one inside the other.
+func (s *Scanner) inflate(raw []byte) ([]byte, error) {
 	if !gzipped(raw) {
 		return raw, nil
 	}
-	z := newMembers(bytes.NewReader(raw))
-	text, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
-	if len(text) > limit {
-		return text[:limit], tooLarge(limit)
+	left := int64(s.maxText) + wrappedRatio*s.counted.n - s.inflated
+	limit := min(s.maxText-s.held, int(left))
+	if limit <= 0 {
+		return nil, errTooMuch
 	}
-	return text, err
+	if s.unzip == nil {
+		s.unzip = &gzipMembers{}
+	}
+	s.unzip.reset(bytes.NewReader(raw))
+	room := isize(raw[len(raw)-min(len(raw), 4):], int64(len(raw)))
+	text := bytes.NewBuffer(make([]byte, 0, min(room, limit)+bytes.MinRead))
+	_, err := text.ReadFrom(io.LimitReader(s.unzip, int64(limit)+1))
+	s.inflated += int64(text.Len())
+	if text.Len() > limit {
+		text.Truncate(limit)
+		return text.Bytes(), errTooMuch
+	}
+	return text.Bytes(), err
 }
+
+var errTooMuch = errors.New("wrapped texts inflate to far more than trails do")
 
 // stray is a value that stands where a record should and is none.
 func (s *Scanner) stray(v []byte) {

@@ -167,10 +167,10 @@ func elements(b []byte, i int, visit func(start, end int) bool) (int, bool) {
 	return good, false
 }
 
-// members calls visit with the key and the value of each member of the object
-// opened at i, in order; keys are unescaped. It gives the index after the
+// members calls visit with the key, as it is written, and the value of each
+// member of the object opened at i, in order. It gives the index after the
 // object's end, or where the last complete member ended and false.
-func members(b []byte, i int, visit func(key string, start, end int)) (int, bool) {
+func members(b []byte, i int, visit func(key []byte, start, end int)) (int, bool) {
 	i++
 	good := i
 	if j := skipSpace(b, i); j < len(b) && b[j] == '}' {
@@ -216,21 +216,39 @@ func keyEnd(b []byte, k int) (int, bool) {
 	return skipSpace(b, i+1), true
 }
 
-func key(b []byte) string { return unquote(b[:stringEnd(b, 1)]) }
+// key gives the key that b begins with, quotes included.
+func key(b []byte) []byte { return b[:stringEnd(b, 1)] }
+
+// bare gives what stands between the quotes of a JSON string, without a copy
+// where nothing in it is escaped.
+func bare(raw []byte) []byte {
+	if len(raw) >= 2 && raw[0] == '"' && asWritten(raw[1:len(raw)-1]) {
+		return raw[1 : len(raw)-1]
+	}
+	return []byte(unquote(raw))
+}
+
+// asWritten tells whether s, from inside a JSON string, stands for itself.
+func asWritten(s []byte) bool {
+	for _, c := range s {
+		if c == '\\' || c >= 0x80 || c < 0x20 {
+			return false
+		}
+	}
+	return true
+}
 
 // unquote reads a JSON string, quotes included; "" when it is none.
 func unquote(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""
 	}
-	for _, c := range raw[1 : len(raw)-1] {
-		if c == '\\' || c >= 0x80 || c < 0x20 {
-			var s string
-			if json.Unmarshal(raw, &s) != nil {
-				return ""
-			}
-			return s
-		}
+	if asWritten(raw[1 : len(raw)-1]) {
+		return string(raw[1 : len(raw)-1])
 	}
-	return string(raw[1 : len(raw)-1])
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
 }
