@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## build bin/mfawatch, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/mfawatch ./cmd/mfawatch
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mfawatch ./cmd/mfawatch
 
 demo: ## judge a small invented archive: Go only, no AWS account, no network
 	@go run ./cmd/mfawatch demo

@@ -199,7 +199,7 @@ func TestGzipAgreesOnDamage(t *testing.T) {
 	t.Logf("%d disagreements", disagreements)
 }
 
-// TestMemoryDoesNotGrowWithRecords scans an archive and one ten times as large:
+// TestMemoryDoesNotGrowWithRecords scans an archive and one four times as large:
 // the second may need no more but for its sign-ins.
 func TestMemoryDoesNotGrowWithRecords(t *testing.T) {
 	bin, python := binary(t), peer(t, "python3")
@@ -217,11 +217,18 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)`
 		}
 		return kib << 10, m
 	}
-	small, m1 := peak(60_000)
-	large, m2 := peak(600_000)
+	small, m1 := peak(200_000) // both hold one file of the largest size
+	large, m2 := peak(800_000)
+	if m1.LargestJSON < 30<<20 {
+		t.Fatalf("the smaller archive's largest file is %d bytes: too small to compare", m1.LargestJSON)
+	}
 	workers := int64(runtime.GOMAXPROCS(0))
 	bound := workers * (int64(1.6*float64(m2.LargestFile+m2.LargestJSON)) + 16<<20)
 	t.Logf("%d MB of JSON: peak %d MiB; %d MB: peak %d MiB; bound %d MiB", m1.JSONBytes/1e6, small>>20, m2.JSONBytes/1e6, large>>20, bound>>20)
+	more := int64(m2.SignIns+len(m2.Related)-m1.SignIns) * 4 << 10
+	if large-small > more+24<<20 {
+		t.Errorf("four times the records need %d MiB more; %d more sign-ins explain %d", (large-small)>>20, m2.SignIns-m1.SignIns, more>>20)
+	}
 	if large > bound {
 		t.Errorf("peak memory %d MiB, more than 1.6 x (largest file + its JSON) + 16 MiB for each of %d workers: %d MiB", large>>20, workers, bound>>20)
 	}

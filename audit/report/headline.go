@@ -52,7 +52,7 @@ func by(ws []scan.WithoutMFA) string {
 	if len(ws) == 0 {
 		return ""
 	}
-	return " by " + count(len(ws), "person", "people")
+	return " by " + count(len(ws), "user", "users")
 }
 
 // doubts are the reasons not to trust that nothing was found.

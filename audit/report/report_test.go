@@ -284,10 +284,10 @@ func TestHeadline(t *testing.T) {
 		{scan.Summary{}, nil, "Cannot tell whether every sign-in used MFA: the scan was interrupted and no CloudTrail record was read.", doubtful},
 		{clean(func(s *scan.Summary) {
 			s.ByOutcome[audit.Fail], s.WithoutMFA = 1, []scan.WithoutMFA{{SignIns: 1}}
-		}), nil, "1 sign-in without MFA by 1 person.", alarming},
+		}), nil, "1 sign-in without MFA by 1 user.", alarming},
 		{clean(func(s *scan.Summary) {
 			s.ByOutcome[audit.Fail], s.WithoutMFA, s.Complete = 3, []scan.WithoutMFA{{SignIns: 2}, {SignIns: 1}}, false
-		}), alert, "3 sign-ins without MFA by 2 people.", alarming},
+		}), alert, "3 sign-ins without MFA by 2 users.", alarming},
 		{clean(func(s *scan.Summary) { s.ByOutcome[audit.Fail] = 1 }), nil, "1 sign-in without MFA.", alarming},
 	} {
 		if got, tone := headline(c.s, c.ds); got != c.want || tone != c.tone {

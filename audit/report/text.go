@@ -14,6 +14,11 @@ import (
 
 // plain is signin.Printable without its bound, for places where a cut would
 // hide what is meant (a path): control and formatting characters become U+FFFD.
+// Plain makes a text that somebody else chose fit for a terminal: control and
+// formatting characters become U+FFFD, whole lines of escape sequences lose
+// their effect.
+func Plain(s string) string { return plain(s) }
+
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -97,14 +98,22 @@ func (c *collector) add(e *entry) {
 }
 
 // prefer orders records of the same event: an addendum is AWS's own correction
-// and comes before what it corrects; of records that differ the worse one
-// comes first; equal ones go by origin.
+// and comes before what it corrects, unless it says less; of records that differ
+// the worse one comes first; equal ones go by origin.
 func prefer(a, b *entry) int {
 	return cmp.Or(
-		-cmp.Compare(len(a.event.AddendumTo), len(b.event.AddendumTo)),
+		correction(b, a)-correction(a, b),
 		-cmp.Compare(badness(a.verdict.Outcome), badness(b.verdict.Outcome)),
 		cmp.Compare(a.verdict.Origin, b.verdict.Origin),
 	)
+}
+
+// correction is 1 when a corrects b.
+func correction(a, b *entry) int {
+	if a.event.AddendumTo != "" && b.event.AddendumTo == "" && a.event.Name == b.event.Name && a.verdict.Outcome != audit.Unknown {
+		return 1
+	}
+	return 0
 }
 
 func badness(o audit.Outcome) int {
@@ -125,24 +134,35 @@ func (c *collector) tally(ctx context.Context, src Source, stats trail.Stats, er
 	if stats.Records > 0 {
 		c.summary.Files++
 	}
-	kind := stats.Kind()
+	kind, strange := stats.Kind(), stats.Kinds[trail.KindOther]
 	switch {
 	case ctx.Err() != nil: // cut short by us, not damaged
 	case err != nil:
-		c.broken(src, stats, trail.Damage{Reason: "cannot be opened: " + cause(err)})
-	case stats.Damage != nil && (stats.Records > 0 || src.Given || looksLikeLog(src.Name)):
-		c.broken(src, stats, *stats.Damage)
+		c.broken(src, stats, trail.Damage{Reason: "cannot be opened: " + cause(err)}, true)
+	case stats.Damage != nil && (stats.Records > 0 || stats.Log || src.Given || looksLikeLog(src.Name)):
+		c.broken(src, stats, *stats.Damage, false)
 	case stats.Damage != nil:
 		c.summary.Skipped[string(trail.KindNotJSON)]++
+	case stats.Records > 0 && strange > 0:
+		c.broken(src, stats, trail.Damage{Offset: stats.Text, Reason: values(strange) + " among its records that CloudTrail does not write"}, false)
+	case kind == trail.KindEmpty && stats.Stored == 0 && strings.HasSuffix(strings.ToLower(src.Name), ".gz"):
+		c.broken(src, stats, trail.Damage{Reason: "the file is empty, which no compressed file is"}, false)
 	case kind != "":
 		c.summary.Skipped[string(kind)]++
 	}
 }
 
-func (c *collector) broken(src Source, stats trail.Stats, d trail.Damage) {
+func values(n int) string {
+	if n == 1 {
+		return "there is a value"
+	}
+	return fmt.Sprintf("there are %d values", n)
+}
+
+func (c *collector) broken(src Source, stats trail.Stats, d trail.Damage, unopened bool) {
 	c.damaged = append(c.damaged, DamagedFile{
 		Type: "damaged_file", Path: src.Name, Offset: d.Offset, Reason: reason(d), Records: stats.Records,
-		Unopened: stats.Stored == 0,
+		Unopened: unopened,
 	})
 }
 
@@ -201,6 +221,7 @@ func (c *collector) detect(entries []*entry) []detect.Detection {
 		}
 	}
 	keep(d.Flush())
+	c.summary.Forgotten = d.Dropped()
 	slices.SortStableFunc(all, func(a, b detect.Detection) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
 	})
@@ -267,11 +288,17 @@ func rank(p audit.Principal) int {
 }
 
 func (f Filter) verdict(v *signin.Verdict) bool {
-	return f.time(v.Time) && (f.Account == "" || f.Account == v.Account) && f.user(v.Principal)
+	return f.time(v.Time) && f.account(v.Account) && (f.user(v.Principal) || nobody(v.Principal))
 }
 
+// nobody is the principal of a record that says nothing of who it was. It
+// cannot be told to be somebody else.
+func nobody(p audit.Principal) bool { return p.Name == "" && p.ID == "" && p.ARN == "" }
+
+func (f Filter) account(id string) bool { return f.Account == "" || id == "" || f.Account == id }
+
 func (f Filter) detection(d *detect.Detection) bool {
-	return f.time(d.Time) && (f.Account == "" || f.Account == d.Account) &&
+	return f.time(d.Time) && f.account(d.Account) &&
 		(f.user(d.Principal) || strings.EqualFold(f.User, d.Target))
 }
 

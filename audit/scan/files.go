@@ -47,7 +47,7 @@ func FS(fsys fs.FS) ([]Source, error) {
 }
 
 func standardInput(r io.Reader) Source {
-	return Source{Name: "-", Given: true, Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+	return Source{Name: "-", Given: true, Stream: true, Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
 type walk struct {
@@ -73,7 +73,7 @@ func (w *walk) path(name string, given bool) {
 	case info.Mode().IsRegular():
 		w.file(name, real, info.Size(), given)
 	case given: // a pipe, such as the shell's <(…)
-		w.sources = append(w.sources, Source{Name: name, Given: true, Open: opener(name)})
+		w.sources = append(w.sources, Source{Name: name, Given: true, Stream: true, Open: opener(name)})
 	}
 }
 

@@ -44,6 +44,7 @@ type Summary struct {
 	WithoutMFA   []WithoutMFA          `json:"without_mfa"` // most sign-ins first
 	RoleSessions int                   `json:"role_sessions"`
 	Detections   map[string]int        `json:"detections"` // by check id
+	Forgotten    int                   `json:"forgotten"`  // things the detections had to forget for lack of room
 	First        time.Time             `json:"first"`      // of the sign-ins judged; zero when none
 	Last         time.Time             `json:"last"`
 }

@@ -49,7 +49,9 @@ type Source struct {
 	// Given is true when a person named this very input, so that it is reported
 	// rather than skipped when it holds nothing of CloudTrail.
 	Given bool
-	Open  func() (io.ReadCloser, error)
+	// Stream is true for standard input and pipes: reading may wait for ever.
+	Stream bool
+	Open   func() (io.ReadCloser, error)
 }
 
 // Run scans all sources. When ctx ends early the Result holds what was found
@@ -57,6 +59,7 @@ type Source struct {
 func Run(ctx context.Context, sources []Source, o Options) Result {
 	c := newCollector(o)
 	// The largest first: workers end together, and buffers grow once.
+	sources = slices.Clone(sources)
 	slices.SortStableFunc(sources, func(a, b Source) int { return int(min(max(b.Size-a.Size, -1), 1)) })
 	queue := make(chan Source)
 	var wg sync.WaitGroup
@@ -126,7 +129,11 @@ func read(ctx context.Context, s *trail.Scanner, src Source, progress func(int64
 		return trail.Stats{}, err
 	}
 	defer f.Close()
-	in := trail.Input{Reader: &watched{ctx, f, progress}, Size: src.Size}
+	var r io.Reader = f
+	if src.Stream {
+		r = newWaiting(ctx, f)
+	}
+	in := trail.Input{Reader: &watched{ctx, r, progress}, Size: src.Size}
 	in.Tail, _ = f.(io.ReaderAt)
 	return s.Scan(in, yield), nil
 }
@@ -147,4 +154,52 @@ func (w *watched) Read(p []byte) (int, error) {
 		w.progress(int64(n))
 	}
 	return n, err
+}
+
+// waiting is a reader whose Read ends with ctx although the reader below waits:
+// Ctrl-C must stop a scan of a terminal or of a pipe nobody writes to.
+type waiting struct {
+	ctx    context.Context
+	chunks chan chunk
+	rest   chunk
+}
+
+type chunk struct {
+	data []byte
+	err  error
+}
+
+func newWaiting(ctx context.Context, r io.Reader) *waiting {
+	w := &waiting{ctx: ctx, chunks: make(chan chunk)}
+	go func() { // ends with the reader below, or with the program
+		for {
+			data := make([]byte, 64<<10)
+			n, err := r.Read(data)
+			select {
+			case w.chunks <- chunk{data[:n], err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return w
+}
+
+func (w *waiting) Read(p []byte) (int, error) {
+	if len(w.rest.data) == 0 && w.rest.err == nil {
+		select {
+		case w.rest = <-w.chunks:
+		case <-w.ctx.Done():
+			return 0, w.ctx.Err()
+		}
+	}
+	n := copy(p, w.rest.data)
+	w.rest.data = w.rest.data[n:]
+	if len(w.rest.data) > 0 {
+		return n, nil
+	}
+	return n, w.rest.err
 }

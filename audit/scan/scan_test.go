@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +43,74 @@ func login(id, user, mfa, at string) string {
 func log(records ...string) string { return `{"Records":[` + strings.Join(records, ",") + `]}` }
 
 func scanAll(o Options, sources ...Source) Result { return Run(context.Background(), sources, o) }
+
+func gzipped(s string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = io.WriteString(z, s)
+	_ = z.Close()
+	return b.String()
+}
+
+// What stands beside good records and is none of CloudTrail's must not vanish.
+func TestNothingVanishesBesideGoodRecords(t *testing.T) {
+	good := login("a", "ada", "Yes", "2026-11-20T08:00:00Z")
+	other := strings.Replace(good, "ConsoleLogin", "GetObject", 2)
+	hole := []byte(log(other, login("b", "ada", "No", ""), other, good))
+	copy(hole[len(other)-20:], make([]byte, 500))
+	for _, c := range []struct {
+		name, file, in string
+		reason         string // part of it; "" for no damage
+		unread         int    // verdicts unreadable
+	}{
+		{"a foreign value among lines", "x.json", good + "\n{\"event\":" + good + "}\n", "that CloudTrail does not write", 0},
+		{"an element without a name", "x.json", log(good, `{"eventSource":"signin.amazonaws.com"}`), "that CloudTrail does not write", 0},
+		{"another event of EventBridge", "x.json", good + "\n" + `{"detail-type":"Sign-in Anomaly Alert","source":"aws.signin","detail":{"a":1}}`, "", 0},
+		{"a cut log of an odd name", "b", log(good)[:100], "breaks off", 0},
+		{"a cut gzip of an odd name", "b.part", gzipped(log(good))[:100], "breaks off", 0},
+		{"an empty .gz", "x.json.gz", "", "empty", 0},
+		{"a heading above lines", "x.txt", "# exported\n" + good + "\n", "not JSON", 0},
+		{"a hole in a plain file", "x.json", string(hole), "", 1},
+		{"a whole plain file", "x.json", log(good, other), "", 0},
+	} {
+		r := scanAll(Options{}, text(c.file, c.in))
+		damaged := ""
+		for _, d := range r.Damaged {
+			damaged += d.Reason
+		}
+		if (c.reason == "") != (damaged == "") || !strings.Contains(damaged, c.reason) || (r.Summary.ByReason[signin.ReasonUnreadable] > 0) != (c.unread > 0) {
+			if c.unread > 0 && damaged != "" {
+				continue // the hole broke the list: said as damage, as good
+			}
+			t.Errorf("%s: damage %q, want %q; reasons %v", c.name, damaged, c.reason, r.Summary.ByReason)
+		}
+	}
+}
+
+// A reader that never answers does not keep Ctrl-C from ending a scan.
+func TestWaitingInputEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w := io.Pipe()
+	defer w.Close()
+	src := Source{Name: "-", Given: true, Stream: true, Open: func() (io.ReadCloser, error) {
+		go cancel()
+		return io.NopCloser(r), nil
+	}}
+	if got := Run(ctx, []Source{src}, Options{}); got.Summary.Complete {
+		t.Error("the scan says that it is complete")
+	}
+}
+
+// A stream is read whole, however its reader cuts it.
+func TestStream(t *testing.T) {
+	in := strings.Repeat(login("a", "ada", "No", "2026-11-20T08:00:00Z")+"\n", 500)
+	src := Source{Name: "-", Given: true, Stream: true, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(iotest.OneByteReader(strings.NewReader(in))), nil
+	}}
+	if r := scanAll(Options{}, src); len(r.Verdicts) != 1 || r.Verdicts[0].Seen != 500 || len(r.Damaged) != 0 {
+		t.Errorf("verdicts %+v, damaged %+v", r.Verdicts, r.Damaged)
+	}
+}
 
 // TestCorpus holds the whole of a scan against what the generator says it made.
 func TestCorpus(t *testing.T) {
@@ -119,6 +189,8 @@ func TestCopies(t *testing.T) {
 		{"unknown is worse than pass", []string{yes, unsaid}, "mfa-not-recorded 2;", 1},
 		{"fail is worse than unknown", []string{unsaid, no}, "no-mfa 2;", 1},
 		{"a correction stands for what it corrects", []string{no, correction}, "mfa 2;", 1},
+		{"a correction of another event is none", []string{no, strings.ReplaceAll(correction, "ConsoleLogin", "CheckMfa")}, "no-mfa 2;", 1},
+		{"a correction that says less is none", []string{no, strings.Replace(correction, `"Yes"`, `""`, 1)}, "no-mfa 2;", 1},
 		{"another account is another event", []string{no, elsewhere}, "no-mfa 1;no-mfa 1;", 0},
 		{"without an id nothing is a copy", []string{anonymous, anonymous}, "no-mfa 1;no-mfa 1;", 0},
 	} {
@@ -162,6 +234,7 @@ func TestFilter(t *testing.T) {
 		{"account", Filter{Account: "444455556666"}, "d"},
 		{"user by name, in any case", Filter{User: "ADA"}, "cad"},
 		{"user by id", Filter{User: "AIDAgrace"}, "b"},
+		{"an unknown account is kept", Filter{Account: "777788889999"}, ""},
 		{"user by ARN", Filter{User: "arn:aws:iam::444455556666:user/ada"}, "d"},
 		{"nobody", Filter{User: "gra"}, ""},
 	} {

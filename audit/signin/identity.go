@@ -32,7 +32,13 @@ func (e *Event) identity(raw json.RawMessage, add fields) {
 		e.Account = id.text("accountId")
 	}
 	e.Principal = audit.Principal{Kind: audit.UnknownPrincipal, Name: id.text("userName"), ID: id.text("principalId"), ARN: id.text("arn")}
+	if arn := scalar(raw); !readable && strings.HasPrefix(arn, "arn:") {
+		e.Principal.ARN = arn
+	}
 	e.kind(id, session, add)
+	if e.Principal.Kind == audit.UnknownPrincipal && strings.HasSuffix(e.Principal.ARN, ":root") {
+		e.is(audit.Root, "root") // root is never lost, whatever its type is called
+	}
 }
 
 func (e *Event) kind(id, session, add fields) {
@@ -115,11 +121,10 @@ func portalEvent(name string) bool {
 // resource is the part of an ARN after account and Region. It may hold colons:
 // IAM allows them in paths, so it must never be searched for.
 func resource(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 {
-		return ""
+	for range 5 {
+		_, arn, _ = strings.Cut(arn, ":")
 	}
-	return parts[5]
+	return arn
 }
 
 // afterLast is what follows the last sep in s, or "" when sep is not there.

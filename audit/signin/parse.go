@@ -49,7 +49,7 @@ func Parse(record []byte) (Event, error) {
 }
 
 func decode(record []byte) (fields, error) {
-	if len(record) > 0 && record[0] == '"' {
+	if bytes.HasPrefix(record, []byte(`"`)) {
 		record = []byte(scalar(record))
 	}
 	var f fields
@@ -168,7 +168,7 @@ func firstText(a, b fields, keys ...string) string {
 }
 
 func paramText(raw json.RawMessage) string {
-	if len(raw) > 0 && (raw[0] == '{' || raw[0] == '[') {
+	if bytes.HasPrefix(raw, []byte("{")) || bytes.HasPrefix(raw, []byte("[")) {
 		var b bytes.Buffer
 		if json.Compact(&b, bytes.ToValidUTF8(raw, []byte("\uFFFD"))) != nil || b.Len() > maxParam {
 			return ""

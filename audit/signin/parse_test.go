@@ -90,7 +90,7 @@ var parsed = map[string]signin.Event{
 		Result: signin.Success, MFAUsed: signin.No, SessionMFA: signin.Yes,
 	},
 	"identity-plain-text": {
-		Name: "ConsoleLogin", Source: signin.Source, Version: "1.08", Principal: audit.Principal{Kind: audit.UnknownPrincipal},
+		Name: "ConsoleLogin", Source: signin.Source, Version: "1.08", Principal: audit.Principal{Kind: audit.UnknownPrincipal, ARN: "arn:aws:iam::111122223333:user/ada"},
 		IdentityType: "a userIdentity that is not an object", Result: signin.Success, MFAUsed: signin.Yes,
 	},
 	"portal-enrolled-text": {

@@ -63,9 +63,6 @@ func (o Override) matches(r Reason, k audit.PrincipalKind) bool {
 // weigh gives the severity and alert of a reason for a kind of principal.
 func (rules Rules) weigh(d Definition, kind audit.PrincipalKind) (audit.Severity, bool) {
 	severity, alert := d.Severity, d.Alert
-	if kind == audit.Root {
-		severity, alert = d.Root.Severity, d.Root.Alert
-	}
 	for _, o := range rules.SignIn {
 		if !o.matches(d.Reason, kind) {
 			continue
@@ -77,7 +74,7 @@ func (rules Rules) weigh(d Definition, kind audit.PrincipalKind) (audit.Severity
 			alert = *o.Alert
 		}
 	}
-	if kind == audit.Root { // root cannot be silenced
+	if kind == audit.Root { // its own default, which no rule silences
 		severity, alert = max(severity, d.Root.Severity), alert || d.Root.Alert
 	}
 	return severity, alert

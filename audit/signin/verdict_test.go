@@ -69,6 +69,7 @@ func TestFactorOfADevice(t *testing.T) {
 		"arn:aws:iam::111122223333:u2f/root/key-1":         audit.FIDOFactor,
 		"arn:aws:iam::111122223333:sms-mfa/ada":            audit.SMSFactor,
 		"arn:aws:iam::111122223333:x/y:mfa/ada":            audit.UnknownFactor,
+		"arn:aws:iam::111122223333:mfa:x/ada":              audit.UnknownFactor,
 		"arn:aws:iam::111122223333":                        audit.UnknownFactor,
 		"arn:mfa/ada":                                      audit.UnknownFactor,
 		"GAKT12345678":                                     audit.HardwareTOTPFactor,

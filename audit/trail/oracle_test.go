@@ -260,7 +260,7 @@ func (o *oracle) record(v []byte, m map[string]json.RawMessage) {
 	plain, _ := json.Marshal(decoded)
 	wanted := o.all || name == ""
 	for _, w := range o.wants {
-		if w.Name == name && (w.Source == source || source == "") && (w.Key == "" || bytes.Contains(plain, []byte(w.Key)) || bytes.Contains(v, []byte(w.Key))) {
+		if w.Name == name && (strings.HasPrefix(source+".", strings.Split(w.Source, ".")[0]+".") || source == "") && (w.Key == "" || bytes.Contains(plain, []byte(w.Key)) || bytes.Contains(v, []byte(w.Key))) {
 			wanted = true
 		}
 	}

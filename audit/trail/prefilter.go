@@ -40,11 +40,19 @@ func newWants(list []Want) wants {
 // caller says that it is unreadable.
 func (w wants) match(name, source string, record []byte) bool {
 	for _, want := range w.byName[name] {
-		if (want.Source == source || source == "") && (want.Key == "" || holds(record, want.Key)) {
+		if (sameService(want.Source, source) || source == "") && (want.Key == "" || holds(record, want.Key)) {
 			return true
 		}
 	}
 	return false
+}
+
+// sameService compares event sources by their first label: what an unknown
+// partition writes behind it is for the caller to judge.
+func sameService(a, b string) bool {
+	a, _, _ = strings.Cut(a, ".")
+	b, _, _ = strings.Cut(b, ".")
+	return a == b
 }
 
 // holds tells whether the word stands in the record, however it is spelled.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Scanner reads inputs one after the other and reuses its buffers. It is not
@@ -29,6 +30,7 @@ type Scanner struct {
 	at       int    // where in buf the outermost value being read begins
 	every    bool   // look into every record: the prefilter cannot tell
 	intact   bool   // a log text, whole as far as its two ends tell
+	checked  bool   // the text came with a checksum: no byte of it has changed
 	done     bool   // the rest of an intact text holds nothing wanted
 	before   int    // records in the windows before this one
 	lines    bool   // one text a line
@@ -54,6 +56,19 @@ func NewScanner(o Options) *Scanner {
 	}
 }
 
+// logStarts are how the files begin that CloudTrail and its API write.
+var logStarts = []string{`{"Records"`, `{"eventVersion"`, `{"Events"`, `[{"eventVersion"`}
+
+func beginsAsLog(head []byte) bool {
+	var compact []byte
+	for _, c := range bytes.TrimPrefix(head, bom) {
+		if !space(c) {
+			compact = append(compact, c)
+		}
+	}
+	return slices.ContainsFunc(logStarts, func(start string) bool { return bytes.HasPrefix(compact, []byte(start)) })
+}
+
 // Input is one thing to read. Size is its stored size in bytes, and Tail reads
 // its last bytes, where both are known: they tell how much memory it needs.
 type Input struct {
@@ -76,15 +91,14 @@ func (s *Scanner) Scan(in Input, yield func(record []byte)) Stats {
 	case len(head) == 0:
 		s.damage(0, 0, fmt.Sprintf("cannot be read: %v", err))
 	case gzipped(head):
+		s.checked, s.stats.Log = true, true
 		s.z.reset(s.src)
 		s.stream(s.z, s.room(in))
 	default:
+		s.checked, s.stats.Log = false, beginsAsLog(head)
 		s.stream(s.src, min(int(in.Size), s.maxText))
 	}
 	s.stats.Stored = s.counted.n
-	if in.Size > 0 {
-		s.stats.Stored = in.Size
-	}
 	return s.stats
 }
 
@@ -270,7 +284,7 @@ func (s *Scanner) read(b []byte) {
 		s.every = s.found.escaped || s.found.crowded || len(s.found.named.at) == 0
 	}
 	s.before = s.stats.Records
-	s.intact = !s.every && s.cause == "" && opensAsLog(b) && closesAsLog(b)
+	s.intact = s.checked && !s.every && s.cause == "" && opensAsLog(b) && closesAsLog(b)
 	if s.intact && len(s.found.wanted.at) == 0 {
 		s.stats.Records += len(s.found.named.at)
 		return
@@ -386,7 +400,9 @@ func foreign(b []byte) string {
 			return f.what
 		}
 	}
-	if i := skipBlank(b, 0); i < len(b) && b[i] != '"' && !beginsText(b[i]) {
+	i := skipBlank(b, 0)
+	later := bytes.Contains(b, []byte("\n{")) || bytes.Contains(b, []byte("\n[")) // below a heading, perhaps
+	if i < len(b) && b[i] != '"' && !beginsText(b[i]) && !later {
 		return fmt.Sprintf("not JSON: it begins with byte 0x%02x", b[i])
 	}
 	return ""

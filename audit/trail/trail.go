@@ -23,6 +23,7 @@ const (
 	KindInsight        Kind = "insight"         // CloudTrail Insights events
 	KindNotification   Kind = "notification"    // says that an object was written to S3; holds no record
 	KindControlMessage Kind = "control-message" // CloudWatch Logs checks a subscription
+	KindEvent          Kind = "event"           // an EventBridge event that holds no record
 	KindEmpty          Kind = "empty"
 	KindOther          Kind = "other" // JSON, but nothing of CloudTrail
 	KindNotJSON        Kind = "not-json"
@@ -42,6 +43,7 @@ type Stats struct {
 	Stored  int64 // bytes as stored
 	Text    int64 // bytes of decompressed text
 	Records int   // CloudTrail records; where nothing is wanted nothing is decoded, and eventName keys count
+	Log     bool  // it is compressed or begins as CloudTrail's files do, so that damage in it matters
 	Damage  *Damage
 	Kinds   map[Kind]int // what else was there: digests, insights, notifications …
 }

@@ -92,7 +92,7 @@ func describe(got []string, s Stats) string {
 		fmt.Fprintf(&b, "record %s\n", eventID(r))
 	}
 	fmt.Fprintf(&b, "records %d\n", s.Records)
-	for _, k := range []Kind{KindDigest, KindInsight, KindNotification, KindControlMessage, KindEmpty, KindOther, KindNotJSON} {
+	for _, k := range []Kind{KindDigest, KindInsight, KindNotification, KindControlMessage, KindEvent, KindEmpty, KindOther, KindNotJSON} {
 		if s.Kinds[k] > 0 {
 			fmt.Fprintf(&b, "kind %s %d\n", k, s.Kinds[k])
 		}
@@ -119,6 +119,10 @@ func TestContainers(t *testing.T) {
 		for how, in := range map[string][]byte{"plain": input(a), "gzip": compress(string(input(a)))} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				got, stats := scanBytes(Options{Wants: testWants}, in)
+				want := want
+				if how == "plain" && section(a, "want plain") != "" {
+					want = section(a, "want plain") // not compressed: every record is walked, and counted exactly
+				}
 				if d := cmp.Diff(want, describe(got, stats)); d != "" {
 					t.Errorf("want -, got +:\n%s", d)
 				}

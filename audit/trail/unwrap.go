@@ -175,7 +175,7 @@ func (s *Scanner) detail(detail []byte, deep int) {
 	case ps.object("bucket") != nil && ps.object("object") != nil:
 		s.kind(KindNotification)
 	default:
-		s.kind(KindOther)
+		s.kind(KindEvent)
 	}
 }
 

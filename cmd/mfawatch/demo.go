@@ -54,9 +54,9 @@ func runDemo(ctx context.Context, t terminal) error {
 		return ended(r, exitCannotRun, nil)
 	}
 	_, err = fmt.Fprint(t.out, `
-This was an invented archive. Now try your own: download some CloudTrail logs
-  aws s3 sync s3://YOUR-TRAIL-BUCKET/AWSLogs ./AWSLogs --exclude '*-Digest/*'
-and run
+This was an invented archive. Now try your own (in a clone of the
+repository: make build, then bin/mfawatch):
+  aws s3 sync s3://YOUR-TRAIL-BUCKET/AWSLogs ./AWSLogs
   mfawatch scan ./AWSLogs --only fail,unknown
 To look into this archive: mfawatch demo --write ./demo-logs
 `)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -13,13 +14,13 @@ type bar struct{ b *progressbar.ProgressBar }
 
 func newBar(t terminal, sources []scan.Source) bar {
 	columns := width(t.err)
-	if columns == 0 {
+	if columns == 0 || os.Getenv("TERM") == "dumb" {
 		return bar{}
 	}
 	var total int64
 	for _, s := range sources {
-		if s.Size == 0 {
-			total = -1 // standard input: no end is known
+		if s.Stream {
+			total = -1 // no end is known
 			break
 		}
 		total += s.Size

@@ -10,7 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"mfawatch/audit/report"
 )
+
+// version is set when a release is built.
+var version = "development"
 
 // The exit codes; they are an interface (docs/design.md).
 const (
@@ -72,7 +77,9 @@ func execute(ctx context.Context, t terminal, args []string) int {
 	e := exit{exitUsage, err} // what cobra itself refuses is a matter of usage
 	errors.As(err, &e)
 	if e.err != nil {
-		fmt.Fprintf(t.err, "mfawatch: %v\n", e.err)
+		for line := range strings.Lines(e.Error()) {
+			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(strings.TrimSuffix(line, "\n")))
+		}
 	}
 	if e.code == exitUsage {
 		fmt.Fprintf(t.err, "See '%s --help'.\n", command(root, args))
@@ -98,6 +105,7 @@ factor was used, and what happened around it.
 
 Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
 4 no findings but something could not be checked.`),
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -106,6 +114,8 @@ Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
+	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
 	root.AddCommand(newScan(t), newDemo(t), newChecks(t))
 	return root
 }

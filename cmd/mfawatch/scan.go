@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +24,9 @@ import (
 type scanFlags struct {
 	format, since, until, account, user, rules string
 
-	only []string
-	each bool
+	only     []string
+	narrowed bool // --only was given
+	each     bool
 }
 
 func newScan(t terminal) *cobra.Command {
@@ -46,21 +48,24 @@ around them, then a summary.`),
   mfawatch scan ./AWSLogs --format jsonl > verdicts.jsonl
   aws cloudtrail lookup-events --lookup-attributes \
     AttributeKey=EventSource,AttributeValue=signin.amazonaws.com | mfawatch scan -`, "\n"),
-		RunE: func(c *cobra.Command, args []string) error { return runScan(c.Context(), t, f, args, time.Now()) },
+		RunE: func(c *cobra.Command, args []string) error {
+			f.narrowed = c.Flags().Changed("only")
+			return runScan(c.Context(), t, f, args, time.Now())
+		},
 	}
 	c.Flags().StringVar(&f.format, "format", "table", "output: table, jsonl, json, csv")
 	c.Flags().StringVar(&f.since, "since", "", "only sign-ins from then on: 2026-11-20, 2026-11-20T08:00:00Z, or 7d, 12h ago")
 	c.Flags().StringVar(&f.until, "until", "", "only sign-ins before then")
 	c.Flags().StringVar(&f.account, "account", "", "only this account id")
 	c.Flags().StringVar(&f.user, "user", "", "only this user: name, role session name, id or ARN")
-	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable (the summary and the exit code still count all)")
+	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; summary and exit code count all")
 	c.Flags().StringVar(&f.rules, "rules", "", "YAML file that sets which reasons and detections alert, and how severe they are")
 	c.Flags().BoolVar(&f.each, "each", false, "one verdict line for each input record, in input order, nothing left out (JSON lines)")
 	return c
 }
 
 func runScan(ctx context.Context, t terminal, f scanFlags, paths []string, now time.Time) error {
-	if len(paths) == 0 {
+	if len(paths) == 0 || slices.Contains(paths, "") {
 		return usage("scan needs a file, a folder, or - for standard input")
 	}
 	o, err := f.options(now)
@@ -77,6 +82,9 @@ func runScan(ctx context.Context, t terminal, f scanFlags, paths []string, now t
 	only, err := outcomes(f.only)
 	if err != nil {
 		return err
+	}
+	if f.narrowed && len(only) == 0 {
+		return usage("--only needs an outcome: fail, unknown, pass or not_applicable")
 	}
 	sources := scan.Files(paths, t.in)
 	bar := newBar(t, sources)
@@ -152,8 +160,11 @@ func ago(s string) (time.Duration, bool) {
 func outcomes(texts []string) ([]audit.Outcome, error) {
 	var list []audit.Outcome
 	for _, text := range texts {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
 		var o audit.Outcome
-		if err := o.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
+		if err := o.UnmarshalText([]byte(text)); err != nil {
 			return nil, usage("--only: %v", err)
 		}
 		list = append(list, o)
@@ -177,7 +188,7 @@ func runEach(ctx context.Context, t terminal, f scanFlags, o scan.Options, paths
 		return cannotRun(fmt.Errorf("write verdicts: %w", err))
 	}
 	for _, d := range r.Damaged {
-		fmt.Fprintf(t.err, "mfawatch: %s: at byte %d: %s\n", d.Path, d.Offset, d.Reason)
+		fmt.Fprintf(t.err, "mfawatch: %s: at byte %d: %s\n", report.Plain(d.Path), d.Offset, report.Plain(d.Reason))
 	}
 	return ended(r, exitCode(r, len(sources)), paths)
 }
@@ -245,11 +256,20 @@ func ended(r scan.Result, code int, paths []string) error {
 	case !r.Summary.Complete:
 		return exit{code, errors.New("interrupted: the report covers only what was read until then")}
 	case code == exitCannotRun:
-		return exit{code, fmt.Errorf("nothing could be read in %s", strings.Join(paths, " "))}
+		return exit{code, fmt.Errorf("nothing could be read in %s", named(paths))}
 	case r.Summary.Records == 0 && code == exitUnchecked:
-		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", strings.Join(paths, " "))}
+		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", named(paths))}
 	case code == exitClean:
 		return nil
 	}
 	return exit{code: code}
+}
+
+// named lists paths as a person typed them, fit for a terminal.
+func named(paths []string) string {
+	var list []string
+	for _, p := range paths {
+		list = append(list, report.Plain(p))
+	}
+	return strings.Join(list, " ")
 }

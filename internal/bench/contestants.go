@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -24,7 +25,7 @@ import (
 type Contestant struct {
 	name      string
 	available func() bool
-	run       func(files []string, m corpus.Manifest) error
+	run       func(dir string, files []string, m corpus.Manifest) error
 }
 
 func always() bool { return true }
@@ -43,7 +44,7 @@ func hasJQ() bool {
 }
 
 // runDecompress is the base: one reader and one buffer for all files.
-func runDecompress(files []string, m corpus.Manifest) error {
+func runDecompress(_ string, files []string, m corpus.Manifest) error {
 	var z gzip.Reader
 	buf := make([]byte, m.LargestJSON+1)
 	var total int64
@@ -64,7 +65,7 @@ func runDecompress(files []string, m corpus.Manifest) error {
 	return same("bytes of JSON", total, m.JSONBytes)
 }
 
-func runVerdicts(files []string, m corpus.Manifest) error {
+func runVerdicts(_ string, files []string, m corpus.Manifest) error {
 	var wants []trail.Want
 	for _, i := range signin.Interests() {
 		wants = append(wants, trail.Want{Name: i.Name, Source: i.Source})
@@ -94,17 +95,17 @@ func runVerdicts(files []string, m corpus.Manifest) error {
 	return same("sign-ins", n, int64(m.SignIns))
 }
 
-func runEverything(files []string, m corpus.Manifest) error {
-	r := scanAll(files, 1)
+func runEverything(dir string, _ []string, m corpus.Manifest) error {
+	r := scanAll(dir, 1)
 	return same("sign-ins", int64(r.Summary.SignIns+r.Summary.Duplicates), int64(m.SignIns))
 }
 
-func scanAll(files []string, workers int) scan.Result {
-	return scan.Run(context.Background(), scan.Files(files, nil), scan.Options{Workers: workers})
+func scanAll(dir string, workers int) scan.Result {
+	return scan.Run(context.Background(), scan.Files([]string{dir}, nil), scan.Options{Workers: workers})
 }
 
 // runTyped is what one would write first: a small struct and encoding/json.
-func runTyped(files []string, m corpus.Manifest) error {
+func runTyped(_ string, files []string, m corpus.Manifest) error {
 	var n int64
 	for _, name := range files {
 		f, err := os.Open(name)
@@ -131,7 +132,7 @@ func runTyped(files []string, m corpus.Manifest) error {
 	return same("sign-ins", n, int64(m.SignIns))
 }
 
-func runJQ(files []string, m corpus.Manifest) error {
+func runJQ(_ string, files []string, m corpus.Manifest) error {
 	const program = `.Records[]|select(.eventSource=="signin.amazonaws.com" and (.eventName=="ConsoleLogin" or .eventName=="UserAuthentication"))|.eventID`
 	zcat := exec.Command("zcat", files...)
 	jq := exec.Command("jq", "-c", program)
@@ -162,7 +163,7 @@ func same(what string, got, want int64) error {
 }
 
 // parallel prints the wall-clock gain of two workers.
-func parallel(files []string) error {
+func parallel(dir string) error {
 	if runtime.GOMAXPROCS(0) < 2 {
 		fmt.Println("  one processor: no speed-up to measure")
 		return nil
@@ -171,12 +172,48 @@ func parallel(files []string) error {
 		var times []time.Duration
 		for range 3 {
 			start := time.Now()
-			scanAll(files, workers)
+			scanAll(dir, workers)
 			times = append(times, time.Since(start))
 		}
 		return median(times)
 	}
 	one, two := best(1), best(2)
-	fmt.Printf("  two workers: %.2fx the speed of one (wall); at least 1.85x on two idle cores\n\n", float64(one)/float64(two))
+	gain := float64(one) / float64(two)
+	fmt.Printf("  two workers: %.2fx the speed of one (wall, idle cores assumed); %s\n\n", gain, held(gain >= 1.85, "at least 1.85x"))
 	return nil
+}
+
+// memory prints what one worker needs at the most, measured in a process of its
+// own, against 1.6 times the largest file with its text, and 16 MiB.
+func memory(dir string, m corpus.Manifest) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	out, err := exec.Command(self, dir).Output()
+	if err != nil {
+		return fmt.Errorf("measure memory: %w", err)
+	}
+	var peak int64
+	if _, err := fmt.Sscan(string(out), &peak); err != nil || peak == 0 {
+		fmt.Println("  peak memory: not told by this system")
+		return nil
+	}
+	bound := int64(1.6*float64(m.LargestFile+m.LargestJSON)) + 16<<20
+	fmt.Printf("  peak memory of one worker: %d MiB; %s\n", peak>>20, held(peak <= bound, "at most %d MiB", bound>>20))
+	return nil
+}
+
+// peakOfScan scans with one worker and gives the process's peak memory in
+// bytes, as Linux tells it; 0 elsewhere.
+func peakOfScan(dir string) int64 {
+	scanAll(dir, 1)
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int64
+	_, _ = fmt.Sscan(after, &kib)
+	return kib << 10
 }
