@@ -42,6 +42,9 @@ func TestReadmeCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if bytes.Contains(readme, []byte("@@")) {
+		t.Error("the README has a place that nobody filled in")
+	}
 	dir := t.TempDir()
 	logs := filepath.Join(dir, "logs")
 	if err := demo.WriteTo(logs); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -207,6 +208,7 @@ func memory(dir string, m corpus.Manifest) error {
 // peakOfScan scans with one worker and gives the process's peak memory in
 // bytes, as Linux tells it; 0 elsewhere.
 func peakOfScan(dir string) int64 {
+	debug.SetGCPercent(50) // as cmd/mfawatch has it
 	scanAll(dir, 1)
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
