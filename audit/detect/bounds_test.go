@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,6 +112,79 @@ func TestSizeCountsKeysAndMarks(t *testing.T) {
 	}
 }
 
+// One name more than the threshold is remembered of an address: one may be the
+// one who gets in.
+func TestNamesOfAnAddressAreBounded(t *testing.T) {
+	d := New(Rules{})
+	for n := range 7 {
+		e := flood(8 * n)
+		e.SourceIP, e.Time = "192.0.2.7", dayOne.Add(time.Duration(n)*time.Second)
+		d.Add(e)
+	}
+	d.Flush()
+	// Seven users with a failure each; one address with the newest six names
+	// for one check, and all seven for the other.
+	if got, want := d.Size(), 7*(1+1)+(1+6)+(1+7); got != want {
+		t.Errorf("Size() = %d, want %d", got, want)
+	}
+}
+
+// Nothing is remembered of a device that was made, never used and deleted,
+// but that it was made.
+func TestAnUnusedDeviceIsNobodys(t *testing.T) {
+	d := New(Rules{})
+	made, deleted := flood(7), flood(7)
+	made.Request = map[string]string{"virtualMFADeviceName": "ada"}
+	deleted.ID, deleted.Name, deleted.SerialNumber = "e8", "DeleteVirtualMFADevice", "arn:aws:iam::111122223333:mfa/ada"
+	deleted.Time = made.Time.Add(time.Second)
+	d.Add(made)
+	d.Add(deleted)
+	d.Flush()
+	if got := d.Size(); got != 1 {
+		t.Errorf("Size() = %d, want 1", got)
+	}
+}
+
+func fill[V any](m *memory[V], keys int) {
+	for n := range keys {
+		m.at(fmt.Sprint(n), dayOne)
+	}
+	m.dropped = 1000 * keys
+}
+
+func TestSizeAndDroppedCountEveryMemory(t *testing.T) {
+	d := New(Rules{})
+	fill(&d.guesses, 1)
+	fill(&d.names, 2)
+	fill(&d.factors, 4)
+	fill(&d.prompts, 8)
+	fill(&d.sprays, 16)
+	fill(&d.links, 32)
+	fill(&d.sessions, 64)
+	fill(&d.removals, 128)
+	fill(&d.owners, 256)
+	if d.Size() != 511 || d.Dropped() != 511_000 {
+		t.Errorf("Size() = %d, Dropped() = %d, want 511 and 511000", d.Size(), d.Dropped())
+	}
+}
+
+func TestEachMemoryLastsAsLongAsItsCheck(t *testing.T) {
+	ids := []string{idGuessed, idSprayed, idFactorFailures, idPrompts, idSpray, idConsoleLink, idOrphanToken, idFactorRemoved}
+	var rules Rules
+	var want []time.Duration
+	for i, id := range ids {
+		want = append(want, time.Duration(i+1)*time.Minute)
+		rules.Overrides = append(rules.Overrides, window(id, want[i]))
+	}
+	d := New(rules)
+	got := []time.Duration{
+		d.guesses.window, d.names.window, d.factors.window, d.prompts.window, d.sprays.window, d.links.window, d.sessions.window, d.removals.window,
+	}
+	if !slices.Equal(got, want) || d.owners.window != d.removals.window {
+		t.Errorf("the memories last %v (owners %v), want %v", got, d.owners.window, want)
+	}
+}
+
 func TestMemoryForgetsTheOneLongestUntouched(t *testing.T) {
 	m := memory[int]{window: time.Hour}
 	for n := range maxKeys {
@@ -179,6 +253,19 @@ func TestWhatWasDroppedAccusesNobody(t *testing.T) {
 		if len(found) != tc.want {
 			t.Errorf("after %d sign-ins: %s, want %d detections", tc.signIns, lines(found), tc.want)
 		}
+	}
+}
+
+// Without an id there is no telling a copy, so each counts.
+func TestFailuresWithoutIDAllCount(t *testing.T) {
+	d := New(Rules{})
+	for n := range 3 {
+		e := flood(1)
+		e.ID, e.Time = "", dayOne.Add(time.Duration(n)*time.Second)
+		d.Add(e)
+	}
+	if found := d.Flush(); len(found) != 1 || found[0].ID != idFactorFailures {
+		t.Errorf("detections = %s, want %s", lines(found), idFactorFailures)
 	}
 }
 

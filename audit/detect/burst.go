@@ -84,7 +84,7 @@ func ids(marks []mark) []string {
 // has gone on for a day.
 type burst struct {
 	marks []mark
-	fired time.Time // zero: not silent
+	fired time.Time // zero, long ago: not silent
 	last  time.Time // the newest mark since
 }
 
@@ -106,7 +106,7 @@ func (b *burst) add(m mark, c Check, insert func([]mark, mark) []mark) []mark {
 }
 
 func (b *burst) silent(at time.Time, window time.Duration) bool {
-	return !b.fired.IsZero() && at.Sub(b.last) <= window && at.Sub(b.fired) < reminder
+	return at.Sub(b.last) <= window && at.Sub(b.fired) < reminder
 }
 
 func latest(a, b time.Time) time.Time {

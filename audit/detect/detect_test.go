@@ -299,6 +299,21 @@ func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
 	}
 }
 
+func TestDeviceKey(t *testing.T) {
+	for serial, want := range map[string]string{
+		"arn:aws:iam::111122223333:mfa/Ada":            "ada",
+		"arn:aws:iam::111122223333:mfa/team/ada":       "ada",
+		"arn:aws:iam::111122223333:u2f/user/ada/key-1": "arn:aws:iam::111122223333:u2f/user/ada/key-1",
+		"GAKT12345678": "gakt12345678",
+		"ada":          "ada",
+		"":             "",
+	} {
+		if got := deviceKey(serial); got != want {
+			t.Errorf("deviceKey(%q) = %q, want %q", serial, got, want)
+		}
+	}
+}
+
 func TestDetectionJSONIsAnInterface(t *testing.T) {
 	b, err := json.Marshal(Detection{Type: "detection", Attack: []string{"T1110"}, Events: []string{"e1"}})
 	want := `{"type":"detection","id":"","time":"0001-01-01T00:00:00Z","account":"","region":"","principal":{"kind":"","name":"","id":"","arn":""},` +

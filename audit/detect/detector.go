@@ -95,18 +95,16 @@ func (d *Detector) Flush() []Detection {
 // rank orders the events of one second by cause and effect.
 func rank(e *signin.Event) int {
 	switch {
-	case e.Source != signin.Source:
-		return 0 // IAM and STS make and take what a sign-in uses
-	case e.Name == "CheckMfa":
-		return 1
+	case e.Source != signin.Source, e.Name == "CheckMfa":
+		return 0 // IAM and STS make and take what a sign-in uses; a prompt comes before its answer
 	case !e.Succeeded():
-		return 2
+		return 1
 	case e.Name == "AuthorizeOAuth2Access":
-		return 4
+		return 3
 	case e.Name == "CreateOAuth2Token":
-		return 5
+		return 4
 	}
-	return 3
+	return 2
 }
 
 func (d *Detector) sequences(e *signin.Event) []finding {

@@ -157,7 +157,7 @@ func (d *Detector) removed(e *signin.Event, user, how string) {
 	}
 	r := d.removals.at(key(e, user), d.now)
 	device := deviceKey(e.SerialNumber)
-	if e.Time.Before(r.at) || !r.at.IsZero() && e.Name == "DeleteVirtualMFADevice" && r.device == device {
+	if e.Time.Before(r.at) || e.Name == "DeleteVirtualMFADevice" && r.device == device {
 		return
 	}
 	*r = removal{mark: markOf(e), device: device, how: how + " by " + name(e)}

@@ -94,7 +94,7 @@ func (d *Detector) consoleTokens(e *signin.Event) []finding {
 func (d *Detector) token(e *signin.Event, s *session) []finding {
 	c := d.checks[idOrphanToken]
 	refresh := e.GrantType == "refresh_token"
-	within := func(t time.Time) bool { return !t.IsZero() && e.Time.Sub(t) <= c.Window }
+	within := func(t time.Time) bool { return e.Time.Sub(t) <= c.Window } // the zero time is long ago
 	// A session lives for 12 h from `aws login`, itself up to 12 h from the
 	// sign-in: a refresh is in order when its authorization was seen.
 	expected := within(s.login) || refresh && within(s.authorized)

@@ -149,8 +149,14 @@ func rootSignIn(e *signin.Event) []finding {
 	if e.Result != signin.Success || who(e) != rootKey {
 		return nil
 	}
-	mfa := map[signin.Tri]string{signin.Yes: "with MFA", signin.No: "WITHOUT MFA", signin.Unrecorded: "the record does not say whether with MFA"}
-	return one(e, idRootSignIn, "root signed in from "+quote(e.SourceIP)+", "+mfa[e.MFAUsed])
+	mfa := "the record does not say whether with MFA"
+	switch signin.Classify(*e, signin.Rules{}).Reason { // the verdict's words, so that the two never differ
+	case signin.ReasonMFA:
+		mfa = "with MFA"
+	case signin.ReasonNoMFA:
+		mfa = "WITHOUT MFA"
+	}
+	return one(e, idRootSignIn, "root signed in from "+quote(e.SourceIP)+", "+mfa)
 }
 
 // rootEvent is for events that only root's record has. An identity that the

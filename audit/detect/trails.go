@@ -2,7 +2,6 @@ package detect
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,32 +60,34 @@ func trailBucket(e *signin.Event) []finding {
 }
 
 func trailSelectors(e *signin.Event) []finding {
-	detail := " no longer records management events that change something"
-	switch whole, err := recordsWrites(e.Request["eventSelectors"], e.Request["advancedEventSelectors"]); {
-	case err != nil:
-		detail = " has new selectors that could not be read (" + err.Error() + "): look at them"
-	case whole:
+	lost := lostWrites(e.Request["eventSelectors"], e.Request["advancedEventSelectors"])
+	if lost == "" {
 		return nil
 	}
-	return one(e, idTrailSelectors, "the trail "+trailName(e)+detail+", by "+name(e))
+	return one(e, idTrailSelectors, "the trail "+trailName(e)+lost+", by "+name(e))
 }
 
-// recordsWrites tells whether a trail with these selectors still records every
-// management write. An event is recorded when any one selector takes it
-// (CloudTrail API reference, PutEventSelectors).
-func recordsWrites(basic, advanced string) (bool, error) {
+// lostWrites says what is wrong with these selectors, or "" when a trail with
+// them still records every management write. An event is recorded when any one
+// selector takes it (CloudTrail API reference, PutEventSelectors).
+func lostWrites(basic, advanced string) string {
 	var plain []selector
-	if decode(basic, &plain) != nil {
-		return false, errors.New("eventSelectors is no list of selectors")
-	}
 	var fine []advancedSelector
-	if decode(advanced, &fine) != nil {
-		return false, errors.New("advancedEventSelectors is no list of selectors")
+	switch {
+	case decode(basic, &plain) != nil:
+		return unread("eventSelectors is no list of selectors")
+	case decode(advanced, &fine) != nil:
+		return unread("advancedEventSelectors is no list of selectors")
+	case len(plain) == 0 && len(fine) == 0:
+		return unread("the record holds none")
+	case slices.ContainsFunc(plain, selector.takesWrites), slices.ContainsFunc(fine, advancedSelector.takesWrites):
+		return ""
 	}
-	if len(plain)+len(fine) == 0 {
-		return false, errors.New("the record holds none")
-	}
-	return slices.ContainsFunc(plain, selector.takesWrites) || slices.ContainsFunc(fine, advancedSelector.takesWrites), nil
+	return " no longer records management events that change something"
+}
+
+func unread(why string) string {
+	return " has new selectors that could not be read (" + why + "): look at them"
 }
 
 func decode(text string, into any) error {
@@ -108,7 +109,7 @@ func (s selector) takesWrites() bool {
 }
 
 // is compares a value that records write as a boolean and exports as a text.
-func is(v any, text string) bool { return v != nil && strings.EqualFold(fmt.Sprint(v), text) }
+func is(v any, text string) bool { return strings.EqualFold(fmt.Sprint(v), text) }
 
 type advancedSelector struct {
 	FieldSelectors []fieldSelector

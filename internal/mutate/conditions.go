@@ -4,10 +4,17 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 )
 
-// comparisons are what each comparison becomes: its negation and, for an
-// order, its boundary.
+// negations are the comparisons that say the contrary.
+var negations = map[token.Token]token.Token{
+	token.EQL: token.NEQ, token.NEQ: token.EQL,
+	token.LSS: token.GEQ, token.GEQ: token.LSS, token.GTR: token.LEQ, token.LEQ: token.GTR,
+}
+
+// comparisons are what each comparison becomes: for an order, the one with the
+// boundary on the other side, and its negation.
 var comparisons = map[token.Token][]token.Token{
 	token.EQL: {token.NEQ},
 	token.NEQ: {token.EQL},
@@ -22,13 +29,16 @@ var opposites = map[token.Token]token.Token{
 	token.LAND: token.LOR, token.LOR: token.LAND, token.ADD: token.SUB, token.SUB: token.ADD,
 }
 
-// conditions changes what decides: operators, and whole conditions to true and
-// to false (which says more than their negation: a test that tells either
-// apart tells the negation apart).
+// conditions changes what decides: operators, their operands, and whole
+// conditions to true and to false.
+//
+// A test that tells a condition from true sees the same of its negation, and a
+// test that tells a && b from b sees the same of !a && b and of a || b. Such
+// mutants are implied: they are made only when all are asked for.
 func (c *collector) conditions(n ast.Node, stack []ast.Node) {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
-		c.operator(n)
+		c.operator(n, stack)
 	case *ast.IfStmt:
 		c.always(n.Cond, true)
 		c.always(n.Cond, false)
@@ -39,19 +49,22 @@ func (c *collector) conditions(n ast.Node, stack []ast.Node) {
 	case *ast.SwitchStmt:
 		c.cases(n)
 	case *ast.CallExpr, *ast.IndexExpr, *ast.UnaryExpr:
-		c.negate(n.(ast.Expr), stack[len(stack)-1])
+		c.negate(n.(ast.Expr), stack)
 	}
 }
 
-func (c *collector) operator(n *ast.BinaryExpr) {
+func (c *collector) operator(n *ast.BinaryExpr, stack []ast.Node) {
 	x, y := c.text(n.X), c.text(n.Y)
 	for _, op := range comparisons[n.Op] {
-		c.replace(n, x+" "+op.String()+" "+y)
+		if op != negations[n.Op] || c.all || !decides(stack) {
+			c.replace(n, x+" "+op.String()+" "+y)
+		}
 	}
 	switch n.Op {
 	case token.LAND, token.LOR:
-		op := " " + opposites[n.Op].String() + " "
-		c.change(n.Pos(), n.End(), "(("+x+")"+op+"("+y+"))", c.text(n), x+op+y)
+		if op := " " + opposites[n.Op].String() + " "; c.all {
+			c.change(n.Pos(), n.End(), "(("+x+")"+op+"("+y+"))", c.text(n), x+op+y)
+		}
 		c.replace(n, x)
 		c.replace(n, y)
 	case token.ADD, token.SUB:
@@ -103,19 +116,42 @@ func (c *collector) dropEach(list []ast.Expr) {
 
 // negate turns a truth that is no comparison round: a call, an element of a
 // map, or a negation.
-func (c *collector) negate(n ast.Expr, parent ast.Node) {
+func (c *collector) negate(n ast.Expr, stack []ast.Node) {
+	if !c.all && decides(stack) {
+		return
+	}
 	if not, ok := n.(*ast.UnaryExpr); ok {
 		if not.Op == token.NOT {
 			c.replace(n, c.text(not.X))
 		}
 		return
 	}
-	if _, negated := parent.(*ast.UnaryExpr); negated {
+	if _, negated := stack[len(stack)-1].(*ast.UnaryExpr); negated {
 		return
 	}
 	if v, ok := c.target.info.Types[n]; ok && v.IsValue() && isBool(v.Type) {
 		c.replace(n, "!"+c.text(n))
 	}
+}
+
+// decides tells whether an expression below stack is a whole condition, or a
+// whole operand of && or ||: what other mutants take out altogether.
+func decides(stack []ast.Node) bool {
+	for i, parent := range slices.Backward(stack) {
+		switch parent := parent.(type) {
+		case *ast.ParenExpr:
+			continue
+		case *ast.IfStmt:
+			return true
+		case *ast.BinaryExpr:
+			return parent.Op == token.LAND || parent.Op == token.LOR
+		case *ast.CaseClause:
+			of, ok := stack[i-2].(*ast.SwitchStmt)
+			return ok && of.Tag == nil
+		}
+		return false
+	}
+	return false
 }
 
 func isBool(t types.Type) bool {

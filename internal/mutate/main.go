@@ -15,6 +15,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -37,6 +38,7 @@ type options struct {
 	timeout   time.Duration
 	only      string
 	list      bool
+	all       bool
 	sample    int
 	explained string
 	cache     string // of the compiler; "": one of its own
@@ -51,6 +53,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long one run of the tests may take; a longer one is a kill")
 	flags.StringVar(&o.only, "run", "", "test only mutants whose description contains `text`")
 	flags.BoolVar(&o.list, "list", false, "list the mutants, test none")
+	flags.BoolVar(&o.all, "all", false, "make also the mutants that others imply (see conditions.go)")
 	flags.IntVar(&o.sample, "sample", 1, "test every `n`-th mutant only")
 	flags.StringVar(&o.explained, "explained", "", "the file of explanations (default internal/mutate/explained.txt of the module)")
 	flags.Usage = func() {
@@ -62,15 +65,18 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	o.packages = flags.Args()
 	if len(o.packages) == 0 || o.workers < 1 || o.sample < 1 || o.timeout <= 0 {
-		flags.Usage()
-		return o, fmt.Errorf("wants packages, and numbers greater than zero")
+		return o, fmt.Errorf("wants packages, and numbers greater than zero (mutate -h)")
 	}
 	return o, nil
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseOptions(args, stderr)
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "mutate:", err)
 		return 2
 	}
 	clean, err := mutate(ctx, o, stdout, stderr)
@@ -101,7 +107,7 @@ func mutate(ctx context.Context, o options, stdout, stderr io.Writer) (clean boo
 	}
 	var all []*mutant
 	for _, t := range targets {
-		all = append(all, t.mutants()...)
+		all = append(all, t.mutants(o.all)...)
 	}
 	chosen := choose(all, o)
 	if o.list {

@@ -56,17 +56,18 @@ func (s *source) line(n int) string {
 	return string(bytes.TrimSpace(lines[n-1]))
 }
 
-// mutants are all changes to the package, in the order of its files and lines.
-func (t *target) mutants() []*mutant {
-	var all []*mutant
+// mutants are the changes to the package, in the order of its files and lines;
+// all of them, or without those that others imply.
+func (t *target) mutants(all bool) []*mutant {
+	var ms []*mutant
 	for _, s := range t.files {
-		all = append(all, t.mutantsOf(s)...)
+		ms = append(ms, t.mutantsOf(s, all)...)
 	}
-	return all
+	return ms
 }
 
-func (t *target) mutantsOf(s *source) []*mutant {
-	c := &collector{target: t, source: s, seen: map[string]bool{}}
+func (t *target) mutantsOf(s *source, all bool) []*mutant {
+	c := &collector{target: t, source: s, all: all, seen: map[string]bool{}}
 	ast.PreorderStack(s.tree, nil, func(n ast.Node, stack []ast.Node) bool {
 		if decl, ok := n.(*ast.GenDecl); ok && decl.Tok == token.IMPORT {
 			return false
@@ -86,6 +87,7 @@ func (t *target) mutantsOf(s *source) []*mutant {
 type collector struct {
 	target *target
 	source *source
+	all    bool // the implied ones, too
 	found  []*mutant
 	seen   map[string]bool
 }
@@ -119,7 +121,7 @@ func (c *collector) text(n ast.Node) string {
 
 // brief puts a text on one line of bounded length.
 func brief(s string) string {
-	const most = 120
+	const most = 200
 	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > most {
 		return string(runes[:most]) + "…"

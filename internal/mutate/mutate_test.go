@@ -21,7 +21,7 @@ const (
 	tinyFile = "internal/mutate/testdata/tiny/tiny.go"
 )
 
-var update = flag.Bool("update", false, "write testdata/tiny.list anew")
+var update = flag.Bool("update", false, "write testdata/*.list anew")
 
 // at names a mutant of tiny as the reports do.
 func at(rest string) string { return tinyFile + ":" + rest }
@@ -39,7 +39,7 @@ func mutateTiny(t *testing.T, only, notes string) (clean bool, report []string) 
 		t.Fatal(err)
 	}
 	o := options{
-		workers: 2, timeout: time.Second, only: only, sample: 1, explained: explained,
+		workers: 2, timeout: 5 * time.Second, only: only, sample: 1, explained: explained,
 		cache: strings.TrimSpace(string(cache)), packages: []string{tiny},
 	}
 	var out bytes.Buffer
@@ -53,22 +53,24 @@ func mutateTiny(t *testing.T, only, notes string) (clean bool, report []string) 
 }
 
 func TestList(t *testing.T) {
-	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"-explained", os.DevNull, "-list", tiny}, &out, &errs); code != 0 {
-		t.Fatalf("exit %d, %s", code, errs.String())
-	}
-	golden := filepath.Join("testdata", "tiny.list")
-	if *update {
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+	for golden, args := range map[string][]string{"tiny.list": nil, "tiny-all.list": {"-all"}} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), append(args, "-explained", os.DevNull, "-list", tiny), &out, &errs); code != 0 {
+			t.Fatalf("exit %d, %s", code, errs.String())
+		}
+		golden = filepath.Join("testdata", golden)
+		if *update {
+			if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("mutants of tiny (-want +got):\n%s", diff)
+		if diff := cmp.Diff(string(want), out.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", golden, diff)
+		}
 	}
 }
 
@@ -91,16 +93,17 @@ func TestListOfASample(t *testing.T) {
 }
 
 func TestSurvivorsKillsAndHangs(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, only string
 		want       []string
 	}{
 		{"the boundary that no case is at", "points >=", []string{
-			at("22:5: points >= 50 -> points > 50"),
-			"6 mutants: 5 killed (0 of them ran out of time), 0 survivors explained, 1 not; 0 more",
+			at("24:5: points >= 50 -> points > 50"),
+			"4 mutants: 3 killed (0 of them ran out of time), 0 survivors explained, 1 not; 0 more",
 		}},
 		{"without end", "n /= 2", []string{"1 mutants: 1 killed (1 of them ran out of time), 0 survivors explained, 0 not; 0 more"}},
-		{"what does not compile: a key twice", `49:29: Failed`, []string{"0 mutants: 0 killed (0 of them ran out of time), 0 survivors explained, 0 not; 1 more"}},
+		{"what does not compile: a key twice", `51:29: Failed`, []string{"0 mutants: 0 killed (0 of them ran out of time), 0 survivors explained, 0 not; 1 more"}},
 	} {
 		clean, report := mutateTiny(t, tc.only, "")
 		if diff := cmp.Diff(tc.want, report); diff != "" {
@@ -115,6 +118,7 @@ func TestSurvivorsKillsAndHangs(t *testing.T) {
 const boundary = tinyFile + ": if points >= 50 {: points >= 50 -> points > 50"
 
 func TestExplainedSurvivorsAreNone(t *testing.T) {
+	t.Parallel()
 	notes := "# a comment\n\n" + boundary + ": nobody ever has 50 points\n" +
 		"audit/signin/classify.go: no such line: of another package: not looked at\n"
 	clean, report := mutateTiny(t, "points >= 50 -> points > 50", notes)
@@ -125,14 +129,15 @@ func TestExplainedSurvivorsAreNone(t *testing.T) {
 }
 
 func TestStaleExplanationsAreErrors(t *testing.T) {
+	t.Parallel()
 	stale := []string{
-		tinyFile + ": if points >= 50 {: points >= 50 -> points < 50: a test kills it",
+		tinyFile + ": if points >= 50 {: points >= 50 -> false: a test kills it",
 		tinyFile + ": if points >= 40 {: points >= 40 -> points > 40: the line has changed",
 		"internal/mutate/testdata/tiny/gone.go: x: y -> z: the file is gone",
 		boundary,
 		boundary + ":",
 	}
-	clean, report := mutateTiny(t, "points >= 50 -> points < 50", strings.Join(stale, "\n"))
+	clean, report := mutateTiny(t, "points >= 50 -> false", strings.Join(stale, "\n"))
 	var want []string
 	for i, s := range stale {
 		want = append(want, fmt.Sprintf("explained.txt:%d: stale, it explains no survivor: %s", i+1, s))
@@ -145,6 +150,7 @@ func TestStaleExplanationsAreErrors(t *testing.T) {
 
 // A part of the mutants says nothing about the explanations of the others.
 func TestUntestedExplanationsAreNotStale(t *testing.T) {
+	t.Parallel()
 	clean, report := mutateTiny(t, "times++ -> (removed)", boundary+": nobody ever has 50 points")
 	if !clean || len(report) != 1 {
 		t.Errorf("clean = %v, report %q", clean, report)
@@ -156,8 +162,8 @@ func TestWhatCannotBeDone(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "usage: mutate"},
-		{[]string{"-workers", "0", tiny}, "usage: mutate"},
+		{nil, "wants packages"},
+		{[]string{"-workers", "0", tiny}, "greater than zero"},
 		{[]string{"-no-such-flag", tiny}, "not defined"},
 		{[]string{"./testdata/none"}, "go list: "},
 		{[]string{"-explained", "testdata/none", tiny}, "testdata/none"},

@@ -29,7 +29,7 @@ func (c *collector) values(n ast.Node, stack []ast.Node) {
 func (c *collector) literal(n *ast.BasicLit, stack []ast.Node) {
 	switch n.Kind {
 	case token.STRING:
-		if !isTag(n, stack) && !isProse(n, stack) {
+		if !isTag(n, stack) && !isProse(n, stack) && (c.all || !matched(stack)) {
 			c.replace(n, n.Value[:len(n.Value)-1]+"x"+n.Value[len(n.Value)-1:])
 		}
 	case token.INT:
@@ -49,6 +49,19 @@ func plusOne(number string) string {
 func isTag(n *ast.BasicLit, stack []ast.Node) bool {
 	field, ok := stack[len(stack)-1].(*ast.Field)
 	return ok && field.Tag == n
+}
+
+// matched tells whether a text is what a case or a condition compares with:
+// with another text it is as good as false, which other mutants make it.
+func matched(stack []ast.Node) bool {
+	switch parent := stack[len(stack)-1].(type) {
+	case *ast.CaseClause:
+		return true
+	case *ast.BinaryExpr:
+		_, operand := stack[len(stack)-2].(*ast.BinaryExpr)
+		return (parent.Op == token.EQL || parent.Op == token.NEQ) && !operand && decides(stack[:len(stack)-1])
+	}
+	return false
 }
 
 // isProse tells whether a text is a sentence in a table (three words or more):
@@ -77,7 +90,7 @@ func (c *collector) name(n *ast.Ident, stack []ast.Node) {
 		}
 		c.swap(n, object)
 	case *types.Var:
-		if c.isTruth(n, object, stack) {
+		if c.isTruth(n, object, stack) && (c.all || !decides(stack)) {
 			c.replace(n, "!"+n.Name)
 		}
 	}
@@ -149,12 +162,12 @@ func (c *collector) declaredWith(like *types.Const) []*types.Const {
 	return all
 }
 
-// entry drops a field of a struct that is not a plain literal (those are
-// changed by themselves).
+// entry drops a field of a struct that is not a constant (those are changed by
+// themselves).
 func (c *collector) entry(n *ast.KeyValueExpr, stack []ast.Node) {
 	table := stack[len(stack)-1].(*ast.CompositeLit)
-	_, plain := n.Value.(*ast.BasicLit)
-	if _, ok := c.typeOf(table).Underlying().(*types.Struct); !ok || plain {
+	constant := c.target.info.Types[n.Value].Value != nil
+	if _, ok := c.typeOf(table).Underlying().(*types.Struct); !ok || constant {
 		return
 	}
 	end := n.End()

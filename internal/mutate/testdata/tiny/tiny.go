@@ -1,6 +1,8 @@
 // Package tiny is what mutate's own tests change.
 package tiny
 
+import "strings"
+
 // Mark is a school's mark.
 type Mark int
 
@@ -47,3 +49,23 @@ func Halvings(n int) (times int) {
 }
 
 var names = map[Mark]string{Failed: "failed", Passed: "passed"}
+
+type exam struct {
+	kind  string
+	about string
+	tries int
+}
+
+// Sort tells what sort of exam a code stands for.
+func Sort(code string) exam {
+	switch code {
+	case "":
+		return exam{kind: "none"}
+	case "W", "WW":
+		return exam{kind: "written", about: "written by hand, with a pen", tries: max(2, len(code))}
+	}
+	if !strings.HasPrefix(code, "O") && code[0] != 'o' {
+		return exam{kind: names[Failed], tries: len(code) - 1}
+	}
+	return exam{kind: "oral"}
+}

@@ -31,3 +31,11 @@ func TestNames(t *testing.T) {
 		t.Errorf("names = %v", names)
 	}
 }
+
+func TestSort(t *testing.T) {
+	for code, want := range map[string]string{"": "none", "W": "written", "WW": "written", "O1": "oral", "o1": "oral", "x": "failed"} {
+		if got := Sort(code).kind; got != want {
+			t.Errorf("Sort(%q) = %q, want %q", code, got, want)
+		}
+	}
+}
