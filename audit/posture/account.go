@@ -1,0 +1,242 @@
+package posture
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"mfawatch/audit"
+)
+
+// account is a snapshot looked at once: its people and its root, each with what
+// every check asks about.
+type account struct {
+	*audit.Snapshot
+	rules  Rules
+	root   holder
+	people []*person
+
+	groups   map[string]*audit.Group
+	policies map[string]string // documents by ARN
+	rows     map[string]int    // of the report, by ARN
+	live     map[string]bool   // ARNs of the users that exist
+}
+
+// holder is whoever may hold a password, keys and factors.
+type holder struct {
+	subject  audit.Subject
+	row      row
+	password said
+	keys     said
+	factors  factors
+}
+
+// person is an IAM user. Without a list of users it is a row of the report: then
+// user is nil and the immutable id is not known.
+type person struct {
+	holder
+	user   *audit.User
+	signIn use
+	admin  admin
+}
+
+func look(s *audit.Snapshot, rules Rules) *account {
+	a := &account{
+		Snapshot: s, rules: rules,
+		groups: map[string]*audit.Group{}, policies: map[string]string{}, rows: map[string]int{}, live: map[string]bool{},
+	}
+	a.index()
+	a.root = a.lookAtRoot()
+	if s.Users == nil {
+		a.people = a.reported()
+		return a
+	}
+	for i := range s.Users.Value {
+		u := &s.Users.Value[i]
+		subject := audit.Subject{Kind: audit.UserSubject, ID: u.ID, Name: u.Name, ARN: u.ARN}
+		a.people = append(a.people, a.person(subject, u, a.rowOf(u)))
+		a.live[u.ARN] = true
+	}
+	return a
+}
+
+func (a *account) index() {
+	if a.Report != nil {
+		for i := range a.Report.Value.Rows {
+			a.rows[a.Report.Value.Row(i).ARN()] = i
+		}
+	}
+	if a.Groups != nil {
+		for i, g := range a.Groups.Value {
+			a.groups[g.Name] = &a.Groups.Value[i]
+		}
+	}
+	if a.Policies != nil {
+		for _, p := range a.Policies.Value {
+			a.policies[p.ARN] = p.Document
+		}
+	}
+}
+
+// subject is the account itself.
+func (a *account) subject() audit.Subject {
+	return audit.Subject{Kind: audit.AccountSubject, ID: a.Account, Name: a.Alias}
+}
+
+// reported are the users of the report, where nobody listed the users.
+func (a *account) reported() []*person {
+	if a.Report == nil {
+		return nil
+	}
+	var all []*person
+	for i := range a.Report.Value.Rows {
+		r := a.Report.Value.Row(i)
+		if r.User() == audit.RootRow {
+			continue
+		}
+		subject := audit.Subject{Kind: audit.UserSubject, Name: r.User(), ARN: r.ARN()}
+		all = append(all, a.person(subject, nil, row{ReportRow: r, made: a.Report.Value.Generated, subject: r.ARN()}))
+	}
+	return all
+}
+
+// rowOf is the user's row of the report. A row made for an earlier user of the
+// same name is not theirs: the report knows no immutable id, but when its user
+// was made.
+func (a *account) rowOf(u *audit.User) row {
+	r := a.rowAt(u.ARN, u.ID, "no row: the user is newer than the report")
+	if made, known := r.Time("user_creation_time"); known && !u.Created.IsZero() && !made.Equal(u.Created) {
+		gap := r.odd("the row is of an earlier user of this name")
+		return row{gap: &gap}
+	}
+	return r
+}
+
+func (a *account) rowAt(arn, subject, without string) row {
+	r := row{subject: subject}
+	i, exists := a.rows[arn]
+	switch {
+	case a.Report == nil:
+		gap := a.Gap(audit.FactCredentialReport, "")
+		r.gap = &gap
+	case !exists:
+		gap := r.odd(without)
+		r.gap = &gap
+	default:
+		r.ReportRow, r.made = a.Report.Value.Row(i), a.Report.Value.Generated
+	}
+	return r
+}
+
+func (a *account) person(s audit.Subject, u *audit.User, r row) *person {
+	var facts audit.User // none read
+	if u != nil {
+		facts = *u
+	}
+	p := &person{user: u, holder: holder{subject: s, row: r}}
+	p.password = newest(a.profile(facts.LoginProfile, a.Gap(audit.FactLoginProfile, s.ID)), a.cell(r, "password_enabled"))
+	p.keys = newest(a.activeKeys(facts.AccessKeys, a.Gap(audit.FactAccessKeys, s.ID)), a.reportedKeys(r))
+	p.factors = a.factors(s, facts.MFADevices, a.Gap(audit.FactMFADevices, s.ID), a.cell(r, "mfa_active"))
+	p.signIn = a.lastUse(r, "password_last_used")
+	p.admin = a.administrator(u)
+	return p
+}
+
+// activeKeys asks whether the user has an active access key.
+func (a *account) activeKeys(list *audit.Read[[]audit.AccessKey], missing audit.Gap) said {
+	if list == nil {
+		return unsaid(missing)
+	}
+	s := said{answer: no, at: list.At}
+	facts := []string{"access_keys", fmt.Sprint(len(list.Value))}
+	for _, k := range list.Value {
+		if k.Active {
+			s.answer = yes
+			facts = append(facts, k.ID, "active")
+		}
+	}
+	s.evidence = a.evidence(list.Call, list.At, facts...)
+	return s
+}
+
+// reportedKeys asks the report, which tells of two keys: a user can have no
+// more (IAM user guide, quotas).
+func (a *account) reportedKeys(r row) said {
+	first, second := a.cell(r, "access_key_1_active"), a.cell(r, "access_key_2_active")
+	s := said{answer: either(first.answer, second.answer), at: r.made}
+	s.evidence = append(first.evidence, second.evidence...)
+	s.gaps = slices.Concat(first.gaps, second.gaps)
+	return s
+}
+
+// use is whether something was used, and when last: yes with the time, no for
+// never. A yes may still have gaps: something else may have been used later.
+type use struct {
+	said
+	last time.Time
+}
+
+// lastUse asks date columns of a row for the youngest date.
+func (a *account) lastUse(r row, columns ...string) use {
+	if r.gap != nil {
+		return use{said: unsaid(*r.gap)}
+	}
+	var u use
+	for _, column := range columns {
+		a.readDate(&u, r, column)
+	}
+	switch {
+	case !u.last.IsZero():
+		u.answer = yes
+	case len(u.gaps) == 0:
+		u.answer = no
+	}
+	return u
+}
+
+// readDate reads one date. no_information is never used, N/A that there is
+// nothing to use (IAM user guide, getting credential reports).
+func (a *account) readDate(u *use, r row, column string) {
+	text, exists := r.Text(column)
+	if !exists {
+		u.gaps = append(u.gaps, r.odd("the report has no column "+column))
+		return
+	}
+	u.evidence = append(u.evidence, a.evidence(reportSource, r.made, column, text)...)
+	at, isDate := r.Time(column)
+	switch {
+	case isDate && at.After(u.last):
+		u.last = at
+	case !isDate && text != "N/A" && text != "no_information":
+		u.gaps = append(u.gaps, r.odd(fmt.Sprintf("%s is %q", column, text)))
+	}
+}
+
+// age is how long before the snapshot something happened.
+func (a *account) age(at time.Time) time.Duration { return a.TakenAt.Sub(at) }
+
+// idle tells that something was certainly not used within a time.
+func (a *account) idle(u use, within time.Duration) bool {
+	return u.answer == no || u.answer == yes && len(u.gaps) == 0 && a.age(u.last) > within
+}
+
+// ago words a use of something.
+func (a *account) ago(what string, u use) string {
+	switch u.answer {
+	case yes:
+		return "last " + what + " " + span(a.age(u.last)) + " ago"
+	case no:
+		return "no " + what + " so far"
+	}
+	return "last " + what + " not known"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d >= 2*day:
+		return fmt.Sprintf("%d days", d/day)
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	}
+	return fmt.Sprintf("%d minutes", max(d, 0)/time.Minute)
+}

@@ -1,0 +1,89 @@
+package posture_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mfawatch/audit"
+	"mfawatch/audit/posture"
+)
+
+func exemption(id string, checks ...string) audit.Exemption {
+	return audit.Exemption{ID: id, Owner: "sec", Reason: "robot", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Checks: checks}
+}
+
+func TestRulesAreRefused(t *testing.T) {
+	without := func(change func(*audit.Exemption)) posture.Rules {
+		e := exemption("AIDA1")
+		change(&e)
+		return posture.Rules{Exemptions: []audit.Exemption{exemption("AIDA0"), e}}
+	}
+	for want, r := range map[string]posture.Rules{
+		"": {},
+		`rules: hardware "some" is not one of ["at-least-one" "all"]`:                        {Hardware: "some"},
+		`rules: fido "any" is not one of ["accepted" "certified"]`:                           {FIDO: "any"},
+		"stale_report: -1h0m0s must be more than zero":                                       {StaleReport: -time.Hour},
+		"root_recent_use: -1ns must be more than zero":                                       {RootRecentUse: -1},
+		"user_recent_use: -1ns must be more than zero":                                       {UserRecentUse: -1},
+		"unused_console: -1ns must be more than zero":                                        {UnusedConsole: -1},
+		"overrides[0]: names no group, tag or path":                                          {Overrides: []posture.Override{{Hardware: posture.All}}},
+		"overrides[1]: tag value \"v\" has no tag":                                           {Overrides: []posture.Override{{Tag: "t", TagValue: "v", FIDO: posture.Certified}, {Group: "g", TagValue: "v", FIDO: posture.Accepted}}},
+		"overrides[0]: sets neither hardware nor fido":                                       {Overrides: []posture.Override{{Path: "/x/"}}},
+		`overrides[0]: hardware "most" is not one of ["at-least-one" "all"]`:                 {Overrides: []posture.Override{{Path: "/x/", Hardware: "most"}}},
+		`overrides[0]: fido "L1" is not one of ["accepted" "certified"]`:                     {Overrides: []posture.Override{{Path: "/x/", FIDO: "L1"}}},
+		`break_glass[0]: "" is empty or named twice`:                                         {BreakGlass: []string{""}},
+		`break_glass[1]: "AIDA1" is empty or named twice`:                                    {BreakGlass: []string{"AIDA1", "AIDA1"}},
+		"exemptions[1]: names no immutable id":                                               without(func(e *audit.Exemption) { e.ID = "" }),
+		`exemptions[1]: "AIDA1" has no owner`:                                                without(func(e *audit.Exemption) { e.Owner = "" }),
+		`exemptions[1]: "AIDA1" has no reason`:                                               without(func(e *audit.Exemption) { e.Reason = "" }),
+		`exemptions[1]: "AIDA1" has no expiry`:                                               without(func(e *audit.Exemption) { e.Expires = time.Time{} }),
+		`exemptions[1]: check "no-such-check" is unknown or nobody can be exempt from it`:    without(func(e *audit.Exemption) { e.Checks = []string{"admin-mfa", "no-such-check"} }),
+		`exemptions[1]: check "break-glass-user" is unknown or nobody can be exempt from it`: without(func(e *audit.Exemption) { e.Checks = []string{"break-glass-user"} }),
+		`exemptions[1]: "AIDA1" is exempt from root-mfa already`:                             {Exemptions: []audit.Exemption{exemption("AIDA1"), exemption("AIDA1")}},
+		`exemptions[2]: "AIDA1" is exempt from admin-mfa already`:                            {Exemptions: []audit.Exemption{exemption("AIDA1", "admin-mfa"), exemption("AIDA2"), exemption("AIDA1", "user-any-mfa", "admin-mfa")}},
+		`exemptions[1]: "AIDA2" is exempt from user-any-mfa already`:                         {Exemptions: []audit.Exemption{exemption("AIDA2"), exemption("AIDA2", "user-any-mfa")}},
+	} {
+		err := r.Validate()
+		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("%+v: %v, want %s", r, err, want)
+		}
+	}
+}
+
+func TestRulesAreAccepted(t *testing.T) {
+	for _, r := range []posture.Rules{
+		{Hardware: posture.AtLeastOne, FIDO: posture.Accepted, StaleReport: 1, RootRecentUse: 1, UserRecentUse: 1, UnusedConsole: 1},
+		{Hardware: posture.All, FIDO: posture.Certified, BreakGlass: []string{"AIDA1", "AIDA2"}},
+		{Overrides: []posture.Override{{Group: "g", FIDO: posture.Certified}, {Tag: "t", TagValue: "v", Hardware: posture.All}, {Tag: "t", Hardware: posture.AtLeastOne}, {Path: "/", FIDO: posture.Accepted}}},
+		{Exemptions: []audit.Exemption{exemption("AIDA1", "admin-mfa"), exemption("AIDA1", "user-any-mfa", "root-mfa"), exemption("AIDA2")}},
+	} {
+		if err := r.Validate(); err != nil {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
+
+func TestControlsAreRefused(t *testing.T) {
+	const row = `{"check":"root-mfa","framework":"f","version":"","id":"1","source":"s"}`
+	file := func(rows string) string { return `{"schema":"mfawatch/controls/v1","note":"n","rows":[` + rows + `]}` }
+	for text, want := range map[string]string{
+		"":                    "controls: EOF",
+		file(row) + "x":       "controls: something follows the JSON object",
+		`{"schema":"v0"}`:     `controls: schema is "v0", this program reads "mfawatch/controls/v1"`,
+		file(row + "," + row): "controls: rows[1]: f  1 of root-mfa is given twice",
+		file(row + "," + strings.Replace(row, `"s"`, `"other"`, 1)): "controls: rows[1]: f  1 of root-mfa is given twice",
+		file(strings.Replace(row, "root-mfa", "root", 1)):           `controls: rows[0]: check "root" is unknown`,
+		file(strings.Replace(row, `"f"`, `""`, 1)):                  "controls: rows[0]: framework is missing",
+		file(strings.Replace(row, `"1"`, `""`, 1)):                  "controls: rows[0]: id is missing",
+		file(strings.Replace(row, `"s"`, `""`, 1)):                  "controls: rows[0]: source is missing",
+		file(strings.Replace(row, "source", "sauce", 1)):            `controls: json: unknown field "sauce"`,
+	} {
+		if rows, err := posture.ParseControls([]byte(text)); err == nil || err.Error() != want || rows != nil {
+			t.Errorf("%s: %v, error %v, want %s", text, rows, err, want)
+		}
+	}
+	if rows, err := posture.ParseControls([]byte(file(row + "," + strings.Replace(row, `""`, `"2"`, 1)))); err != nil || len(rows) != 2 {
+		t.Errorf("two versions of a control: %v, error %v", rows, err)
+	}
+}
