@@ -32,7 +32,7 @@ func (e *Event) identity(raw json.RawMessage, add fields) {
 		e.Account = id.text("accountId")
 	}
 	e.Principal = audit.Principal{Kind: audit.UnknownPrincipal, Name: id.text("userName"), ID: id.text("principalId"), ARN: id.text("arn")}
-	if arn := scalar(raw); !readable && strings.HasPrefix(arn, "arn:") {
+	if arn := scalar(raw); strings.HasPrefix(arn, "arn:") {
 		e.Principal.ARN = arn
 	}
 	e.kind(id, session, add)
