@@ -188,17 +188,17 @@ type demand struct {
 }
 
 // demand applies the overrides to one user. Where it cannot be told whether an
-// override matches, the facts that would tell are returned, with the least that
+// override matches, the fact that would tell is returned, with the least that
 // could be asked.
 func (a *account) demand(p *person) (demand, []audit.Gap) {
 	d := demand{a.rules.Hardware, a.rules.FIDO}
 	for _, o := range a.rules.Overrides {
-		matches, gaps := a.matches(o, p)
-		if len(gaps) > 0 {
-			return demand{AtLeastOne, Accepted}, gaps
-		}
-		if matches {
+		matches, gap := a.matches(o, p)
+		switch matches {
+		case yes:
 			d = d.with(o)
+		case maybe:
+			return demand{AtLeastOne, Accepted}, []audit.Gap{gap}
 		}
 	}
 	return d, nil
@@ -214,22 +214,24 @@ func (d demand) with(o Override) demand {
 	return d
 }
 
-func (a *account) matches(o Override, p *person) (bool, []audit.Gap) {
+// matches tells whether a user has everything that an override names; the gap
+// says why that is not known.
+func (a *account) matches(o Override, p *person) (tri, audit.Gap) {
 	u := p.user
 	switch {
 	case u == nil:
-		return false, []audit.Gap{a.Gap(audit.FactUsers, "")}
+		return maybe, a.Gap(audit.FactUsers, "")
 	case !strings.HasPrefix(u.Path, o.Path):
-		return false, nil
+		return no, audit.Gap{}
 	case o.Group != "" && u.Access == nil:
-		return false, []audit.Gap{a.Gap(audit.FactAccess, u.ID)}
+		return maybe, a.Gap(audit.FactAccess, u.ID)
 	case o.Group != "" && !slices.Contains(u.Access.Value.Groups, o.Group):
-		return false, nil
+		return no, audit.Gap{}
 	case o.Tag == "":
-		return true, nil
+		return yes, audit.Gap{}
 	case u.Tags == nil:
-		return false, []audit.Gap{a.Gap(audit.FactTags, u.ID)}
+		return maybe, a.Gap(audit.FactTags, u.ID)
 	}
 	value, tagged := u.Tags.Value[o.Tag]
-	return tagged && (o.TagValue == "" || value == o.TagValue), nil
+	return truth(tagged && (o.TagValue == "" || value == o.TagValue)), audit.Gap{}
 }

@@ -63,8 +63,8 @@ func newest(first, second said) said {
 // evidence is a row of evidence; its facts are pairs of name and value.
 func (a *account) evidence(source string, at time.Time, facts ...string) []audit.Evidence {
 	e := audit.Evidence{Source: source, At: at, Age: audit.Age(a.TakenAt.Sub(at)), Facts: map[string]string{}}
-	for i := 0; i+1 < len(facts); i += 2 {
-		e.Facts[facts[i]] = facts[i+1]
+	for fact := range slices.Chunk(facts, 2) {
+		e.Facts[fact[0]] = fact[1]
 	}
 	return []audit.Evidence{e}
 }
