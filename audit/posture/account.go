@@ -205,7 +205,7 @@ func (a *account) readDate(u *use, r row, column string) {
 	u.evidence = append(u.evidence, a.evidence(reportSource, r.made, column, text)...)
 	at, isDate := r.Time(column)
 	switch {
-	case isDate && at.After(u.last):
+	case at.After(u.last):
 		u.last = at
 	case !isDate && text != "N/A" && text != "no_information":
 		u.gaps = append(u.gaps, r.odd(fmt.Sprintf("%s is %q", column, text)))
@@ -215,9 +215,10 @@ func (a *account) readDate(u *use, r row, column string) {
 // age is how long before the snapshot something happened.
 func (a *account) age(at time.Time) time.Duration { return a.TakenAt.Sub(at) }
 
-// idle tells that something was certainly not used within a time.
+// idle tells that something was certainly not used within a time. What was
+// never used was used last in the year 1.
 func (a *account) idle(u use, within time.Duration) bool {
-	return u.answer == no || u.answer == yes && len(u.gaps) == 0 && a.age(u.last) > within
+	return len(u.gaps) == 0 && a.age(u.last) > within
 }
 
 // ago words a use of something.
@@ -237,6 +238,8 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d days", d/day)
 	case d >= 2*time.Hour:
 		return fmt.Sprintf("%d hours", d/time.Hour)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
 	}
-	return fmt.Sprintf("%d minutes", max(d, 0)/time.Minute)
+	return "less than a minute"
 }

@@ -15,7 +15,7 @@ type factors struct {
 	devices  []audit.MFADevice // those that are known
 	complete bool              // and there are no others
 	evidence []audit.Evidence
-	gaps     []audit.Gap // why it is not complete
+	gaps     []audit.Gap // why it is not complete, where it is not
 	hidden   bool        // there are devices, and none of them is virtual
 }
 
@@ -44,9 +44,9 @@ func (a *account) factors(s audit.Subject, list *audit.Read[[]audit.MFADevice], 
 // withoutList knows a yes or no at most. Of root, who cannot have an SMS
 // device, a yes without a virtual device tells a little more.
 func (a *account) withoutList(s audit.Subject, missing audit.Gap, active said) factors {
-	f := factors{has: active.answer, complete: active.answer == no, evidence: active.evidence}
-	if f.has != no {
-		f.gaps = append([]audit.Gap{missing}, active.gaps...)
+	f := factors{
+		has: active.answer, complete: active.answer == no, evidence: active.evidence,
+		gaps: append([]audit.Gap{missing}, active.gaps...),
 	}
 	if f.has == yes && s.Kind == audit.RootSubject && a.VirtualDevices != nil {
 		f.hidden = true
@@ -55,8 +55,10 @@ func (a *account) withoutList(s audit.Subject, missing audit.Gap, active said) f
 	return f
 }
 
+// contradicts tells whether a younger yes or no is against a list. What nobody
+// said has no time, so it is not younger.
 func contradicts(active said, at time.Time, has bool) bool {
-	return active.answer != maybe && active.answer != truth(has) && active.at.After(at)
+	return active.answer != truth(has) && active.at.After(at)
 }
 
 // owned are the virtual devices of one holder.
@@ -67,7 +69,7 @@ func (a *account) owned(s audit.Subject) []audit.MFADevice {
 	var own []audit.MFADevice
 	for _, d := range a.VirtualDevices.Value {
 		if d.OwnedBy(s.ID, s.ARN) {
-			own = append(own, audit.MFADevice{Serial: d.Serial, Enabled: d.Enabled})
+			own = append(own, audit.MFADevice{Serial: d.Serial})
 		}
 	}
 	return own
@@ -130,7 +132,7 @@ func (a *account) hardware(f factors, d demand) ruling {
 	if f.hidden {
 		return a.inferred(r, d)
 	}
-	var counts [3]int
+	counts := map[tri]int{}
 	for _, device := range f.devices {
 		meets := a.meets(device, d)
 		counts[meets]++

@@ -156,7 +156,7 @@ func (a *account) rootUse() answer {
 	}
 	u := a.lastUse(r, "password_last_used", "access_key_1_last_used_date", "access_key_2_last_used_date")
 	switch {
-	case u.answer == yes && a.age(u.last) <= a.rules.RootRecentUse:
+	case a.age(u.last) <= a.rules.RootRecentUse:
 		return fail(a.ago("use", u)).because(u.evidence)
 	case len(u.gaps) > 0:
 		return unknown(a.ago("use", u), u.gaps...).because(u.evidence)
