@@ -59,10 +59,7 @@ type Control struct {
 // Age writes a duration to the minute, days apart: 12d3h0m, 1h12m, 0m. A
 // negative one is 0m.
 func Age(d time.Duration) string {
-	if d < time.Minute {
-		return "0m"
-	}
-	minutes := int(d / time.Minute)
+	minutes := int(max(d, 0) / time.Minute)
 	days, hours, minutes := minutes/(24*60), minutes/60%24, minutes%60
 	switch {
 	case days > 0:

@@ -82,10 +82,15 @@ func (g Gap) String() string {
 	return fmt.Sprintf("%s of %q not known (%s: %s)", g.Fact, g.Subject, g.Action, g.Reason)
 }
 
+// Gap is a gap in this fact.
+func (f Fact) Gap(subject, reason string) Gap {
+	return Gap{Fact: f, Subject: subject, Action: f.Action(), Reason: reason}
+}
+
 // Gap tells why a fact is missing for a subject: the gap recorded for that
 // subject, else the one for the whole account, else that nobody asked.
 func (s *Snapshot) Gap(fact Fact, subject string) Gap {
-	whole := Gap{Fact: fact, Subject: subject, Action: fact.Action(), Reason: "not asked"}
+	whole := fact.Gap(subject, "not asked")
 	for _, g := range s.Gaps {
 		switch {
 		case g.Fact == fact && g.Subject == subject:

@@ -235,7 +235,7 @@ func TestSnapshotThatCannotBeEncoded(t *testing.T) {
 
 func TestAge(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Hour: "0m", 0: "0m", 59 * time.Second: "0m", time.Minute: "1m", 59*time.Minute + 59*time.Second: "59m",
+		-90 * time.Minute: "0m", 0: "0m", 59 * time.Second: "0m", time.Minute: "1m", 59*time.Minute + 59*time.Second: "59m",
 		time.Hour: "1h0m", 72 * time.Minute: "1h12m", 24*time.Hour - 1: "23h59m", 24 * time.Hour: "1d0h0m", 49*time.Hour + 3*time.Minute: "2d1h3m",
 	} {
 		if got := audit.Age(d); got != want {
@@ -253,5 +253,13 @@ func TestExemption(t *testing.T) {
 	some := audit.Exemption{ID: "AIDA1", Checks: []string{"a", "b"}}
 	if !e.Covers("AIDA1", "c") || e.Covers("AIDA2", "c") || !some.Covers("AIDA1", "b") || some.Covers("AIDA1", "c") || some.Covers("AIDA2", "a") || (audit.Exemption{}).Covers("", "a") {
 		t.Error("an exemption covers what it should not, or the other way round")
+	}
+}
+
+func TestSubjectKinds(t *testing.T) {
+	got := []audit.SubjectKind{audit.AccountSubject, audit.RootSubject, audit.UserSubject, audit.DeviceSubject, audit.ExemptionSubject}
+	want := []audit.SubjectKind{"account", "root", "iam_user", "mfa_device", "exemption"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("subject kinds (-want +got):\n%s", diff)
 	}
 }

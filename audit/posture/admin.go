@@ -36,7 +36,7 @@ func (a *account) administrator(u *audit.User) admin {
 		return admin{said: unsaid(a.Gap(audit.FactAccess, u.ID))}
 	}
 	access := u.Access.Value
-	result := admin{said: said{answer: no, at: u.Access.At}}
+	result := admin{said: said{answer: no}}
 	var through []string
 	for _, s := range a.sources(access) {
 		all, gap := s.everything()
@@ -55,7 +55,7 @@ func (a *account) administrator(u *audit.User) admin {
 	case no:
 		result.how = "not an administrator" + note
 	default:
-		result.how = "perhaps an administrator"
+		result.how = "perhaps an administrator" + note
 	}
 	result.evidence = a.evidence(u.Access.Call, u.Access.At, "administrator", result.how)
 	return result
@@ -108,7 +108,8 @@ func (s source) everything() (tri, *audit.Gap) {
 	}
 	all, err := allowsEverything(s.document)
 	if err != nil {
-		return maybe, &audit.Gap{Fact: audit.FactPolicies, Action: audit.FactPolicies.Action(), Reason: s.how + " is not readable: " + err.Error()}
+		gap := audit.FactPolicies.Gap("", s.how+" is not readable: "+err.Error())
+		return maybe, &gap
 	}
 	return truth(all), nil
 }
@@ -162,8 +163,10 @@ type statements []statement
 
 func (s *statements) UnmarshalJSON(b []byte) error {
 	if strings.HasPrefix(string(b), "{") {
-		*s = make(statements, 1)
-		return json.Unmarshal(b, &(*s)[0])
+		var one statement
+		err := json.Unmarshal(b, &one)
+		*s = statements{one}
+		return err
 	}
 	return json.Unmarshal(b, (*[]statement)(s))
 }
@@ -173,10 +176,8 @@ func (s *statements) UnmarshalJSON(b []byte) error {
 // the whole of IAM can have the rest.
 func allowsEverything(document string) (bool, error) {
 	var policy struct{ Statement statements }
-	if err := json.Unmarshal([]byte(document), &policy); err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(policy.Statement, statement.everything), nil
+	err := json.Unmarshal([]byte(document), &policy)
+	return slices.ContainsFunc(policy.Statement, statement.everything), err
 }
 
 func (s statement) everything() bool {
@@ -186,7 +187,7 @@ func (s statement) everything() bool {
 
 // star tells a pattern that matches everything: *, and for actions *:*.
 func star(pattern string) bool {
-	return pattern != "" && strings.Trim(pattern, "*") == "" || pattern == "*:*"
+	return pattern != "" && strings.ReplaceAll(pattern, "*", "") == "" || pattern == "*:*"
 }
 
 // ofIAM tells a pattern that may match an action of IAM.

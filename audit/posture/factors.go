@@ -194,7 +194,7 @@ func (a *account) kindGap(device audit.MFADevice) audit.Gap {
 	if device.Kind() == audit.FIDOFactor {
 		return a.Gap(audit.FactCertifications, device.Serial)
 	}
-	return audit.Gap{Fact: audit.FactMFADevices, Subject: device.Serial, Action: audit.FactMFADevices.Action(), Reason: "a device of a kind this program does not know"}
+	return audit.FactMFADevices.Gap(device.Serial, "a device of a kind this program does not know")
 }
 
 func (d demand) String() string {

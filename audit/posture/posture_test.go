@@ -134,6 +134,9 @@ func render(findings []audit.Finding) string {
 		if f.Subject.Kind == audit.ExemptionSubject || name == "" {
 			name = f.Subject.ID
 		}
+		if f.Subject.Kind == audit.ExemptionSubject && f.Subject.Name != "" {
+			name += " (" + f.Subject.Name + ")"
+		}
 		fmt.Fprintf(&b, "%s %s %s %s/%s: %s\n", f.Outcome, f.Severity, f.Check, f.Subject.Kind, name, f.Detail)
 		for _, e := range f.Evidence {
 			fmt.Fprintf(&b, "    %s %s:", e.Source, e.Age)

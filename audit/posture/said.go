@@ -97,7 +97,7 @@ type row struct {
 }
 
 func (r row) odd(reason string) audit.Gap {
-	return audit.Gap{Fact: audit.FactCredentialReport, Subject: r.subject, Action: audit.FactCredentialReport.Action(), Reason: reason}
+	return audit.FactCredentialReport.Gap(r.subject, reason)
 }
 
 // summary asks a number of the account summary: is it more than zero?
@@ -107,7 +107,7 @@ func (a *account) summary(key string) said {
 	}
 	n, exists := a.Summary.Value[key]
 	if !exists {
-		return unsaid(audit.Gap{Fact: audit.FactAccountSummary, Action: audit.FactAccountSummary.Action(), Reason: "the summary has no " + key})
+		return unsaid(audit.FactAccountSummary.Gap("", "the summary has no "+key))
 	}
 	return said{answer: truth(n > 0), at: a.Summary.At, evidence: a.evidence(a.Summary.Call, a.Summary.At, key, strconv.Itoa(n))}
 }
