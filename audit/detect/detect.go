@@ -26,8 +26,8 @@ type Detection struct {
 	Attack    []string        `json:"attack"` // MITRE ATT&CK technique ids
 	Detail    string          `json:"detail"`
 	SourceIP  string          `json:"source_ip"`
-	Events    []string        `json:"events"` // ids of the events it is made of, oldest first, at most 20
-	Target    string          `json:"-"`      // TargetUser of the event that completed it, to filter by
+	Events    []string        `json:"events"`           // ids of the events it is made of, oldest first, at most 20
+	Target    string          `json:"target,omitempty"` // TargetUser of the event that completed it: whom a change was about
 }
 
 // Check describes one detection: what it asks, why it matters and what keeps

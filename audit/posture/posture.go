@@ -21,7 +21,10 @@ import (
 // Evaluate answers every check about a snapshot. A wrong rule, which
 // Rules.Validate names, never weakens a check.
 func Evaluate(s audit.Snapshot, rules Rules) []audit.Finding {
-	a := look(&s, rules.settle())
+	return look(&s, rules.settle()).evaluate()
+}
+
+func (a *account) evaluate() []audit.Finding {
 	var all []audit.Finding
 	for _, c := range Checks() {
 		found := a.findings(c)
