@@ -104,7 +104,7 @@ var rules = []struct {
 	{"audit/detect", []string{"std", "mfawatch/audit", "mfawatch/audit/signin"}, "judging a stream is pure"},
 	{"audit/posture", []string{"std", "mfawatch/audit"}, "judging an account is pure"},
 	{"audit/trail", []string{"std", "github.com/klauspost/compress"}, "taking records out of containers knows nothing of what they mean"},
-	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
+	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
 	{"audit/scan", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/trail"}, "joins trail to the judges"},
 	{"audit/collect", []string{"std", "mfawatch/audit", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
 	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet", "github.com/muesli/termenv"}, "prints results"},

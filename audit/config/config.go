@@ -1,25 +1,36 @@
-// Package config reads the YAML files that a person writes for mfawatch: so
-// far the rules of `mfawatch scan --rules FILE`.
+// Package config reads the YAML files that a person writes for mfawatch: the
+// rules (--rules FILE) and the exemptions of an audit (--exemptions FILE).
 //
 // It promises that a file is either understood whole or refused: an unknown
 // key, an odd value or an entry that does nothing is an error, never ignored.
 // Every error names the file, the line, the column and the field, says what is
 // wrong and what would be right, and all of a file's faults come at once. What
-// is right is said by the JSON Schema that RulesSchema returns, and files are
-// checked with that same schema, so an editor and the program agree.
+// is right is said by the JSON Schemas that RulesSchema and ExemptionsSchema
+// return, and files are checked with those same schemas, so an editor and the
+// program agree.
 //
 // It never opens a file, and it never lets a file silence root.
 package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"mfawatch/audit"
 	"mfawatch/audit/detect"
+	"mfawatch/audit/posture"
 	"mfawatch/audit/signin"
 )
+
+// Judging are the rules of one file: for sign-ins, for what is detected around
+// them, and for accounts.
+type Judging struct {
+	SignIn  signin.Rules
+	Detect  detect.Rules
+	Posture posture.Rules
+}
 
 // Rules reads a rules file. name is what errors call it. An empty file is an
 // error: whoever names a rules file expects it to do something, and a file cut
@@ -27,22 +38,46 @@ import (
 // reason or check wins over an earlier one.
 //
 // The error joins one *Fault for every fault of the file, in the file's order.
-func Rules(name string, data []byte) (signin.Rules, detect.Rules, error) {
+func Rules(name string, data []byte) (Judging, error) {
+	var f rulesFile
+	if err := load(name, data, rulesForm, nothingElse, &f); err != nil {
+		return Judging{}, err
+	}
+	j := Judging{SignIn: f.signIn(), Detect: f.detect(), Posture: f.Audit.rules()}
+	if err := errors.Join(j.Detect.Validate(), j.Posture.Validate()); err != nil {
+		return Judging{}, fault(name, err) // the schema let something through: a fault of ours, and still an error
+	}
+	return j, nil
+}
+
+func nothingElse(*node) []*Fault { return nil }
+
+// load reads a file that a schema describes into v. also finds what is wrong
+// with a file that the schema accepts.
+func load(name string, data []byte, form func() (schema, error), also func(*node) []*Fault, v any) error {
+	s, err := form()
+	if err != nil {
+		return fault(name, err)
+	}
 	root, faults := parse(data)
 	if root != nil {
-		faults = append(faults, validate(root)...)
+		faults = append(faults, validate(root, s)...)
+	}
+	if len(faults) == 0 {
+		faults = also(root)
 	}
 	if len(faults) > 0 {
-		return signin.Rules{}, detect.Rules{}, join(name, faults)
+		return join(name, faults)
 	}
-	f, err := decode(root)
-	if err == nil {
-		err = f.detect().Validate()
+	if err := decode(root, v); err != nil {
+		return fault(name, err)
 	}
-	if err != nil { // the schema let something through: a fault of ours, and still an error
-		return signin.Rules{}, detect.Rules{}, join(name, []*Fault{{Line: 1, Column: 1, Problem: err.Error()}})
-	}
-	return f.signIn(), f.detect(), nil
+	return nil
+}
+
+// fault is an error of a whole file.
+func fault(name string, err error) error {
+	return join(name, []*Fault{{Line: 1, Column: 1, Problem: err.Error()}})
 }
 
 // rulesFile is a rules file that the schema accepts.
@@ -60,6 +95,7 @@ type rulesFile struct {
 		Threshold *int
 		Window    *window
 	}
+	Audit auditRules
 }
 
 // window is a duration in its written form: 15m.
@@ -72,16 +108,15 @@ func (w *window) UnmarshalText(b []byte) error {
 }
 
 // decode goes through JSON, where the shared words know how they are written.
-func decode(root *node) (rulesFile, error) {
-	var f rulesFile
+func decode(root *node, v any) error {
 	text, err := json.Marshal(root.value())
+	if err == nil {
+		err = json.Unmarshal(text, v)
+	}
 	if err != nil {
-		return f, fmt.Errorf("read accepted rules: %w", err)
+		return fmt.Errorf("read an accepted file: %w", err)
 	}
-	if err := json.Unmarshal(text, &f); err != nil {
-		return f, fmt.Errorf("read accepted rules: %w", err)
-	}
-	return f, nil
+	return nil
 }
 
 func (f rulesFile) signIn() signin.Rules {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit/detect"
+	"mfawatch/audit/posture"
 	"mfawatch/audit/signin"
 )
 
@@ -42,11 +44,11 @@ func rulesCase(t *testing.T, path string) {
 	}
 	in, rest := input(t, a)
 	got := txtar.File{Name: "rules"}
-	s, d, err := Rules("rules.yaml", in)
+	text, err := answer(a.Files[0].Name, in)
 	if err != nil {
 		got.Name, got.Data = "errors", []byte(err.Error()+"\n")
 	} else {
-		got.Data = []byte(show(s, d))
+		got.Data = []byte(text)
 	}
 	if *update {
 		a.Files = append(a.Files[:1], got)
@@ -61,6 +63,27 @@ func rulesCase(t *testing.T, path string) {
 	if diff := cmp.Diff(rest[0].Name+"\n"+string(rest[0].Data), got.Name+"\n"+string(got.Data)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+}
+
+// answer reads the file and shows what it says.
+func answer(name string, in []byte) (string, error) {
+	if name == "exemptions.yaml" {
+		list, err := Exemptions(name, in)
+		var b strings.Builder
+		for _, e := range list {
+			fmt.Fprintf(&b, "%+v\n", e)
+		}
+		return b.String(), err
+	}
+	j, err := Rules("rules.yaml", in)
+	return show(j.SignIn, j.Detect) + showAudit(j.Posture), err
+}
+
+func showAudit(r posture.Rules) string {
+	if reflect.ValueOf(r).IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("audit %+v\n", r)
 }
 
 func input(t *testing.T, a *txtar.Archive) ([]byte, []txtar.File) {
@@ -109,15 +132,15 @@ func TestRulesBounds(t *testing.T) {
 		{"bytes", "version: 1\n#" + strings.Repeat("x", maxBytes), "rules.yaml:1:1: the file has 1048588 bytes; at most 1048576 are read"},
 		{"lines", "version: 1\n" + strings.Repeat("#\n", maxLines), "rules.yaml:10001:1: the file has 10001 lines; at most 10000 are read"},
 		{"entries", "version: 1\nsign_in:\n" + strings.Repeat(entry, 1001), "rules.yaml:3:3: sign_in: 1001 entries; at most 1000"},
-		{"brackets", strings.Repeat("[", 500_000), "rules.yaml:1:17: nested more than 16 deep; a rules file needs three levels"},
-		{"dashes", strings.Repeat("- ", 500_000), "rules.yaml:1:33: nested more than 16 deep; a rules file needs three levels"},
+		{"brackets", strings.Repeat("[", 500_000), "rules.yaml:1:17: nested more than 16 deep; no setting is"},
+		{"dashes", strings.Repeat("- ", 500_000), "rules.yaml:1:33: nested more than 16 deep; no setting is"},
 		{"laughs", laughs(), ""},
 		{"deep", deep(1400), ""},
 		{"list", strings.Repeat("-\n", maxLines), ""},
 		{"keys", strings.Repeat("a: |\n", maxLines), ""},
 	} {
 		start := time.Now()
-		_, _, err := Rules("rules.yaml", []byte(c.in))
+		_, err := Rules("rules.yaml", []byte(c.in))
 		if err == nil || c.want != "" && err.Error() != c.want {
 			t.Errorf("%s: error = %v, want %s", c.name, err, c.want)
 		}
@@ -147,7 +170,7 @@ func deep(n int) string {
 
 func TestRulesManyFaults(t *testing.T) {
 	in := "version: 1\nsign_in:\n" + strings.Repeat("  - {reason: nomfa, alert: true}\n", 60)
-	_, _, err := Rules("rules.yaml", []byte(in))
+	_, err := Rules("rules.yaml", []byte(in))
 	lines := strings.Split(err.Error(), "\n")
 	want := "rules.yaml:53:14: 10 more faults from here on are not shown"
 	if len(lines) != 51 || lines[50] != want {
@@ -156,7 +179,7 @@ func TestRulesManyFaults(t *testing.T) {
 }
 
 func TestFaultIsTyped(t *testing.T) {
-	_, _, err := Rules("rules.yaml", []byte("version: 2\n"))
+	_, err := Rules("rules.yaml", []byte("version: 2\n"))
 	want := &Fault{File: "rules.yaml", Line: 1, Column: 10, Field: "version", Problem: "version 2 is not known; this program reads version 1"}
 	var got *Fault
 	if !errors.As(err, &got) || *got != *want {
@@ -190,15 +213,18 @@ func FuzzRules(f *testing.F) {
 		if len(data) > 4096 || bytes.Count(data, []byte("\n")) > 200 {
 			return
 		}
-		_, d, err := Rules("rules.yaml", data)
+		if _, err := Exemptions("exemptions.yaml", data); err != nil {
+			checkPlaces(t, "exemptions.yaml", err)
+		}
+		j, err := Rules("rules.yaml", data)
 		if err != nil {
 			checkPlaces(t, "rules.yaml", err)
-			if strings.Contains(err.Error(), "accepted rules") || strings.Contains(err.Error(), "(") && strings.Contains(err.Error(), "not allowed here") {
+			if strings.Contains(err.Error(), "an accepted file") || strings.Contains(err.Error(), "(") && strings.Contains(err.Error(), "not allowed here") {
 				t.Errorf("the schema let through what cannot be read: %v", err)
 			}
 			return
 		}
-		if err := d.Validate(); err != nil {
+		if err := j.Detect.Validate(); err != nil {
 			t.Errorf("accepted, and detect refuses: %v", err)
 		}
 	})

@@ -58,8 +58,8 @@ func (n *node) child(step string) *node {
 	return nil
 }
 
-// reader turns the parser's tree into nodes and collects what a rules file
-// does not use of YAML: each such thing is refused by name. That leaves no
+// reader turns the parser's tree into nodes and collects what these
+// files do not use of YAML: each such thing is refused by name. That leaves no
 // aliases to expand.
 type reader struct{ faults []*Fault }
 

@@ -21,7 +21,7 @@ import (
 const (
 	maxBytes = 1 << 20
 	maxLines = 10_000
-	maxDepth = 16 // a rules file needs three levels
+	maxDepth = 16 // no setting needs more than four
 )
 
 // parse reads data as one YAML document. root is nil when there is none to
@@ -77,7 +77,7 @@ func printable(data []byte) *Fault {
 	return nil
 }
 
-// shallow refuses nesting that no rules file has: brackets within brackets, or
+// shallow refuses nesting that no such file has: brackets within brackets, or
 // many list dashes or explicit keys on one line.
 func shallow(tokens token.Tokens) *Fault {
 	flow, row, line := 0, 0, 0
@@ -94,7 +94,7 @@ func shallow(tokens token.Tokens) *Fault {
 			row++
 		}
 		if flow > maxDepth || row > maxDepth {
-			return at(t, fmt.Sprintf("nested more than %d deep; a rules file needs three levels", maxDepth))
+			return at(t, fmt.Sprintf("nested more than %d deep; no setting is", maxDepth))
 		}
 	}
 	return nil
@@ -110,7 +110,7 @@ func single(tokens token.Tokens) *Fault {
 		case t.Type == token.DirectiveType:
 			return at(t, "a YAML directive is not read here; remove the line")
 		case begun && t.Type == token.DocumentHeaderType, ended:
-			return at(t, "a second document begins here; a rules file is one document")
+			return at(t, "a second document begins here; the file is one document")
 		default:
 			begun, ended = true, t.Type == token.DocumentEndType
 		}
@@ -122,7 +122,7 @@ func single(tokens token.Tokens) *Fault {
 // keys are let through here: the reader reports all of them.
 func document(tokens token.Tokens) (body ast.Node, f *Fault) {
 	defer func() {
-		// The parser has panicked on odd input before. A rules file is
+		// The parser has panicked on odd input before. The file is
 		// foreign input, and refusing it is the right answer.
 		if p := recover(); p != nil {
 			body, f = nil, &Fault{Line: 1, Column: 1, Problem: fmt.Sprintf("not YAML that can be read: %s", quote(fmt.Sprint(p)))}
@@ -134,7 +134,7 @@ func document(tokens token.Tokens) (body ast.Node, f *Fault) {
 	}
 	for _, doc := range file.Docs {
 		if doc.Body != nil && body != nil {
-			return nil, at(first(doc.Body), "a second document begins here; a rules file is one document")
+			return nil, at(first(doc.Body), "a second document begins here; the file is one document")
 		}
 		body = cmp.Or(doc.Body, body)
 	}

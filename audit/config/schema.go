@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -15,35 +16,55 @@ import (
 //go:embed rules.schema.json
 var rulesSchema []byte
 
+//go:embed exemptions.schema.json
+var exemptionsSchema []byte
+
 // RulesSchema is the JSON Schema (draft 2020-12) of a rules file, for editors
 // and for other programs. Rules checks with the same one.
 func RulesSchema() []byte { return bytes.Clone(rulesSchema) }
 
-// schemaID is the schema's own $id.
-const schemaID = "urn:mfawatch:rules:v1"
+// ExemptionsSchema is the JSON Schema of an exemptions file.
+func ExemptionsSchema() []byte { return bytes.Clone(exemptionsSchema) }
 
-// schema is the rules' schema, compiled for checking and as a document for
-// telling which keys there are.
+// schema is a JSON Schema, compiled for checking and as a document for telling
+// which keys there are.
 type schema struct {
 	compiled *jsonschema.Schema
 	document any
 }
 
-var compiled = sync.OnceValues(func() (schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(rulesSchema))
+var (
+	rulesForm      = sync.OnceValues(func() (schema, error) { return compile("urn:mfawatch:rules:v1", rulesSchema) })
+	exemptionsForm = sync.OnceValues(func() (schema, error) { return compile("urn:mfawatch:exemptions:v1", exemptionsSchema) })
+)
+
+// compile reads a schema whose own $id is id.
+func compile(id string, text []byte) (schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return schema{}, fmt.Errorf("read %s: %w", schemaID, err)
+		return schema{}, fmt.Errorf("read %s: %w", id, err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource(schemaID, doc); err != nil {
-		return schema{}, fmt.Errorf("add %s: %w", schemaID, err)
+	if err := c.AddResource(id, doc); err != nil {
+		return schema{}, fmt.Errorf("add %s: %w", id, err)
 	}
-	s, err := c.Compile(schemaID)
+	s, err := c.Compile(id)
 	if err != nil {
-		return schema{}, fmt.Errorf("compile %s: %w", schemaID, err)
+		return schema{}, fmt.Errorf("compile %s: %w", id, err)
 	}
 	return schema{s, doc}, nil
-})
+}
+
+// advice is what the schema itself says to who broke a rule of it: a $comment
+// that begins with "fault: ".
+func (s schema) advice(location string) string {
+	comment, _ := s.at(location)["$comment"].(string)
+	text, _ := strings.CutPrefix(comment, "fault: ")
+	if text == comment {
+		return ""
+	}
+	return text
+}
 
 // keys are the properties of the object that the schema describes at location.
 func (s schema) keys(location string) []string {
@@ -65,11 +86,21 @@ func (s schema) enum(location string) []string {
 // pointer.
 func (s schema) at(location string) map[string]any {
 	_, fragment, _ := strings.Cut(location, "#")
-	at, _ := s.document.(map[string]any)
+	at := s.document
 	for step := range strings.SplitSeq(strings.Trim(fragment, "/"), "/") {
-		if step != "" {
-			at, _ = at[step].(map[string]any)
+		switch holder := at.(type) {
+		case map[string]any:
+			if step != "" {
+				at = holder[step]
+			}
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(holder) {
+				return nil
+			}
+			at = holder[i]
 		}
 	}
-	return at
+	found, _ := at.(map[string]any)
+	return found
 }

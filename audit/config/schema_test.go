@@ -11,6 +11,7 @@ import (
 
 	"mfawatch/audit"
 	"mfawatch/audit/detect"
+	"mfawatch/audit/posture"
 	"mfawatch/audit/signin"
 )
 
@@ -48,7 +49,7 @@ func texts[T any](words []T) []string {
 
 func accepted(t *testing.T, format string, args ...any) bool {
 	t.Helper()
-	_, _, err := Rules("rules.yaml", fmt.Appendf(nil, "version: 1\n"+format+"\n", args...))
+	_, err := Rules("rules.yaml", fmt.Appendf(nil, "version: 1\n"+format+"\n", args...))
 	return err == nil
 }
 
@@ -95,11 +96,31 @@ func TestSchemaChecks(t *testing.T) {
 	}
 }
 
+// TestExemptableChecks: the schema's list is that of the code, in its order.
+func TestExemptableChecks(t *testing.T) {
+	var doc struct {
+		Defs map[string]struct{ Enum []string } `json:"$defs"`
+	}
+	if err := json.Unmarshal(ExemptionsSchema(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, c := range posture.Checks() {
+		if c.Exemptable {
+			want = append(want, c.ID)
+		}
+	}
+	if diff := cmp.Diff(want, doc.Defs["check"].Enum); diff != "" {
+		t.Errorf("exemptions.schema.json, $defs.check.enum (-code +schema)\n%s", diff)
+	}
+}
+
 // TestSchemaIsACopy: nobody can change the schema that files are checked with.
 func TestSchemaIsACopy(t *testing.T) {
 	RulesSchema()[0] = 'x'
-	if RulesSchema()[0] != '{' {
-		t.Error("RulesSchema gave away the schema itself")
+	ExemptionsSchema()[0] = 'x'
+	if RulesSchema()[0] != '{' || ExemptionsSchema()[0] != '{' {
+		t.Error("the schema itself was given away")
 	}
 }
 

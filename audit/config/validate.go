@@ -15,11 +15,7 @@ import (
 
 // validate checks a file against the schema and says each violation as a
 // person would.
-func validate(root *node) []*Fault {
-	s, err := compiled()
-	if err != nil {
-		return []*Fault{at(root.token, err.Error())}
-	}
+func validate(root *node, s schema) []*Fault {
 	violation := (*jsonschema.ValidationError)(nil)
 	switch err := s.compiled.Validate(root.value()); {
 	case err == nil:
@@ -175,12 +171,20 @@ func (s subject) wrongType(k *kind.Type) string {
 const lengths = "write a length of time such as 90s, 15m or 24h"
 
 // nouns are what the values of a field are called.
-var nouns = map[string]string{"reason": "a reason", "principal": "a principal kind", "severity": "a severity", "id": "a check"}
+var nouns = map[string]string{
+	"reason": "a reason", "principal": "a principal kind", "severity": "a severity", "id": "a check", "checks": "a check that anybody can be exempt from",
+	"hardware": "a setting", "fido": "a setting",
+}
 
 // notAWord is something else than text where a word or a length of time belongs.
 func (s subject) notAWord(got string) string {
-	if s.key == "window" {
+	switch allowed := s.schema.enum(s.url); {
+	case s.key == "window":
 		return got + " cannot be read; " + lengths
+	case s.schema.advice(s.url) != "":
+		return got + " cannot be read; " + s.schema.advice(s.url)
+	case len(allowed) == 0:
+		return "want text, not " + got
 	}
 	return fmt.Sprintf("%s is not %s; allowed are %s", got, nouns[s.key], strings.Join(s.schema.enum(s.url), ", "))
 }
@@ -195,7 +199,7 @@ func (s subject) notAllowed(k *kind.Enum) string {
 	}
 	allowed := s.schema.enum(s.url)
 	advice := meant(got, allowed)
-	if len(allowed) > 20 && advice != ";" {
+	if len(allowed) > 15 && advice != ";" {
 		return fmt.Sprintf("%s is not %s%s docs/checks.md lists all", quote(got), nouns[s.key], advice)
 	}
 	return fmt.Sprintf("%s is not %s%s allowed are %s", quote(got), nouns[s.key], advice, strings.Join(allowed, ", "))
@@ -240,7 +244,7 @@ func (s subject) sibling(key string) string {
 func (s subject) outOfBounds(k jsonschema.ErrorKind) string {
 	switch k := k.(type) {
 	case *kind.AnyOf:
-		return s.changesNothing()
+		return s.lacking()
 	case *kind.FalseSchema:
 		return s.noSuchSetting()
 	case *kind.Minimum:
@@ -249,7 +253,20 @@ func (s subject) outOfBounds(k jsonschema.ErrorKind) string {
 		return fmt.Sprintf("%s is too large; at most %s", s.node.token.Value, k.Want.RatString())
 	case *kind.MaxItems:
 		return fmt.Sprintf("%d entries; at most %d", k.Got, k.Want)
+	case *kind.MinLength:
+		return "is empty"
+	case *kind.MaxLength:
+		return fmt.Sprintf("%d characters; at most %d", k.Got, k.Want)
+	case *kind.MinItems:
+		return "is empty; name some or leave the field out"
+	case *kind.UniqueItems:
+		return "an entry is given twice"
+	case *kind.DependentRequired:
+		return fmt.Sprintf("%s needs %s beside it", k.Prop, strings.Join(k.Missing, ", "))
 	case *kind.Pattern:
+		if advice := s.schema.advice(s.url); advice != "" {
+			return quote(k.Got) + " cannot be read; " + advice
+		}
 		if strings.Contains(s.url, "/then") {
 			return quote(k.Got) + " is no time at all; " + lengths
 		}
@@ -268,14 +285,18 @@ func (s subject) noSuchSetting() string {
 	return fmt.Sprintf("%s has no %s; remove it", id, s.key)
 }
 
-// changesNothing is an entry without a setting. Where a field is misspelt,
-// that was said and is the likelier fault.
-func (s subject) changesNothing() string {
-	keys := s.schema.keys(s.url)
+// lacking is an entry without any of the fields of which it needs one. Where a
+// field is misspelt, that was said and is the likelier fault.
+func (s subject) lacking() string {
+	whole, _, _ := strings.Cut(s.url, "/allOf/")
+	keys := s.schema.keys(whole)
 	for key := range s.node.fields {
 		if !slices.Contains(keys, key) {
 			return ""
 		}
+	}
+	if advice := s.schema.advice(s.url); advice != "" {
+		return advice
 	}
 	settings := slices.DeleteFunc(keys, func(k string) bool { return k == "reason" || k == "principal" || k == "id" })
 	return "this entry changes nothing; set " + strings.Join(settings, ", ")

@@ -121,10 +121,11 @@ func (f scanFlags) options(now time.Time) (o scan.Options, err error) {
 	if err != nil {
 		return o, cannotRun(fmt.Errorf("read the rules: %w", err))
 	}
-	o.SignIn, o.Detect, err = config.Rules(f.rules, data)
+	rules, err := config.Rules(f.rules, data)
 	if err != nil {
 		return o, exit{exitUsage, err}
 	}
+	o.SignIn, o.Detect = rules.SignIn, rules.Detect
 	return o, nil
 }
 
