@@ -87,17 +87,35 @@ func (f Fact) Gap(subject, reason string) Gap {
 	return Gap{Fact: f, Subject: subject, Action: f.Action(), Reason: reason}
 }
 
-// Gap tells why a fact is missing for a subject: the gap recorded for that
-// subject, else the one for the whole account, else that nobody asked.
-func (s *Snapshot) Gap(fact Fact, subject string) Gap {
-	whole := fact.Gap(subject, "not asked")
-	for _, g := range s.Gaps {
-		switch {
-		case g.Fact == fact && g.Subject == subject:
-			return g
-		case g.Fact == fact && g.Subject == "":
-			whole = Gap{Fact: fact, Subject: subject, Action: g.Action, Reason: g.Reason}
+// GapIndex finds gaps: a large account has some for each of its users.
+type GapIndex map[gapKey]Gap
+
+type gapKey struct {
+	fact    Fact
+	subject string
+}
+
+// IndexGaps indexes gaps. Of several for the same fact and subject the first
+// counts.
+func IndexGaps(gaps []Gap) GapIndex {
+	index := GapIndex{}
+	for _, g := range gaps {
+		key := gapKey{g.Fact, g.Subject}
+		if _, exists := index[key]; !exists {
+			index[key] = g
 		}
 	}
-	return whole
+	return index
+}
+
+// Gap tells why a fact is missing for a subject: the gap recorded for that
+// subject, else the one for the whole account, else that nobody asked.
+func (i GapIndex) Gap(fact Fact, subject string) Gap {
+	if g, exists := i[gapKey{fact, subject}]; exists {
+		return g
+	}
+	if g, exists := i[gapKey{fact, ""}]; exists {
+		return Gap{Fact: fact, Subject: subject, Action: g.Action, Reason: g.Reason}
+	}
+	return fact.Gap(subject, "not asked")
 }

@@ -180,12 +180,13 @@ func TestDecodeSnapshotErrors(t *testing.T) {
 }
 
 func TestGaps(t *testing.T) {
-	s := audit.Snapshot{Gaps: []audit.Gap{
+	index := audit.IndexGaps([]audit.Gap{
 		{Fact: audit.FactTags, Subject: "AIDA1", Action: "iam:ListUserTags", Reason: "AccessDenied"},
 		{Fact: audit.FactUsers, Subject: "AIDA9", Action: "x", Reason: "another fact"},
 		{Fact: audit.FactTags, Action: "iam:ListUserTags", Reason: "throttled"},
 		{Fact: audit.FactTags, Subject: "AIDA2", Action: "iam:ListUserTags", Reason: "gone"},
-	}}
+		{Fact: audit.FactTags, Subject: "AIDA2", Action: "iam:ListUserTags", Reason: "a second one"},
+	})
 	for _, c := range []struct {
 		fact    audit.Fact
 		subject string
@@ -198,7 +199,7 @@ func TestGaps(t *testing.T) {
 		{audit.FactUsers, "AIDA5", `users of "AIDA5" not known (iam:GetAccountAuthorizationDetails: not asked)`},
 		{audit.FactUsers, "", "users not known (iam:GetAccountAuthorizationDetails: not asked)"},
 	} {
-		if got := s.Gap(c.fact, c.subject).String(); got != c.want {
+		if got := index.Gap(c.fact, c.subject).String(); got != c.want {
 			t.Errorf("gap of %s, %q: %s, want %s", c.fact, c.subject, got, c.want)
 		}
 	}

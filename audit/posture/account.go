@@ -12,6 +12,7 @@ import (
 // every check asks about.
 type account struct {
 	*audit.Snapshot
+	audit.GapIndex
 	rules  Rules
 	root   holder
 	people []*person
@@ -20,6 +21,7 @@ type account struct {
 	policies map[string]string // documents by ARN
 	rows     map[string]int    // of the report, by ARN
 	live     map[string]bool   // ARNs of the users that exist
+	owners   map[string][]int  // places of virtual devices, by their owner's id and by the ARN
 }
 
 // holder is whoever may hold a password, keys and factors.
@@ -42,8 +44,9 @@ type person struct {
 
 func look(s *audit.Snapshot, rules Rules) *account {
 	a := &account{
-		Snapshot: s, rules: rules,
+		Snapshot: s, GapIndex: audit.IndexGaps(s.Gaps), rules: rules,
 		groups: map[string]*audit.Group{}, policies: map[string]string{}, rows: map[string]int{}, live: map[string]bool{},
+		owners: map[string][]int{},
 	}
 	a.index()
 	a.root = a.lookAtRoot()
@@ -61,6 +64,12 @@ func look(s *audit.Snapshot, rules Rules) *account {
 }
 
 func (a *account) index() {
+	if a.VirtualDevices != nil {
+		for i, d := range a.VirtualDevices.Value {
+			a.owners[d.OwnerID] = append(a.owners[d.OwnerID], i)
+			a.owners[d.OwnerARN] = append(a.owners[d.OwnerARN], i)
+		}
+	}
 	if a.Report != nil {
 		for i := range a.Report.Value.Rows {
 			a.rows[a.Report.Value.Row(i).ARN()] = i

@@ -63,12 +63,11 @@ func contradicts(active said, at time.Time, has bool) bool {
 
 // owned are the virtual devices of one holder.
 func (a *account) owned(s audit.Subject) []audit.MFADevice {
-	if a.VirtualDevices == nil {
-		return nil
-	}
+	places := slices.Concat(a.owners[s.ID], a.owners[s.ARN])
+	slices.Sort(places)
 	var own []audit.MFADevice
-	for _, d := range a.VirtualDevices.Value {
-		if d.OwnedBy(s.ID, s.ARN) {
+	for _, i := range slices.Compact(places) {
+		if d := a.VirtualDevices.Value[i]; d.OwnedBy(s.ID, s.ARN) {
 			own = append(own, audit.MFADevice{Serial: d.Serial})
 		}
 	}

@@ -151,7 +151,7 @@ func weigh(all []Holder, findings []audit.Finding) {
 }
 
 func riskier(a, b Holder) int {
-	return cmp.Or(cmp.Compare(b.Worst, a.Worst), cmp.Compare(b.Risk, a.Risk), b.SignedIn.Compare(a.SignedIn), rootFirst(a, b), cmp.Compare(a.ARN, b.ARN))
+	return cmp.Or(cmp.Compare(b.Worst, a.Worst), cmp.Compare(b.Risk, a.Risk), rootFirst(a, b), b.SignedIn.Compare(a.SignedIn), cmp.Compare(a.ARN, b.ARN))
 }
 
 func rootFirst(a, b Holder) int {

@@ -1,0 +1,102 @@
+// Package outfile writes the files that a person asked for: whole or not at
+// all, and readable by their owner only.
+//
+// It promises that a file of the name either holds what it held before or all
+// of what was written: a program killed half-way leaves no half a report. It
+// never follows a name into a file that is not a plain one: a device or a pipe
+// is written to as it is.
+package outfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write makes the file name with mode 0600 out of what fill writes. The text is
+// written beside it and takes its place when it is safe on the disk.
+func Write(name string, fill func(io.Writer) error) error {
+	target, err := resolve(name)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
+		return through(target, info, fill)
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), ".mfawatch-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	}
+	defer os.Remove(f.Name()) // fails when the file has taken its place
+	if err := finish(f, fill); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(f.Name(), target); err != nil {
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	}
+	return sync(filepath.Dir(target))
+}
+
+// resolve follows a link, so that the file it points to is replaced and not
+// the link.
+func resolve(name string) (string, error) {
+	target, err := filepath.EvalSymlinks(name)
+	switch {
+	case err == nil:
+		return target, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return name, nil
+	}
+	return "", fmt.Errorf("write %s: %w", name, cause(err))
+}
+
+// through writes to what is there and is no plain file: /dev/stdout, a pipe.
+func through(name string, info fs.FileInfo, fill func(io.Writer) error) error {
+	if info.IsDir() {
+		return fmt.Errorf("write %s: it is a folder: name a file in it", name)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	}
+	w := bufio.NewWriter(f)
+	if err := errors.Join(fill(w), w.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func finish(f *os.File, fill func(io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 64<<10)
+	err := fill(w)
+	if err == nil {
+		err = errors.Join(w.Flush(), f.Sync())
+	}
+	return errors.Join(err, f.Close())
+}
+
+// sync makes the new name itself safe. Not every file system lets a folder be
+// synced; the file is.
+func sync(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	_ = d.Sync()
+	return d.Close()
+}
+
+// cause drops the temporary name from an error: the person did not type it.
+func cause(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	if e := (*os.LinkError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,95 @@
+package outfile_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mfawatch/internal/outfile"
+)
+
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "report.json")
+	if err := os.WriteFile(name, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"", "new", strings.Repeat("x", 1<<20)} {
+		if err := outfile.Write(name, text(s)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil || string(got) != s {
+			t.Errorf("%d bytes, error %v, want %d", len(got), err, len(s))
+		}
+	}
+	if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, error %v, want -rw-------", info.Mode(), err)
+	}
+	alone(t, dir)
+}
+
+// alone asserts that nothing temporary is left.
+func alone(t *testing.T, dir string) {
+	t.Helper()
+	if names, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(names) > 0 {
+		t.Errorf("left behind: %v (error %v)", names, err)
+	}
+}
+
+func TestWriteThatFailsKeepsTheOldFile(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "report.json")
+	if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := outfile.Write(name, func(w io.Writer) error {
+		return errors.Join(text(strings.Repeat("half", 100_000))(w), broken)
+	})
+	if got, _ := os.ReadFile(name); !errors.Is(err, broken) || string(got) != "old" {
+		t.Errorf("error %v, the file holds %d bytes", err, len(got))
+	}
+	alone(t, dir)
+}
+
+func TestWriteThroughALink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "real"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := outfile.Write(filepath.Join(dir, "link"), text("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "real")); err != nil || string(got) != "x" {
+		t.Errorf("%q, error %v", got, err)
+	}
+	if info, err := os.Lstat(filepath.Join(dir, "link")); err != nil || info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link was replaced (error %v)", err)
+	}
+}
+
+func TestWriteToWhatIsNoFile(t *testing.T) {
+	if err := outfile.Write("/dev/null", text("x")); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]string{
+		t.TempDir(): "it is a folder: name a file in it",
+		filepath.Join(t.TempDir(), "missing", "report.json"): "no such file or directory",
+	} {
+		err := outfile.Write(name, text("x"))
+		if err == nil || !strings.HasSuffix(err.Error(), want) || !strings.HasPrefix(err.Error(), "write "+name+": ") {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
