@@ -251,7 +251,7 @@ func idleChecks() []Check {
 		{
 			ID: idConsoleUnused, Severity: audit.Low, Exemptable: true,
 			Question:  "Is every console password in use?",
-			Rationale: "A password that nobody needs is one that nobody misses when it is stolen. A password never used counts from when it was set.",
+			Rationale: "A password that nobody needs is one that nobody misses when it is stolen. A password never used counts from when it was set. Declared emergency users are not asked.",
 			Remediation: Remediation{
 				Console: []string{openUser, "Manage console access, Disable."},
 				CLI:     []string{"aws iam delete-login-profile --user-name USER"},

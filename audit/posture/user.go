@@ -186,8 +186,11 @@ func (a *account) neverUsed(p *person) answer {
 
 // consoleUnused: a password that nobody needs is one that nobody misses.
 func (a *account) consoleUnused(p *person) answer {
-	if p.password.answer == no {
+	switch {
+	case p.password.answer == no:
 		return notApplicable("no console password").because(p.password.evidence)
+	case p.subject.ID != "" && slices.Contains(a.rules.BreakGlass, p.subject.ID):
+		return notApplicable("a declared emergency user: not to be used is what it is for").because(p.password.evidence)
 	}
 	gaps := slices.Concat(p.doubts(p.password), p.signIn.gaps)
 	if len(gaps) > 0 {

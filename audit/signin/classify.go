@@ -191,7 +191,7 @@ func unmet(e *Event) string {
 }
 
 func mfa(e *Event, reason Reason) MFA {
-	m := MFA{Used: "unknown", Device: e.MFADevice, Factor: factor(e.MFADevice)}
+	m := MFA{Used: "unknown", Device: e.MFADevice, Factor: audit.DeviceKind(e.MFADevice, nil)}
 	own := (e.IdentityType == "Root" || e.IdentityType == "IAMUser") && !e.AssumedRoot && reason != ReasonUnreadable
 	switch {
 	case reason == ReasonMFAInSession, reason == ReasonSecondFactor, own && e.MFAUsed == Yes:
@@ -205,27 +205,6 @@ func mfa(e *Event, reason Reason) MFA {
 		}[second(e.Credentials)]
 	}
 	return m
-}
-
-// factor reads the kind of device from MFAIdentifier: virtual devices and
-// security keys have an ARN, a hardware TOTP token shows its serial number (IAM
-// API reference, GetMFADevice and ListMFADevices).
-func factor(device string) audit.FactorKind {
-	switch {
-	case device == "":
-		return audit.UnknownFactor
-	case !strings.HasPrefix(device, "arn:"):
-		return audit.HardwareTOTPFactor
-	}
-	switch sort, _, _ := strings.Cut(resource(device), "/"); sort {
-	case "mfa":
-		return audit.VirtualFactor
-	case "u2f":
-		return audit.FIDOFactor
-	case "sms-mfa":
-		return audit.SMSFactor
-	}
-	return audit.UnknownFactor
 }
 
 // Printable makes a text that somebody else chose fit for a line of output:
