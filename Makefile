@@ -13,15 +13,15 @@ help: ## list the targets
 build: ## build bin/mfawatch, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mfawatch ./cmd/mfawatch
 
-demo: ## judge a small invented archive: Go only, no AWS account, no network
+demo: ## judge an invented archive and account: Go only, no AWS account, no network
 	@go run ./cmd/mfawatch demo
 
 test: ## every test that needs no other program
 	go test ./...
 
-acceptance: ## compare with real peer programs (jq, gzip, python3); installs what is missing
+acceptance: ## compare with real peer programs (jq, moto, Chromium, validators …); installs what is missing
 	bash acceptance/install.sh
-	go test -tags acceptance -count=1 -timeout 20m ./acceptance
+	go test -tags acceptance -count=1 -timeout 30m ./acceptance
 
 bench: ## print what a scan costs, as ratios to bases measured in the same run
 	go run ./internal/bench
@@ -32,7 +32,7 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 	    echo "== $$p $$f"; go test -run xxx -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
 
 mutate: ## change each condition of the judges: every change must fail a case
-	go run ./internal/mutate ./audit/signin ./audit/detect
+	go run ./internal/mutate ./audit ./audit/signin ./audit/detect ./audit/posture
 
 lint: ## gofmt, go vet, staticcheck, a tidy go.mod
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }

@@ -109,12 +109,13 @@ var rules = []struct {
 	{"audit/collect", []string{"std", "mfawatch/audit", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
 	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet", "github.com/muesli/termenv"}, "prints results"},
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
+	{"internal/outfile", []string{"std"}, "writes what it is given"},
 	{"internal/fakeaws", []string{"std"}, "a stand-in for AWS knows nothing of who asks it"},
 	{"internal/corpus", []string{"std", "github.com/klauspost/compress"}, "the generator is an oracle: it does not know the judges"},
 	{"internal/demo", []string{"std"}, "the demo's archive is made without the judges"},
 	{"internal/mutate", []string{"std"}, "a tool beside the house"},
 	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/corpus"}, "measures from outside"},
-	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/demo"}, "wires the rooms to a terminal"},
+	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/demo", "mfawatch/internal/outfile"}, "wires the rooms to a terminal"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

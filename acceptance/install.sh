@@ -3,15 +3,20 @@
 # that is there already is left alone. A peer that cannot be had is an error: the
 # tests must not pass for want of a judge.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 missing=()
-for program in jq gzip python3; do
-  command -v "$program" >/dev/null || missing+=("$program")
+for program in jq gzip python3 node npm chromium; do
+  command -v "$program" >/dev/null || missing+=("${program/node/nodejs}")
 done
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing: ${missing[*]}"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-for program in jq gzip python3; do
+for program in jq gzip python3 node npm chromium; do
   command -v "$program" >/dev/null || { echo "acceptance: $program is missing: install it" >&2; exit 1; }
+done
+for part in acceptance/*/install.sh; do
+  bash "$part"
 done

@@ -10,17 +10,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfawatch/audit/detect"
+	"mfawatch/audit/posture"
 	"mfawatch/audit/signin"
 )
 
 func newChecks(t terminal) *cobra.Command {
-	var format string
+	var format, framework string
 	c := &cobra.Command{
 		Use:   "checks",
-		Short: "List what mfawatch judges and detects",
-		Long:  "Lists the reasons of a verdict on a sign-in, then the detections around sign-ins,\neach with its severity, why it matters and what keeps it quiet.",
-		Args:  cobra.NoArgs,
+		Short: "List what mfawatch judges, detects and asks of an account",
+		Long: strings.TrimSpace(`
+Lists the reasons of a verdict on a sign-in, the detections around sign-ins and
+the checks of an account, each with its severity and why it matters. With
+--framework it lists a framework's controls and the checks that answer them.`),
+		Example: "  mfawatch checks\n  mfawatch checks --framework cis-6.0\n  mfawatch checks --framework list",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if framework != "" {
+				return printFramework(t.out, framework, format)
+			}
 			switch format {
 			case "table":
 				return printChecks(t.out, width(t.out))
@@ -33,6 +41,7 @@ func newChecks(t terminal) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", "table", "output: table, json, markdown")
+	c.Flags().StringVar(&framework, "framework", "", "print this framework's controls and the checks that answer them: "+strings.Join(frameworkNames(), ", "))
 	return c
 }
 
@@ -44,7 +53,9 @@ func encodeChecks(w io.Writer) error {
 		Schema     string              `json:"schema"`
 		Reasons    []signin.Definition `json:"reasons"`
 		Detections []detect.Check      `json:"detections"`
-	}{"mfawatch/checks/v1", signin.Definitions(), detect.Checks()})
+		Checks     []posture.Check     `json:"checks"`
+		Controls   []posture.Mapping   `json:"controls"`
+	}{"mfawatch/checks/v1", signin.Definitions(), detect.Checks(), posture.Checks(), posture.Controls()})
 }
 
 func printChecks(w io.Writer, columns int) error {
@@ -70,6 +81,13 @@ func printChecks(w io.Writer, columns int) error {
 			paragraph(&b, columns, settings(c))
 		}
 	}
+	b.WriteString("\nCHECKS OF AN ACCOUNT, by id\n")
+	for _, c := range posture.Checks() {
+		fmt.Fprintf(&b, "\n%s  %s\n", c.ID, c.Severity)
+		paragraph(&b, columns, c.Question)
+		paragraph(&b, columns, "Why: "+c.Rationale)
+		paragraph(&b, columns, c.Remediation.String())
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -90,6 +108,17 @@ func markdownChecks(w io.Writer) error {
 			fmt.Fprintf(&b, "- %s.\n", settings(c))
 		}
 		fmt.Fprintf(&b, "- Why: %s\n- Quiet: %s\n", c.Why, c.Quiet)
+	}
+	b.WriteString("\n## Checks of an account, by id\n")
+	for _, c := range posture.Checks() {
+		markdownCheck(&b, c)
+	}
+	b.WriteString("\n## Controls, by framework\n\nA control that is not here was not found, not ruled out.\n")
+	for _, f := range frameworks() {
+		fmt.Fprintf(&b, "\n### %s\n\n| control | check | source |\n| --- | --- | --- |\n", f.name)
+		for _, m := range f.rows {
+			fmt.Fprintf(&b, "| %s | `%s` | %s |\n", m.ID, m.Check, m.Source)
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -3,12 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"mfawatch/audit/collect"
 	"mfawatch/audit/config"
 	"mfawatch/internal/demo"
 )
@@ -19,7 +20,7 @@ func TestGeneratedPages(t *testing.T) {
 	if err := markdownChecks(&checks); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/rules.schema.json": config.RulesSchema()} {
+	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema()} {
 		if *update {
 			if err := os.WriteFile(name, want, 0o644); err != nil {
 				t.Fatal(err)
@@ -35,41 +36,74 @@ func TestGeneratedPages(t *testing.T) {
 	}
 }
 
-// Every command line of mfawatch in the README runs, on the demo's archive and
-// with the README's own rules.
+// Every command line of mfawatch in the README runs, in the README's order, on
+// the demo's files and a stand-in for AWS, with the README's own rules.
 func TestReadmeCommands(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(readme, []byte("@@")) {
-		t.Error("the README has a place that nobody filled in")
-	}
-	dir := t.TempDir()
-	logs := filepath.Join(dir, "logs")
-	if err := demo.WriteTo(logs); err != nil {
-		t.Fatal(err)
-	}
-	rules := filepath.Join(dir, "rules.yaml")
-	yaml := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(readme)
-	if yaml == nil {
-		t.Fatal("the README has no rules")
-	}
-	if err := os.WriteFile(rules, yaml[1], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	place := strings.NewReplacer("./AWSLogs", logs, "LOGS", logs, "rules.yaml", rules)
+	t.Chdir(t.TempDir())
+	readmeFiles(t, readme)
+	place := strings.NewReplacer("./AWSLogs", "logs", "LOGS", "logs", "EXPORTED", "exported")
 	commands := regexp.MustCompile(`(?m)^bin/mfawatch ([^#\n]*)`).FindAllSubmatch(readme, -1)
-	if len(commands) < 6 {
+	if len(commands) < 16 {
 		t.Fatalf("only %d commands found in the README", len(commands))
 	}
 	for _, c := range commands {
-		args := strings.Fields(place.Replace(string(c[1])))
 		var out, errs bytes.Buffer
+		args := strings.Fields(place.Replace(string(c[1])))
 		code := execute(context.Background(), terminal{in: strings.NewReader(""), out: &out, err: &errs}, args)
-		if code == exitCannotRun || code == exitUsage || out.Len() == 0 {
+		if code == exitCannotRun || code == exitUsage || out.Len()+errs.Len() == 0 {
 			t.Errorf("mfawatch %s ends with %d: %s", c[1], code, errs.String())
 		}
+		if findings, err := os.ReadFile("findings.json"); err == nil {
+			put(t, "older.json", findings)
+		}
+	}
+}
+
+// readmeFiles makes the files that the README speaks of, and an AWS.
+func readmeFiles(t *testing.T, readme []byte) {
+	t.Helper()
+	if err := errors.Join(demo.WriteTo("logs"), demo.WriteAccount("exported")); err != nil {
+		t.Fatal(err)
+	}
+	yaml := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(readme, -1)
+	if len(yaml) != 2 {
+		t.Fatalf("the README has %d YAML files, want exemptions and rules", len(yaml))
+	}
+	put(t, "exemptions.yaml", yaml[0][1])
+	put(t, "rules.yaml", yaml[1][1])
+	put(t, "scanned.jsonl", []byte(`{"type":"summary","complete":true,"files":1,"records":1}`+"\n"))
+	url, _, end, err := startAWS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	for i, value := range awsValues(url, ".") {
+		t.Setenv(awsVariables[i], value)
+	}
+	put(t, "config", []byte("[profile PROFILE]\nregion = us-east-1\naws_access_key_id = AKIAAUDIT"+management+"\naws_secret_access_key = x\n"))
+	t.Setenv("AWS_CONFIG_FILE", "config")
+}
+
+func put(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The README's lines that export an account are those that Folder reads.
+func TestReadmeExportsWhatIsRead(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "```sh\n" + strings.Join(collect.Commands(), "\n") + "\n```"
+	if !strings.Contains(string(readme), want) {
+		t.Errorf("the README does not hold collect.Commands:\n%s", want)
 	}
 }
 

@@ -30,11 +30,14 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
+		Setup:               withAWS,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":  exits,
 			"gz":     gz,
 			"cut":    cut,
 			"sparse": sparse,
+			"aws":    awsCommand,
+			"mode":   mode,
 		},
 	})
 }
@@ -65,6 +68,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), in, &stdout, &stderr
 	cmd.Env = append(os.Environ(), "HOME="+ts.MkAbs("."))
+	for _, name := range awsVariables {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
@@ -152,5 +158,14 @@ func TestInterrupt(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("stderr %q does not say interrupted", stderr.String())
+	}
+}
+
+// mode PERMISSIONS FILE asserts who may read a file.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] || neg {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -45,5 +46,49 @@ func (b bar) add(n int64) {
 func (b bar) done() {
 	if b.b != nil {
 		_ = b.b.Finish()
+	}
+}
+
+// counter shows on standard error how many of something are done, on a terminal
+// only. The total is known once the first answers are there.
+type counter struct {
+	mu    sync.Mutex
+	b     *progressbar.ProgressBar
+	total int
+}
+
+func newCounter(t terminal, what string) *counter {
+	columns := width(t.err)
+	if columns == 0 || os.Getenv("TERM") == "dumb" {
+		return &counter{}
+	}
+	return &counter{b: progressbar.NewOptions(-1,
+		progressbar.OptionSetWriter(t.err),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(max(10, min(40, columns-50))),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionUseANSICodes(true),
+	)}
+}
+
+// set may be called by several at once.
+func (c *counter) set(done, total int) {
+	if c.b == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if total != c.total {
+		c.total = total
+		c.b.ChangeMax(total)
+	}
+	_ = c.b.Set(done)
+}
+
+func (c *counter) done() {
+	if c.b != nil {
+		_ = c.b.Finish()
 	}
 }

@@ -101,7 +101,8 @@ func newRoot(t terminal) *cobra.Command {
 		Short: "Is every human sign-in to AWS really protected by a second factor?",
 		Long: strings.TrimSpace(`
 mfawatch reads CloudTrail records and says of each sign-in whether a second
-factor was used, and what happened around it.
+factor was used, and what happened around it; and it reads accounts and says who
+holds which second factor, and who should hold a better one.
 
 Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
 4 no findings but something could not be checked.`),
@@ -116,6 +117,6 @@ Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
 	root.SetErr(t.err)
 	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
-	root.AddCommand(newScan(t), newDemo(t), newChecks(t))
+	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newDemo(t), newChecks(t))
 	return root
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfawatch/audit"
-	"mfawatch/audit/config"
 	"mfawatch/audit/report"
 	"mfawatch/audit/scan"
 	"mfawatch/audit/signin"
@@ -114,19 +112,9 @@ func (f scanFlags) options(now time.Time) (o scan.Options, err error) {
 		return o, usage("--account %q is not an account id: twelve digits", f.account)
 	}
 	o.Filter.Account, o.Filter.User = f.account, f.user
-	if f.rules == "" {
-		return o, nil
-	}
-	data, err := os.ReadFile(f.rules)
-	if err != nil {
-		return o, cannotRun(fmt.Errorf("read the rules: %w", err))
-	}
-	rules, err := config.Rules(f.rules, data)
-	if err != nil {
-		return o, exit{exitUsage, err}
-	}
+	rules, err := readRules(f.rules)
 	o.SignIn, o.Detect = rules.SignIn, rules.Detect
-	return o, nil
+	return o, err
 }
 
 // moment reads a point in time: a date or a time (UTC unless it says so), or a

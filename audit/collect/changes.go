@@ -1,0 +1,219 @@
+package collect
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"mfawatch/audit"
+)
+
+// Changes names the users whose devices or passwords changed, as CloudTrail
+// tells it. Whoever gives them answers for it that the scan covered the time
+// since the earlier snapshot.
+type Changes struct {
+	users map[string]map[string]bool // by account: names and ids; "" is an account that is not known
+}
+
+// names tells whether a change is about a user of an account.
+func (c Changes) names(account string, u *audit.User) bool {
+	for _, whose := range []string{account, ""} {
+		if c.users[whose][u.Name] || c.users[whose][u.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+// add takes a detection in that a change of factors may be. Whom it was about is
+// its target; without one it was about whoever acted.
+func (c *Changes) add(d detection) {
+	if !strings.HasPrefix(d.ID, "mfa-") && !strings.Contains(d.ID, "device") && !strings.Contains(d.ID, "login-profile") {
+		return
+	}
+	if c.users[d.Account] == nil {
+		c.users[d.Account] = map[string]bool{}
+	}
+	about := []string{d.Target}
+	if d.Target == "" {
+		about = []string{d.Principal.Name, d.Principal.ID}
+	}
+	for _, name := range about {
+		if name != "" {
+			c.users[d.Account][name] = true
+		}
+	}
+}
+
+// detection is what is needed of a line of a scan.
+type detection struct {
+	Type      string
+	ID        string
+	Account   string
+	Target    string
+	Principal audit.Principal
+}
+
+// scanSummary is what is needed of the summary of a scan.
+type scanSummary struct {
+	Complete     bool
+	DamagedFiles int `json:"damaged_files"`
+	Records      int
+}
+
+// firstKey tells the two forms apart: each writes its own key first.
+var firstKey = regexp.MustCompile(`^\s*\{\s*"(type|schema)"\s*:`)
+
+const scanSchema = "mfawatch/scan/v1"
+
+var errNoScan = errors.New("not what `mfawatch scan --format jsonl` or `--format json` writes")
+
+// ReadChanges reads what `mfawatch scan --format jsonl` or `--format json`
+// wrote, as it comes: such files are long. It refuses a scan that may have
+// missed a change.
+func ReadChanges(name string, r io.Reader) (Changes, error) {
+	b := bufio.NewReader(r)
+	head, _ := b.Peek(512)
+	c := Changes{users: map[string]map[string]bool{}}
+	read := c.lines
+	switch form := firstKey.FindSubmatch(head); {
+	case form == nil:
+		return Changes{}, fmt.Errorf("%s: %w", name, errNoScan)
+	case string(form[1]) == "schema":
+		read = c.whole
+	}
+	summary, err := read(json.NewDecoder(b))
+	if err == nil {
+		err = summary.check()
+	}
+	if err != nil {
+		return Changes{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+// check refuses a scan after which nobody can say that nothing changed.
+func (s *scanSummary) check() error {
+	switch {
+	case s == nil:
+		return errors.New("it ends without the summary: scan again")
+	case !s.Complete:
+		return errors.New("the scan was interrupted: scan again")
+	case s.DamagedFiles > 0:
+		return fmt.Errorf("the scan could not read %d of its files to their end, and changes may be in them: mend them and scan again", s.DamagedFiles)
+	case s.Records == 0:
+		return errors.New("the scan read no CloudTrail record: name the files of the time since the snapshot and scan again")
+	}
+	return nil
+}
+
+// lines reads one object a line; the summary is the last.
+func (c *Changes) lines(d *json.Decoder) (*scanSummary, error) {
+	var summary *scanSummary
+	for n := 1; ; n++ {
+		var raw json.RawMessage
+		err := d.Decode(&raw)
+		switch {
+		case errors.Is(err, io.EOF):
+			return summary, nil
+		case err != nil:
+			return nil, fmt.Errorf("line %d: broken JSON: scan again", n)
+		case summary != nil:
+			return nil, fmt.Errorf("line %d: something follows the summary: give the output of one scan", n)
+		}
+		if summary, err = c.line(raw); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+}
+
+func (c *Changes) line(raw json.RawMessage) (*scanSummary, error) {
+	var kind struct{ Type string }
+	if json.Unmarshal(raw, &kind) != nil {
+		return nil, errNoScan
+	}
+	switch kind.Type {
+	case "verdict", "damaged_file":
+		return nil, nil
+	case "detection":
+		var d detection
+		if json.Unmarshal(raw, &d) != nil {
+			return nil, errNoScan
+		}
+		c.add(d)
+		return nil, nil
+	case "summary":
+		s := &scanSummary{}
+		if json.Unmarshal(raw, s) != nil {
+			return nil, errNoScan
+		}
+		return s, nil
+	}
+	return nil, errNoScan
+}
+
+// whole reads the one object of the json format, its lists entry by entry.
+func (c *Changes) whole(d *json.Decoder) (*scanSummary, error) {
+	if _, err := d.Token(); err != nil {
+		return nil, errNoScan
+	}
+	var summary *scanSummary
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, errBroken(d)
+		}
+		switch key {
+		case "schema":
+			err = isSchema(d)
+		case "detections":
+			err = entries(d, c.add)
+		case "summary":
+			err = d.Decode(&summary)
+		default:
+			err = entries(d, func(struct{}) {})
+		}
+		switch {
+		case errors.Is(err, errNoScan):
+			return nil, err
+		case err != nil:
+			return nil, errBroken(d)
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errBroken(d)
+	}
+	return summary, nil
+}
+
+func errBroken(d *json.Decoder) error {
+	return fmt.Errorf("broken JSON at byte %d: scan again", d.InputOffset())
+}
+
+func isSchema(d *json.Decoder) error {
+	schema, err := d.Token()
+	if err == nil && schema != scanSchema {
+		return fmt.Errorf("schema is %q, this program reads %q: %w", schema, scanSchema, errNoScan)
+	}
+	return err
+}
+
+// entries reads a list one entry at a time.
+func entries[T any](d *json.Decoder, take func(T)) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errNoScan
+	}
+	for d.More() {
+		var entry T
+		if err := d.Decode(&entry); err != nil {
+			return err
+		}
+		take(entry)
+	}
+	_, err := d.Token()
+	return err
+}

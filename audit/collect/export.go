@@ -1,0 +1,161 @@
+package collect
+
+import (
+	"strings"
+
+	"mfawatch/audit"
+)
+
+// export is a kind of file: the answer of one operation, as the AWS CLI prints
+// it.
+type export struct {
+	name      string   // what Commands calls the file, or the folder of the files
+	operation string   // as the CLI's errors name it
+	keys      []string // any one of them at the top of the JSON tells the kind
+	facts     []audit.Fact
+	command   string // the AWS CLI's, without output
+	read      func(*importer, document) error
+}
+
+// Kinds of exports that other code asks for by name.
+const (
+	reportExport   = "credential-report"
+	detailsExport  = "authorization-details"
+	usersExport    = "users"
+	virtualExport  = "virtual-mfa-devices"
+	devicesExport  = "mfa-devices"
+	deviceExport   = "mfa-device"
+	profileExport  = "login-profile"
+	keysExport     = "access-keys"
+	lastUsedExport = "access-key-last-used"
+	featuresExport = "organizations-features"
+	summaryExport  = "account-summary"
+	identityExport = "caller-identity"
+)
+
+// exports lists the kinds. The first whose keys are there is the file's.
+func exports() []export {
+	details := []audit.Fact{audit.FactUsers, audit.FactTags, audit.FactAccess, audit.FactGroups, audit.FactPolicies, audit.FactRoles}
+	return []export{
+		{reportExport, "GetCredentialReport", []string{"ReportFormat", "GeneratedTime"}, []audit.Fact{audit.FactCredentialReport}, "aws iam get-credential-report", (*importer).reportJSON},
+		{summaryExport, "GetAccountSummary", []string{"SummaryMap"}, []audit.Fact{audit.FactAccountSummary}, "aws iam get-account-summary", (*importer).summaryMap},
+		{featuresExport, "ListOrganizationsFeatures", []string{"EnabledFeatures", "OrganizationId"}, []audit.Fact{audit.FactOrganization}, "aws iam list-organizations-features", (*importer).organizationsFeatures},
+		{detailsExport, "GetAccountAuthorizationDetails", []string{"UserDetailList", "GroupDetailList", "RoleDetailList"}, details, "aws iam get-account-authorization-details", (*importer).authorizationDetails},
+		{usersExport, "ListUsers", []string{"Users"}, []audit.Fact{audit.FactUsers}, "aws iam list-users", (*importer).listUsers},
+		{virtualExport, "ListVirtualMFADevices", []string{"VirtualMFADevices"}, []audit.Fact{audit.FactVirtualDevices}, "aws iam list-virtual-mfa-devices --assignment-status Any", (*importer).listVirtual},
+		{devicesExport, "ListMFADevices", []string{"MFADevices"}, []audit.Fact{audit.FactMFADevices}, "aws iam list-mfa-devices --user-name NAME", (*importer).listDevices},
+		{deviceExport, "GetMFADevice", []string{"SerialNumber", "Certifications"}, []audit.Fact{audit.FactCertifications}, "aws iam get-mfa-device --serial-number SERIAL --user-name NAME", (*importer).getDevice},
+		{profileExport, "GetLoginProfile", []string{"LoginProfile"}, []audit.Fact{audit.FactLoginProfile}, "aws iam get-login-profile --user-name NAME", (*importer).getProfile},
+		{keysExport, "ListAccessKeys", []string{"AccessKeyMetadata"}, []audit.Fact{audit.FactAccessKeys}, "aws iam list-access-keys --user-name NAME", (*importer).listKeys},
+		{lastUsedExport, "GetAccessKeyLastUsed", []string{"AccessKeyLastUsed"}, []audit.Fact{audit.FactKeyLastUsed}, "aws iam get-access-key-last-used --access-key-id KEY", (*importer).keyLastUsed},
+		{identityExport, "GetCallerIdentity", []string{"Account"}, nil, "aws sts get-caller-identity", (*importer).callerIdentity},
+		{"snapshot", "", []string{"schema"}, nil, "mfawatch collect -o snapshot.json", (*importer).saved},
+	}
+}
+
+// recognised words the kinds for an error.
+func recognised() string {
+	var all []string
+	for _, e := range exports() {
+		all = append(all, e.command)
+	}
+	return strings.Join(all, ", ")
+}
+
+// factExport is the kind of file that tells a fact best.
+func factExport(fact audit.Fact) (export, bool) {
+	for _, e := range exports() {
+		for _, f := range e.facts {
+			if f == fact {
+				return e, true
+			}
+		}
+	}
+	return export{}, false
+}
+
+// Of whom a file is that does not say it itself: root, or a name.
+const rootHolder = "\x00root"
+
+// byName tells from a file's name which kind it was meant to be, and for whom:
+// mfa-devices/NAME.json or mfa-devices-NAME.json, root-mfa-devices.json for
+// root. It is asked only where the content does not tell.
+func byName(name string) (e export, whom string, known bool) {
+	dir, base := "", name
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		dir, base = name[:i], name[i+1:]
+		dir = dir[strings.LastIndexByte(dir, '/')+1:]
+	}
+	base = base[:len(base)-len(extension(base))]
+	for _, e := range exports() {
+		switch rest, cut := strings.CutPrefix(base, e.name+"-"); {
+		case base == "root-"+e.name:
+			return e, rootHolder, true
+		case dir == e.name:
+			return e, base, true
+		case base == e.name:
+			return e, "", true
+		case cut && rest != "" && e.single():
+			return e, rest, true
+		}
+	}
+	return export{}, "", false
+}
+
+// extension is the end that the CLI's user gave the file. Other points belong to
+// a user's name.
+func extension(base string) string {
+	for _, e := range []string{".json", ".csv", ".txt"} {
+		if strings.HasSuffix(strings.ToLower(base), e) {
+			return base[len(base)-len(e):]
+		}
+	}
+	return ""
+}
+
+// single tells a kind of which there is a file for each user, device or key.
+func (e export) single() bool {
+	switch e.name {
+	case devicesExport, deviceExport, profileExport, keysExport, lastUsedExport:
+		return true
+	}
+	return false
+}
+
+// ofUsers tells a kind of which there is a file for each user.
+func (e export) ofUsers() bool {
+	return e.name == devicesExport || e.name == profileExport || e.name == keysExport
+}
+
+// Commands are lines of a POSIX shell that export, into the folder they run in,
+// what the checks ask about: one answer a file. What AWS refuses is in the file
+// as well, so that Folder can say so. Access keys are left to the credential
+// report, and root to a session of root. They need the AWS CLI and no
+// other program, and change nothing but that AWS makes a credential report.
+func Commands() []string {
+	lines := []string{"mkdir -p " + devicesExport + " " + deviceExport + " " + profileExport,
+		"while aws iam generate-credential-report --query State --output text | grep -v COMPLETE; do sleep 2; done"}
+	for _, name := range []string{identityExport, reportExport, summaryExport, featuresExport, detailsExport, virtualExport} {
+		lines = append(lines, into(name, name+".json", ""))
+	}
+	return append(lines,
+		"aws iam list-users --query 'Users[].[UserName]' --output text | while read -r user; do",
+		"  "+into(devicesExport, `"`+devicesExport+`/$user.json"`, "user"),
+		"  "+into(profileExport, `"`+profileExport+`/$user.json"`, "user"),
+		"  grep -o '\"arn:[^\"]*:u2f/[^\"]*\"' \""+devicesExport+"/$user.json\" | tr -d '\"' | while read -r serial; do",
+		"    "+into(deviceExport, `"`+deviceExport+`/$(echo "$serial" | tr ':/' '--').json"`, "user"),
+		"  done",
+		"done")
+}
+
+// into is one command, with its output and its error in a file.
+func into(name, file, user string) string {
+	var command string
+	for _, e := range exports() {
+		if e.name == name {
+			command = e.command
+		}
+	}
+	command = strings.NewReplacer("NAME", `"$`+user+`"`, "SERIAL", `"$serial"`).Replace(command)
+	return command + " --output json > " + file + " 2>&1 < /dev/null"
+}

@@ -1,0 +1,288 @@
+package collect
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mfawatch/audit"
+)
+
+// The calls that the live reading makes for the same facts.
+const (
+	reportCall   = "iam:GetCredentialReport"
+	summaryCall  = "iam:GetAccountSummary"
+	featuresCall = "iam:ListOrganizationsFeatures"
+	detailsCall  = "iam:GetAccountAuthorizationDetails"
+	usersCall    = "iam:ListUsers"
+	virtualCall  = "iam:ListVirtualMFADevices"
+	devicesCall  = "iam:ListMFADevices"
+	deviceCall   = "iam:GetMFADevice"
+	profileCall  = "iam:GetLoginProfile"
+	keysCall     = "iam:ListAccessKeys"
+	lastUsedCall = "iam:GetAccessKeyLastUsed"
+)
+
+func readAt[T any](call string, at time.Time, value T) *audit.Read[T] {
+	return &audit.Read[T]{Call: call, At: at, Value: value}
+}
+
+// factOf makes a fact of an answer, nil where there is none.
+func factOf[T any](s shelf[T], whom, call string) *audit.Read[T] {
+	if a, exists := s[whom]; exists {
+		return readAt(call, a.at, a.value)
+	}
+	return nil
+}
+
+// listOf makes a fact of everything on a shelf, nil where its pages are not
+// complete.
+func listOf[T, F any](p pages, s shelf[T], call string, of func(T) F, order func(a, b F) int) *audit.Read[[]F] {
+	if !p.complete() {
+		return nil
+	}
+	all := []F{}
+	for _, a := range s {
+		all = append(all, of(a.value))
+	}
+	slices.SortFunc(all, order)
+	return readAt(call, p.at, all)
+}
+
+// snapshot makes facts of all that was added, and Gaps of what was not.
+func (im *importer) snapshot() (audit.Snapshot, error) {
+	switch {
+	case len(im.strangers) > 0:
+		return audit.Snapshot{}, fmt.Errorf("%s: no export that is known; known are the answers in JSON of %s, and the CSV of a credential report", few(im.strangers), recognised())
+	case len(im.files) == 0:
+		return audit.Snapshot{}, errors.New("no .json, .csv or .txt file in it: export with the AWS CLI first")
+	case im.snapshotFile != nil && len(im.files) > 1:
+		return audit.Snapshot{}, fmt.Errorf("a saved snapshot must be the only file, there are %s", few(im.files))
+	case im.snapshotFile != nil:
+		return *im.snapshotFile, nil
+	case im.account == "":
+		return audit.Snapshot{}, errors.New("no file names the account: add the answer of aws sts get-caller-identity")
+	}
+	s := audit.Snapshot{Schema: audit.SnapshotSchema, Account: im.account, Partition: im.partition, TakenAt: im.newest}
+	im.rootFacts(&s)
+	im.accountFacts(&s)
+	im.userFacts(&s)
+	s.Gaps = append(s.Gaps, im.gaps(&s)...)
+	slices.SortStableFunc(s.Gaps, func(a, b audit.Gap) int {
+		return cmp.Or(cmp.Compare(a.Fact, b.Fact), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))
+	})
+	s.Gaps = slices.Compact(s.Gaps)
+	return s, nil
+}
+
+func few(names []string) string {
+	const most = 5
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (im *importer) accountFacts(s *audit.Snapshot) {
+	s.Report = factOf(im.report, "", reportCall)
+	s.Summary = factOf(im.summary, "", summaryCall)
+	s.Organization = factOf(im.features, "", featuresCall)
+	s.Groups = listOf(im.details, im.groups, detailsCall, groupShape.group, func(a, b audit.Group) int { return cmp.Compare(a.Name, b.Name) })
+	s.Roles = listOf(im.details, im.roles, detailsCall, roleShape.role, func(a, b audit.RoleTrust) int { return cmp.Compare(a.ARN, b.ARN) })
+	s.Policies = listOf(im.details, im.policies, detailsCall, policyShape.policy, func(a, b audit.ManagedPolicy) int { return cmp.Compare(a.ARN, b.ARN) })
+	s.VirtualDevices = listOf(im.virtuals, im.virtual, virtualCall, virtualShape.device, func(a, b audit.VirtualDevice) int { return cmp.Compare(a.Serial, b.Serial) })
+	byARN := func(a, b audit.User) int { return cmp.Compare(a.ARN, b.ARN) }
+	detailed := func(u userShape) audit.User { return u.detailed(im.details.at) }
+	s.Users = listOf(im.details, im.users, detailsCall, detailed, byARN)
+	if s.Users == nil {
+		s.Users = listOf(im.listed, im.listedUsers, usersCall, userShape.user, byARN)
+	}
+	im.confirmUsers(s)
+	im.confirmVirtual(s)
+}
+
+// confirmVirtual leaves out a list of unassigned devices only, where it would be
+// taken for a proof that root's device is not virtual. An empty list made so
+// cannot be told.
+func (im *importer) confirmVirtual(s *audit.Snapshot) {
+	v := s.VirtualDevices
+	if v == nil || len(v.Value) == 0 || slices.ContainsFunc(v.Value, audit.VirtualDevice.Assigned) || !rootActive(s) {
+		return
+	}
+	s.VirtualDevices = nil
+	s.Gaps = append(s.Gaps, audit.FactVirtualDevices.Gap("", "no device of the export is assigned, but root has one of some kind: export with --assignment-status Any, or root's own list as root-mfa-devices.json"))
+}
+
+// rootActive tells that root has a device, of which no list is there.
+func rootActive(s *audit.Snapshot) bool {
+	reported, _ := rowsOfReport(s)[s.RootARN()].Bool("mfa_active")
+	return s.Root.MFADevices == nil && (reported || s.Summary != nil && s.Summary.Value["AccountMFAEnabled"] > 0)
+}
+
+// confirmUsers holds the list of users against what else tells how many there
+// are: a list made with --filter or --path-prefix looks like a whole one.
+func (im *importer) confirmUsers(s *audit.Snapshot) {
+	if s.Users == nil {
+		return
+	}
+	n, counted := countElsewhere(s)
+	switch {
+	case counted && n <= len(s.Users.Value), !counted && len(s.Users.Value) > 0:
+		return
+	case len(s.Users.Value) > 0:
+		s.Gaps = append(s.Gaps, audit.FactUsers.Gap("", fmt.Sprintf("%d users are listed, %d counted elsewhere: export without --filter and --path-prefix if it was made so", len(s.Users.Value), n)))
+		return
+	}
+	s.Users = nil
+	s.Gaps = append(s.Gaps, audit.FactUsers.Gap("", "the export lists no user, and nothing confirms that there is none: export without --filter and --path-prefix, and the account summary"))
+}
+
+// countElsewhere is how many users the account summary counts, or the report.
+func countElsewhere(s *audit.Snapshot) (n int, counted bool) {
+	if s.Summary != nil {
+		if n, counted = s.Summary.Value["Users"]; counted {
+			return n, true
+		}
+	}
+	if s.Report != nil {
+		return reportedUsers(s.Report.Value), true
+	}
+	return 0, false
+}
+
+func reportedUsers(r audit.CredentialReport) int {
+	n := 0
+	for i := range r.Rows {
+		if r.Row(i).User() != audit.RootRow {
+			n++
+		}
+	}
+	return n
+}
+
+func (im *importer) userFacts(s *audit.Snapshot) {
+	names := map[string]bool{}
+	if s.Users != nil {
+		for i := range s.Users.Value {
+			u := &s.Users.Value[i]
+			names[u.Name] = true
+			u.MFADevices = im.devicesOf(u.Name)
+			u.LoginProfile = factOf(im.profiles, u.Name, profileCall)
+			u.AccessKeys = im.keysOf(u.Name)
+		}
+		im.latecomers(s)
+	}
+	im.without(s, names)
+}
+
+// latecomers are users that only the shorter list has: one was made before the
+// other.
+func (im *importer) latecomers(s *audit.Snapshot) {
+	if !im.details.complete() {
+		return
+	}
+	for arn, u := range im.listedUsers {
+		if _, exists := im.users[arn]; !exists {
+			s.Gaps = append(s.Gaps, audit.FactUsers.Gap(u.value.UserId, fmt.Sprintf("%s has this user, %s has not: export both again", u.file, im.details.file)))
+		}
+	}
+}
+
+func (im *importer) devicesOf(whom string) *audit.Read[[]audit.MFADevice] {
+	list := factOf(im.devices, whom, devicesCall)
+	if list == nil {
+		return nil
+	}
+	list.Value = slices.Clone(list.Value)
+	for i := range list.Value {
+		list.Value[i].Certifications = factOf(im.certs, list.Value[i].Serial, deviceCall)
+	}
+	return list
+}
+
+func (im *importer) keysOf(whom string) *audit.Read[[]audit.AccessKey] {
+	list := factOf(im.keys, whom, keysCall)
+	if list == nil {
+		return nil
+	}
+	list.Value = slices.Clone(list.Value)
+	for i := range list.Value {
+		list.Value[i].LastUsed = factOf(im.uses, list.Value[i].ID, lastUsedCall)
+	}
+	return list
+}
+
+// rootFacts gives root what a session of root listed. A user may be called root;
+// then an answer about "root" is that user's.
+func (im *importer) rootFacts(s *audit.Snapshot) {
+	whom := rootHolder
+	if !im.isUser("root") && !answersAbout(im, rootHolder) {
+		whom = "root"
+	}
+	s.Root.MFADevices = im.devicesOf(whom)
+	s.Root.LoginProfile = factOf(im.profiles, whom, profileCall)
+	s.Root.AccessKeys = im.keysOf(whom)
+}
+
+func (im *importer) isUser(name string) bool {
+	is := func(s shelf[userShape]) bool {
+		for _, u := range s {
+			if u.value.UserName == name {
+				return true
+			}
+		}
+		return false
+	}
+	return is(im.users) || is(im.listedUsers)
+}
+
+func answersAbout(im *importer, whom string) bool {
+	_, devices := im.devices[whom]
+	_, profile := im.profiles[whom]
+	_, keys := im.keys[whom]
+	return devices || profile || keys
+}
+
+// without notes the answers about names that no list of users has.
+func (im *importer) without(s *audit.Snapshot, names map[string]bool) {
+	lost := func(fact audit.Fact, whom, file string) {
+		switch {
+		case names[whom] || whom == rootHolder || whom == "root" && !im.isUser("root") && !answersAbout(im, rootHolder):
+		case s.Users == nil:
+			s.Gaps = append(s.Gaps, fact.Gap("", "answers about single users are there, but no complete list of users: "+instead(audit.FactUsers)))
+		default:
+			s.Gaps = append(s.Gaps, fact.Gap(whom, file+" is about a user whom the list of users has not"))
+		}
+	}
+	for whom, a := range im.devices {
+		lost(audit.FactMFADevices, whom, a.file)
+	}
+	for whom, a := range im.profiles {
+		lost(audit.FactLoginProfile, whom, a.file)
+	}
+	for whom, a := range im.keys {
+		lost(audit.FactAccessKeys, whom, a.file)
+	}
+	im.unusedUses(s)
+}
+
+// unusedUses notes uses of keys that nobody was listed to have.
+func (im *importer) unusedUses(s *audit.Snapshot) {
+	listed := map[string]bool{}
+	for _, list := range im.keys {
+		for _, k := range list.value {
+			listed[k.ID] = true
+		}
+	}
+	for id, use := range im.uses {
+		if !listed[id] {
+			s.Gaps = append(s.Gaps, audit.FactKeyLastUsed.Gap(id, use.file+" is about a key that no list of access keys has"))
+		}
+	}
+}

@@ -1,0 +1,358 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"mfawatch/audit"
+	"mfawatch/audit/collect"
+	"mfawatch/internal/fakeaws"
+)
+
+func gaps(reason string, facts ...audit.Fact) []audit.Gap {
+	var all []audit.Gap
+	for _, f := range facts {
+		all = append(all, f.Gap("", reason))
+	}
+	return all
+}
+
+// Each permission that is missing is a gap that names it, and the rest is read.
+func TestDeniedActions(t *testing.T) {
+	details := []audit.Fact{audit.FactAccess, audit.FactGroups, audit.FactPolicies, audit.FactRoles, audit.FactTags}
+	for action, want := range map[string][]audit.Gap{
+		"iam:GenerateCredentialReport":       {{Fact: audit.FactCredentialReport, Action: "iam:GenerateCredentialReport", Reason: "AccessDenied"}},
+		"iam:GetCredentialReport":            gaps("AccessDenied", audit.FactCredentialReport),
+		"iam:GetAccountSummary":              gaps("AccessDenied", audit.FactAccountSummary),
+		"iam:ListOrganizationsFeatures":      gaps("AccessDenied", audit.FactOrganization),
+		"iam:ListVirtualMFADevices":          gaps("AccessDenied", audit.FactVirtualDevices),
+		"iam:GetAccountAuthorizationDetails": gaps("AccessDenied", details...),
+		"iam:ListMFADevices":                 gaps("AccessDenied", audit.FactMFADevices),
+		"iam:GetMFADevice":                   gaps("AccessDenied", audit.FactCertifications),
+		"iam:GetLoginProfile":                nil, // nobody is asked about a password
+		"iam:ListAccessKeys":                 nil,
+	} {
+		for shape, fault := range map[string]fakeaws.Fault{
+			"as IAM does":       fakeaws.Denied(action),
+			"without a code":    {Action: action, Status: 403, Code: "AccessDenied", OffXML: true},
+			"as others do":      {Action: action, Status: 403, Code: "AccessDeniedException"},
+			"with another code": {Action: action, Status: 400, Code: "UnauthorizedOperation"},
+		} {
+			a := crowd(40)
+			srv := frozen(a)
+			srv.Fault(fault)
+			s := readWhole(t, srv, a, collect.Options{})
+			if diff := cmp.Diff(want, s.Gaps); diff != "" {
+				t.Errorf("%s denied %s: gaps (-want +got):\n%s", action, shape, diff)
+			}
+			if s.Account != liveAccount || len(s.Users.Value) != 40 {
+				t.Errorf("%s denied: account %q, %d users", action, s.Account, len(s.Users.Value))
+			}
+		}
+	}
+}
+
+// Without a report everybody is asked about everything, and without the details
+// the list of users tells whom.
+func TestWhatStandsInForWhatIsDenied(t *testing.T) {
+	a := crowd(10)
+	srv := frozen(a)
+	srv.Fault(fakeaws.Denied("iam:GetCredentialReport"))
+	srv.Fault(fakeaws.Denied("iam:GetAccountAuthorizationDetails"))
+	s := readWhole(t, srv, a, collect.Options{})
+	want := map[string]int{"iam:ListMFADevices": 10, "iam:GetLoginProfile": 10, "iam:ListAccessKeys": 10, "iam:GetMFADevice": 6}
+	if diff := cmp.Diff(want, singles(srv)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if s.Users.Call != "iam:ListUsers" || s.Users.Value[0].Access != nil || s.Users.Value[0].ID != a.Users[0].ID || !s.Users.Value[0].Created.Equal(a.Users[0].Created) {
+		t.Errorf("users %+v", s.Users)
+	}
+	srv.Fault(fakeaws.DeniedByPolicy("iam:ListUsers", "service control policy"))
+	s = readWhole(t, srv, a, collect.Options{})
+	i := slices.IndexFunc(s.Gaps, func(g audit.Gap) bool { return g.Fact == audit.FactUsers })
+	if s.Users != nil || i < 0 || s.Gaps[i].Action != "iam:ListUsers" || !strings.HasSuffix(s.Gaps[i].Reason, "service control policy") || s.Account != liveAccount {
+		t.Errorf("users %v, gaps %v", s.Users, s.Gaps)
+	}
+}
+
+// AWS's messages name people and resources; the reason names the sort of policy.
+func TestReasonsOfDenials(t *testing.T) {
+	const who = "User: arn:aws:iam::111122223333:user/secret-name is not authorized to perform: iam:GetAccountSummary on resource: * "
+	for message, want := range map[string]string{
+		"":  "AccessDenied",
+		who: "AccessDenied",
+		who + "because no identity-based policy allows the iam:GetAccountSummary action":       "AccessDenied",
+		who + "with an explicit deny in an identity-based policy":                              "AccessDenied: explicit deny in a policy of this kind: identity-based policy",
+		who + "with an explicit deny in a service control policy: arn:aws:organizations::1:x":  "AccessDenied: explicit deny in a policy of this kind: service control policy",
+		who + "because no service control policy allows the iam:GetAccountSummary action":      "AccessDenied: not allowed by this kind of policy: service control policy",
+		who + "because no permissions boundary allows the iam:GetAccountSummary action":        "AccessDenied: not allowed by this kind of policy: permissions boundary",
+		who + "because no session policy allows the iam:GetAccountSummary action":              "AccessDenied: not allowed by this kind of policy: session policy",
+		who + "with an explicit deny in a resource control policy":                             "AccessDenied: explicit deny in a policy of this kind: resource control policy",
+		who + "with an explicit deny":                                                          "AccessDenied: explicit deny",
+		"To complete this action, please ensure that you are authenticated with an MFA device": "AccessDenied",
+	} {
+		a := crowd(1)
+		srv := frozen(a)
+		srv.Fault(fakeaws.Fault{Action: "iam:GetAccountSummary", Status: 403, Code: "AccessDenied", Message: message})
+		if s := readWhole(t, srv, a, collect.Options{}); len(s.Gaps) != 1 || s.Gaps[0].Reason != want {
+			t.Errorf("%q: gaps %v, want %q", message, s.Gaps, want)
+		}
+	}
+}
+
+// What is denied for some users is a gap for those; three in a row are enough to
+// stop asking.
+func TestDeniedForSomeUsers(t *testing.T) {
+	deny := func(srv *fakeaws.Server, users ...string) {
+		for _, u := range users {
+			f := fakeaws.Denied("iam:ListMFADevices")
+			f.User = u
+			srv.Fault(f)
+		}
+	}
+	a := crowd(100) // asked are those whose number ends with 2, 3, 4, 7, 8, 9
+	srv := frozen(a)
+	deny(srv, "user0002", "user0004", "user0007", "user0099")
+	s := readWhole(t, srv, a, collect.Options{})
+	var want []audit.Gap
+	for _, i := range []int{2, 4, 7, 99} {
+		want = append(want, audit.FactMFADevices.Gap(a.Users[i].ID, "AccessDenied"))
+	}
+	if diff := cmp.Diff(want, s.Gaps); diff != "" || len(lists(s)) != 56 {
+		t.Errorf("%d lists, gaps (-want +got):\n%s", len(lists(s)), diff)
+	}
+	for latency := range 4 {
+		srv = frozen(a)
+		srv.Latency = time.Duration(latency) * 300 * time.Millisecond
+		deny(srv, "user0002", "user0007", "user0008", "user0009")
+		s = readWhole(t, srv, a, collect.Options{})
+		if diff := cmp.Diff(gaps("AccessDenied", audit.FactMFADevices), s.Gaps); diff != "" {
+			t.Errorf("gaps (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"user0003", "user0004"}, lists(s)); diff != "" {
+			t.Errorf("users whose list is known (-want +got):\n%s", diff)
+		}
+		if n := srv.Counts()["iam:ListMFADevices"]; n > 7 {
+			t.Errorf("ListMFADevices was called %d times after three denials in a row", n)
+		}
+	}
+}
+
+// The same holds for security keys: of one user or of several.
+func TestDeniedCertifications(t *testing.T) {
+	a := fakeaws.NewAccount(liveAccount)
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		a.User(name).Devices = []fakeaws.Device{a.FIDO(name, "one", nil), a.FIDO(name, "two", nil)}
+	}
+	srv := frozen(a)
+	f := fakeaws.Denied("iam:GetMFADevice")
+	f.User = "b"
+	srv.Fault(f)
+	s := readWhole(t, srv, a, collect.Options{})
+	want := []audit.Gap{audit.FactCertifications.Gap(a.Users[1].Devices[0].Serial, "AccessDenied"), audit.FactCertifications.Gap(a.Users[1].Devices[1].Serial, "AccessDenied")}
+	if diff := cmp.Diff(want, s.Gaps); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+	f.User = ""
+	srv.Fault(f)
+	for latency := range 3 {
+		srv.Reset()
+		srv.Latency = time.Duration(latency) * 300 * time.Millisecond
+		s = readWhole(t, srv, a, collect.Options{})
+		if diff := cmp.Diff(gaps("AccessDenied", audit.FactCertifications), s.Gaps); diff != "" || len(lists(s)) != 5 {
+			t.Errorf("%d lists, gaps (-want +got):\n%s", len(lists(s)), diff)
+		}
+		if n := srv.Counts()["iam:GetMFADevice"]; n < 3 || n > 5 {
+			t.Errorf("GetMFADevice was called %d times", n)
+		}
+	}
+}
+
+// Whom an organisation's features may be asked of, and what its refusals mean.
+func TestOrganizationFeatures(t *testing.T) {
+	refusal := func(code string) fakeaws.Fault {
+		return fakeaws.Fault{Action: "iam:ListOrganizationsFeatures", Status: 400, Code: code, Message: "x"}
+	}
+	for code, want := range map[string]string{
+		"OrganizationNotFoundException": "", "OrganizationNotFound": "",
+		"AccountNotManagementOrDelegatedAdministratorException": "only the management account and a delegated administrator may ask",
+		"OrganizationNotInAllFeaturesModeException":             "OrganizationNotInAllFeaturesModeException (HTTP 400)",
+		"ServiceAccessNotEnabledException":                      "ServiceAccessNotEnabledException (HTTP 400)",
+	} {
+		a := crowd(1)
+		srv := frozen(a)
+		srv.Fault(refusal(code))
+		s := readWhole(t, srv, a, collect.Options{})
+		if want == "" && (s.Organization == nil || s.Organization.Value.OrganizationID != "" || len(s.Gaps) != 0) {
+			t.Errorf("%s: %v, gaps %v, want no organisation", code, s.Organization, s.Gaps)
+		}
+		if diff := cmp.Diff(gaps(want, audit.FactOrganization), s.Gaps); want != "" && diff != "" {
+			t.Errorf("%s: gaps (-want +got):\n%s", code, diff)
+		}
+	}
+	a := crowd(1)
+	srv := frozen(a)
+	srv.Organization = fakeaws.NewOrganization(liveAccount)
+	srv.Organization.Features = []string{"RootSessions", "RootCredentialsManagement"}
+	s := readWhole(t, srv, a, collect.Options{})
+	want := audit.OrganizationFeatures{OrganizationID: "o-exampleorgid", Enabled: []string{"RootCredentialsManagement", "RootSessions"}}
+	if diff := cmp.Diff(want, s.Organization.Value); diff != "" {
+		t.Errorf("features (-want +got):\n%s", diff)
+	}
+}
+
+// Refusals that pass are tried again; those that do not are gaps.
+func TestRetries(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault fakeaws.Fault
+		calls int
+		want  []audit.Gap
+	}{
+		"throttled for a while": {fakeaws.Throttled("iam:GetAccountSummary", 7), 8, nil},
+		"throttled for ever":    {fakeaws.Throttled("iam:GetAccountSummary", 0), 8, gaps("throttled", audit.FactAccountSummary)},
+		"other code":            {fakeaws.Fault{Action: "iam:GetAccountSummary", Status: 400, Code: "RequestLimitExceeded", Times: 4}, 5, nil},
+		"broken for a while":    {fakeaws.Broken("iam:GetAccountSummary", 2), 3, nil},
+		"broken":                {fakeaws.Broken("iam:GetAccountSummary", 0), 3, gaps("ServiceFailure (HTTP 500)", audit.FactAccountSummary)},
+		"not implemented":       {fakeaws.Fault{Action: "iam:GetAccountSummary", Status: 501, OffXML: true}, 1, gaps("HTTP 501", audit.FactAccountSummary)},
+		"a wrong question":      {fakeaws.Fault{Action: "iam:GetAccountSummary", Status: 400, Code: "ValidationError"}, 1, gaps("ValidationError (HTTP 400)", audit.FactAccountSummary)},
+	} {
+		a := crowd(1)
+		srv := frozen(a)
+		srv.Fault(c.fault)
+		s := readWhole(t, srv, a, collect.Options{})
+		if diff := cmp.Diff(c.want, s.Gaps); diff != "" || srv.Counts()["iam:GetAccountSummary"] != c.calls {
+			t.Errorf("%s: %d calls, want %d, gaps (-want +got):\n%s", name, srv.Counts()["iam:GetAccountSummary"], c.calls, diff)
+		}
+	}
+}
+
+// Thousands of calls that are throttled now and then are no outage.
+func TestThrottledNowAndThen(t *testing.T) {
+	a := crowd(1000)
+	srv := frozen(a)
+	srv.Fault(fakeaws.Fault{Action: "iam:ListMFADevices", User: "user0002", Status: 400, Code: "Throttling", Times: 7})
+	for range 250 {
+		srv.Fault(fakeaws.Throttled("iam:ListMFADevices", 2))
+	}
+	s := readWhole(t, srv, a, collect.Options{})
+	if len(s.Gaps) != 0 || len(lists(s)) != 600 {
+		t.Errorf("%d lists, gaps %v", len(lists(s)), s.Gaps)
+	}
+}
+
+// A report that is not ready, and what AWS answers then.
+func TestReportThatTakesItsTime(t *testing.T) {
+	notReady := gaps("not ready after 2m", audit.FactCredentialReport)
+	for name, c := range map[string]struct {
+		report   fakeaws.Report
+		fault    fakeaws.Fault
+		gen, get int
+		want     []audit.Gap
+	}{
+		"ready":              {fakeaws.Report{}, fakeaws.Fault{}, 1, 1, nil},
+		"five polls":         {fakeaws.Report{Polls: 5}, fakeaws.Fault{}, 6, 1, nil},
+		"never":              {fakeaws.Report{Never: true}, fakeaws.Fault{}, -1, 0, notReady},
+		"gone at once":       {fakeaws.Report{Refuse: []string{"ReportNotPresent", "ReportInProgress", "ReportExpired"}}, fakeaws.Fault{}, 4, 4, nil},
+		"with the suffix":    {fakeaws.Report{Refuse: []string{"ReportNotPresentException"}}, fakeaws.Fault{}, 2, 2, nil},
+		"always gone":        {fakeaws.Report{Refuse: slices.Repeat([]string{"ReportExpired"}, 1000)}, fakeaws.Fault{}, -1, -1, notReady},
+		"too many reports":   {fakeaws.Report{}, fakeaws.Fault{Action: "iam:GenerateCredentialReport", Status: 409, Code: "LimitExceeded", Times: 3}, 4, 1, nil},
+		"always too many":    {fakeaws.Report{}, fakeaws.Fault{Action: "iam:GenerateCredentialReport", Status: 409, Code: "LimitExceeded"}, -1, 0, notReady},
+		"broken while being": {fakeaws.Report{Polls: 2}, fakeaws.Fault{Action: "iam:GenerateCredentialReport", Status: 400, Code: "Odd", After: 1}, 2, 0, []audit.Gap{{Fact: audit.FactCredentialReport, Action: "iam:GenerateCredentialReport", Reason: "Odd (HTTP 400)"}}},
+	} {
+		a := crowd(1)
+		a.Report = c.report
+		srv := frozen(a)
+		if c.fault.Code != "" {
+			srv.Fault(c.fault)
+		}
+		s := readWhole(t, srv, a, collect.Options{})
+		gen, get := srv.Counts()["iam:GenerateCredentialReport"], srv.Counts()["iam:GetCredentialReport"]
+		if diff := cmp.Diff(c.want, s.Gaps); diff != "" || c.gen >= 0 && gen != c.gen || c.get >= 0 && get != c.get || gen > 40 {
+			t.Errorf("%s: asked %d times, fetched %d times, want %d and %d, gaps (-want +got):\n%s", name, gen, get, c.gen, c.get, diff)
+		}
+	}
+}
+
+func TestReportThatCannotBeRead(t *testing.T) {
+	a := crowd(1)
+	a.Report.Cell = func(column, text string) string {
+		if column == "user" {
+			return "<root_account>"
+		}
+		return text
+	}
+	s := readWhole(t, frozen(a), a, collect.Options{})
+	want := gaps(`credential report: line 3, column 1: user "<root_account>" is on line 2 already`, audit.FactCredentialReport)
+	if diff := cmp.Diff(want, s.Gaps); diff != "" || s.Users.Value[0].LoginProfile == nil {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+}
+
+// roundTripper answers requests.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Where AWS cannot be asked at all there is no snapshot, and the error says what
+// to do, in one line.
+func TestNobodyToAsk(t *testing.T) {
+	fails := func(err error) aws.Config {
+		cfg := asAuditor(fakeaws.New(), fakeaws.NewAccount(liveAccount))
+		cfg.HTTPClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, err })}
+		return cfg
+	}
+	answers := func(code string) aws.Config {
+		a := crowd(1)
+		srv := frozen(a)
+		srv.Fault(fakeaws.Fault{Status: 403, Code: code, Message: "The security token of AKIASECRET"})
+		return asAuditor(srv, a)
+	}
+	without := asAuditor(fakeaws.New(), crowd(1))
+	without.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+	})
+	empty := asAuditor(fakeaws.New(), crowd(1))
+	empty.Credentials = credentials.NewStaticCredentialsProvider("", "", "")
+	refusedRole := asAuditor(frozen(crowd(1)), crowd(1))
+	refusedRole.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(refusedRole), "arn:aws:iam::111122223333:role/nobody")
+	for name, c := range map[string]struct {
+		cfg  aws.Config
+		want string
+	}{
+		"no credentials":       {without, "no usable AWS credentials: sign in or name a profile (no EC2 IMDS role found)"},
+		"empty credentials":    {empty, "no usable AWS credentials: sign in or name a profile"},
+		"a refused role":       {refusedRole, "no usable AWS credentials: sign in or name a profile"},
+		"expired":              {answers("ExpiredToken"), "the credentials have expired (ExpiredToken): sign in again"},
+		"unknown key":          {answers("InvalidClientTokenId"), "AWS does not know these credentials (InvalidClientTokenId): check the access key, the profile"},
+		"unrecognised":         {answers("UnrecognizedClientException"), "AWS does not know these credentials"},
+		"wrong secret":         {answers("SignatureDoesNotMatch"), "AWS does not take the time of this signature, or the secret key (SignatureDoesNotMatch): check the secret key, and set this machine's clock"},
+		"no address":           {fails(&net.DNSError{Name: "iam.nowhere.example", Err: "no such host"}), "iam.nowhere.example has no address: check the network, the Region and the endpoint"},
+		"nobody answers":       {fails(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "AWS cannot be reached: check the network, the proxy, the Region and the endpoint (connection refused)"},
+		"a strange connection": {fails(errors.New("tls: failed to verify certificate: x509: certificate signed by unknown authority")), "no safe connection: check the proxy and AWS_CA_BUNDLE"},
+	} {
+		synctest.Test(t, func(*testing.T) {
+			saved := 0
+			s, err := collect.Account(context.Background(), c.cfg, collect.Options{Now: atNoon, Checkpoint: func(audit.Snapshot) error { saved++; return nil }})
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n") || strings.Contains(err.Error(), "SECRET") || !strings.HasPrefix(err.Error(), "iam:") {
+				t.Errorf("%s: error %v, want %s", name, err, c.want)
+			}
+			if s.Account != "" || saved != 0 {
+				t.Errorf("%s: a snapshot of account %q, saved %d times", name, s.Account, saved)
+			}
+		})
+	}
+}

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfawatch/audit"
+	"mfawatch/audit/collect"
+	"mfawatch/audit/posture"
+	"mfawatch/audit/report"
+	"mfawatch/internal/outfile"
+)
+
+// sourceFlags say where an account's facts come from.
+type sourceFlags struct {
+	profile, region string
+	fast            bool
+	rate            float64
+
+	from, takenAt          string
+	resume                 string
+	sinceSnapshot, changes string
+	save                   string
+
+	org         bool
+	role        string
+	externalID  string
+	accounts    []string
+	snapshots   string
+	concurrency int
+	noRoot      bool
+
+	output []string // only to say how to go on
+}
+
+func (f *sourceFlags) add(c *cobra.Command) {
+	f.live(c)
+	c.Flags().StringVar(&f.from, "from", "", "read this folder of files exported with the AWS CLI, or a saved snapshot, and ask AWS nothing")
+	c.Flags().StringVar(&f.takenAt, "taken-at", "", "when the files of --from were exported (default: when each was last changed)")
+	c.Flags().StringVar(&f.save, "save-snapshot", "", "also write what was read to this file, for --from and --since-snapshot")
+}
+
+// live adds the flags of what asks AWS.
+func (f *sourceFlags) live(c *cobra.Command) {
+	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration")
+	c.Flags().StringVar(&f.region, "region", "", "AWS Region to ask in; IAM is the same in all of a partition")
+	c.Flags().BoolVar(&f.fast, "fast", false, "no calls for single users: tells who has a factor, and of what kind only for virtual ones")
+	c.Flags().Float64Var(&f.rate, "rate", collect.DefaultRate, "calls a second at most")
+	c.Flags().StringVar(&f.resume, "resume", "", "go on with the snapshot of a reading that was interrupted")
+	c.Flags().StringVar(&f.sinceSnapshot, "since-snapshot", "", "earlier snapshot: ask only for users that changed since (needs --changes)")
+	c.Flags().StringVar(&f.changes, "changes", "", "what 'mfawatch scan --format jsonl' wrote of the CloudTrail records since that snapshot")
+	c.Flags().BoolVar(&f.org, "org", false, "read every account of the organisation (needs --role)")
+	c.Flags().StringVar(&f.role, "role", "", "name of the role to assume in each account, for --org")
+	c.Flags().StringVar(&f.externalID, "external-id", "", "external id that the role asks for")
+	c.Flags().StringSliceVar(&f.accounts, "accounts", nil, "only these account ids of the organisation")
+	c.Flags().StringVar(&f.snapshots, "snapshots", "", "folder for a snapshot of each account; an interrupted --org goes on from it")
+	c.Flags().IntVar(&f.concurrency, "concurrency", 4, "accounts read at the same time")
+	c.Flags().BoolVar(&f.noRoot, "no-assume-root", false, "do not ask members' root devices through sts:AssumeRoot")
+}
+
+// valid tells flags that do not go together before anything is asked.
+func (f *sourceFlags) valid() error {
+	switch {
+	case f.from != "" && (f.org || f.fast || f.resume != "" || f.sinceSnapshot != "" || f.profile != ""):
+		return usage("--from asks AWS nothing: it does not go with --profile, --org, --fast, --resume or --since-snapshot")
+	case f.takenAt != "" && f.from == "":
+		return usage("--taken-at is about the files of --from")
+	case f.org && f.role == "":
+		return usage("--org needs --role: the name of a role in every account that can read IAM")
+	case !f.org && (f.role != "" || f.externalID != "" || len(f.accounts) > 0 || f.snapshots != ""):
+		return usage("--role, --external-id, --accounts and --snapshots are for --org")
+	case f.org && (f.resume != "" || f.sinceSnapshot != "" || f.save != ""):
+		return usage("--org keeps and resumes through --snapshots DIR, not --resume, --since-snapshot or --save-snapshot")
+	case (f.sinceSnapshot == "") != (f.changes == ""):
+		return usage("--since-snapshot and --changes go together: without CloudTrail's changes a new device would be missed")
+	case accountIDs(f.accounts) != nil:
+		return accountIDs(f.accounts)
+	case f.rate <= 0 || f.rate > 100:
+		return usage("--rate %v is not between 0 and 100 calls a second", f.rate)
+	case f.org && (f.concurrency < 1 || f.concurrency > 50):
+		return usage("--concurrency %d is not between 1 and 50", f.concurrency)
+	}
+	return nil
+}
+
+// audit reads and judges. An error beside accounts is that the reading was cut
+// short.
+func (f *sourceFlags) audit(ctx context.Context, t terminal, rules posture.Rules) (report.Audit, error) {
+	if f.org {
+		return f.auditOrganization(ctx, t, rules)
+	}
+	s, err := f.snapshot(ctx, t)
+	if s.Account == "" {
+		return report.Audit{}, err
+	}
+	return report.Audit{Accounts: []posture.Account{posture.Judge(s, rules)}}, err
+}
+
+// snapshot reads one account, from files or live.
+func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot, error) {
+	if f.from == "" {
+		return f.ask(ctx, t)
+	}
+	var o collect.FolderOptions
+	var err error
+	if o.TakenAt, err = moment("--taken-at", f.takenAt, time.Now()); err != nil {
+		return audit.Snapshot{}, err
+	}
+	s, err := collect.Folder(f.from, o)
+	if err != nil {
+		return audit.Snapshot{}, cannotRun(err)
+	}
+	return s, f.saved(s)
+}
+
+func (f *sourceFlags) saved(s audit.Snapshot) error {
+	if f.save == "" {
+		return nil
+	}
+	return saveSnapshot(f.save, s)
+}
+
+func saveSnapshot(name string, s audit.Snapshot) error {
+	text, err := s.Encode()
+	if err == nil {
+		err = outfile.Write(name, func(w io.Writer) error { _, err := w.Write(text); return err })
+	}
+	if err != nil {
+		return cannotRun(fmt.Errorf("save the snapshot: %w", err))
+	}
+	return nil
+}
+
+func loadSnapshot(flag, name string) (*audit.Snapshot, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, cannotRun(fmt.Errorf("%s: %w", flag, err))
+	}
+	s, err := audit.DecodeSnapshot(data)
+	if err != nil {
+		return nil, cannotRun(fmt.Errorf("%s %s: %w", flag, name, err))
+	}
+	return &s, nil
+}
+
+// ask reads the account that the credentials belong to. What was read is kept
+// when the reading is cut short, so that another run can go on.
+func (f *sourceFlags) ask(ctx context.Context, t terminal) (audit.Snapshot, error) {
+	o, err := f.options()
+	if err != nil {
+		return audit.Snapshot{}, err
+	}
+	cfg, err := awsConfig(ctx, t, f.profile, f.region)
+	if err != nil {
+		return audit.Snapshot{}, err
+	}
+	bar := newCounter(t, "asking AWS")
+	o.Progress = bar.set
+	partial := ""
+	o.Checkpoint = func(s audit.Snapshot) error {
+		name, err := f.partial(s)
+		if err == nil {
+			partial, err = name, saveSnapshot(name, s)
+		}
+		return err
+	}
+	s, err := collect.Account(ctx, cfg, o)
+	bar.done()
+	if err != nil {
+		return s, cannotRun(interrupted(err, partial))
+	}
+	f.tidy(s)
+	return s, f.saved(s)
+}
+
+// interrupted says how to go on where something was kept.
+func interrupted(err error, partial string) error {
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	if partial == "" {
+		return err
+	}
+	return fmt.Errorf("%w\nwhat was read is kept: go on with --resume %s", err, partial)
+}
+
+func (f *sourceFlags) options() (collect.Options, error) {
+	o := collect.Options{Fast: f.fast, Rate: f.rate}
+	var err error
+	if f.resume != "" {
+		if o.Resume, err = loadSnapshot("--resume", f.resume); err != nil {
+			return o, err
+		}
+	}
+	if f.sinceSnapshot == "" {
+		return o, nil
+	}
+	earlier, err := loadSnapshot("--since-snapshot", f.sinceSnapshot)
+	if err != nil {
+		return o, err
+	}
+	file, err := os.Open(f.changes)
+	if err != nil {
+		return o, cannotRun(fmt.Errorf("--changes: %w", err))
+	}
+	defer file.Close()
+	changes, err := collect.ReadChanges(f.changes, file)
+	if err != nil {
+		return o, cannotRun(fmt.Errorf("--changes: %w", err))
+	}
+	o.Since = &collect.Since{Snapshot: *earlier, Changes: changes}
+	return o, nil
+}
+
+// tidy removes what an interrupted reading left, now that it is complete. A
+// file of another name than mfawatch gives is the person's own.
+func (f *sourceFlags) tidy(s audit.Snapshot) {
+	if name, err := f.partial(s); err == nil {
+		_ = os.Remove(name)
+	}
+}
+
+// partial is where an unfinished snapshot is kept: beside the file that was
+// asked for, else in mfawatch's own folder.
+func (f *sourceFlags) partial(s audit.Snapshot) (string, error) {
+	if f.save != "" {
+		return f.save + ".partial", nil
+	}
+	home, err := stateDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, "partial-"+cmp.Or(s.Account, "account")+".json"), nil
+}
+
+// stateDir is mfawatch's own folder, made if need be (XDG base directory
+// specification: what should outlive a run and is of no use elsewhere).
+func stateDir() (string, error) {
+	dir := os.Getenv("MFAWATCH_HOME")
+	if dir == "" {
+		state := os.Getenv("XDG_STATE_HOME")
+		if state == "" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", fmt.Errorf("no home folder: set MFAWATCH_HOME: %w", err)
+			}
+			state = filepath.Join(home, ".local", "state")
+		}
+		dir = filepath.Join(state, "mfawatch")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the folder of MFAWATCH_HOME: %w", err)
+	}
+	return dir, nil
+}
+
+// auditOrganization reads every account and judges each. An account that could
+// not be read is judged too: everything about it is unknown. One that was left
+// out on purpose is not reported, one that is closed or suspended by its status.
+func (f *sourceFlags) auditOrganization(ctx context.Context, t terminal, rules posture.Rules) (report.Audit, error) {
+	r, err := f.organization(ctx, t)
+	a := report.Audit{Organization: r.ID}
+	for _, m := range r.Members {
+		if m.Skipped == "not asked" {
+			continue
+		}
+		judged := posture.Account{Account: m.ID, TakenAt: m.Snapshot.TakenAt, Summary: posture.NewSummary()}
+		if m.Skipped == "" {
+			judged = posture.Judge(m.Snapshot, rules)
+		}
+		judged.Name, judged.Status = m.Name, cmp.Or(m.Skipped, m.Status)
+		a.Accounts = append(a.Accounts, judged)
+	}
+	return a, err
+}
+
+func (f *sourceFlags) organization(ctx context.Context, t terminal) (collect.OrganizationResult, error) {
+	base, err := f.options()
+	if err != nil {
+		return collect.OrganizationResult{}, err
+	}
+	o := collect.OrganizationOptions{
+		Options: base, RoleName: f.role, ExternalID: f.externalID, Accounts: f.accounts,
+		Concurrency: f.concurrency, Root: !f.noRoot,
+	}
+	if f.snapshots != "" {
+		if err := os.MkdirAll(f.snapshots, 0o700); err != nil {
+			return collect.OrganizationResult{}, cannotRun(fmt.Errorf("--snapshots: %w", err))
+		}
+		o.Save = func(s audit.Snapshot) error { return saveSnapshot(f.of(s.Account), s) }
+		o.Load = f.earlier
+	}
+	cfg, err := awsConfig(ctx, t, f.profile, f.region)
+	if err != nil {
+		return collect.OrganizationResult{}, err
+	}
+	bar := newCounter(t, "reading accounts")
+	o.Progress = func(done, total int, _ string) { bar.set(done, total) }
+	r, err := collect.Organization(ctx, cfg, o)
+	bar.done()
+	if err != nil {
+		err = cannotRun(interrupted(err, ""))
+		if f.snapshots != "" && ctx.Err() != nil {
+			err = cannotRun(fmt.Errorf("interrupted\nwhat was read is in %s: run the same command again to go on", f.snapshots))
+		}
+	}
+	return r, err
+}
+
+// of is the file of one account's snapshot.
+func (f *sourceFlags) of(account string) string {
+	return filepath.Join(f.snapshots, account+".json")
+}
+
+// freshness is how old an account's snapshot in the folder may be to count as
+// of this run: as old as a credential report can be.
+const freshness = 4 * time.Hour
+
+// earlier is the snapshot that an interrupted run left of an account.
+func (f *sourceFlags) earlier(account string) *audit.Snapshot {
+	data, err := os.ReadFile(f.of(account))
+	if err != nil {
+		return nil
+	}
+	s, err := audit.DecodeSnapshot(data)
+	if err != nil || s.Account != account || time.Since(s.TakenAt) > freshness {
+		return nil
+	}
+	return &s
+}
+
+// accountIDs tells ids that are none.
+func accountIDs(ids []string) error {
+	for _, id := range ids {
+		if len(id) != 12 || strings.Trim(id, "0123456789") != "" {
+			return usage("--accounts %q is not an account id: twelve digits", id)
+		}
+	}
+	return nil
+}
