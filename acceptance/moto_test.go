@@ -62,7 +62,9 @@ func startMoto(t *testing.T, checked int) *moto {
 	direct := &url.URL{Scheme: "http", Host: "127.0.0.1:" + port}
 	waitFor(t, direct.String())
 	m := &moto{calls: map[string]int{}}
-	proxy := httptest.NewServer(m.counter(httputil.NewSingleHostReverseProxy(direct)))
+	forward := httputil.NewSingleHostReverseProxy(direct)
+	forward.ModifyResponse = young
+	proxy := httptest.NewServer(m.counter(forward))
 	t.Cleanup(proxy.Close)
 	m.url = proxy.URL
 	return m
@@ -97,6 +99,24 @@ func waitFor(t *testing.T, url string) {
 // notInMoto is an answer to what moto does not know: the account is in no
 // organisation.
 const notInMoto = `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>OrganizationNotFoundException</Code><Message>The account is not in an organization.</Message></Error><RequestId>1</RequestId></ErrorResponse>`
+
+// generated is when moto 5.2.1 says that every report was made.
+const generated = "<GeneratedTime>2015-02-02T20:02:02Z</GeneratedTime>"
+
+// young dates a report as AWS does: it was made just now.
+func young(r *http.Response) error {
+	if r.Request.Method != http.MethodPost || r.Header.Get("Content-Type") != "text/xml" || r.ContentLength < 0 {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	now := "<GeneratedTime>" + time.Now().UTC().Format(time.RFC3339) + "</GeneratedTime>"
+	body = bytes.Replace(body, []byte(generated), []byte(now), 1)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
 
 // counter counts the calls by action and answers ListOrganizationsFeatures,
 // which moto 5.2.1 ends with a 500.

@@ -159,3 +159,11 @@ func (r ReportRow) Time(column string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, r.text(column))
 	return t, err == nil
 }
+
+// Contradicts tells that the row is not of a user who was made at a time, but of
+// an earlier one of the same name: the report knows no immutable id. Times are
+// compared by the second, which is as fine as AWS tells them.
+func (r ReportRow) Contradicts(created time.Time) bool {
+	made, known := r.Time("user_creation_time")
+	return known && !created.IsZero() && !made.Truncate(time.Second).Equal(created.Truncate(time.Second))
+}

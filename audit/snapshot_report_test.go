@@ -144,3 +144,24 @@ func FuzzParseCredentialReport(f *testing.F) {
 		}
 	})
 }
+
+func TestRowContradicts(t *testing.T) {
+	at := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		cell    string
+		created time.Time
+		want    bool
+	}{
+		{"2026-11-20T08:00:00Z", at, false}, {"2026-11-20T08:00:00+00:00", at.Add(999 * time.Millisecond), false},
+		{"2026-11-20T08:00:00.5Z", at, false}, {"2026-11-20T08:00:01Z", at, true}, {"2026-11-20T08:00:00Z", at.Add(time.Second), true},
+		{"2026-11-20T08:00:00Z", time.Time{}, false}, {"N/A", at, false},
+	} {
+		report, err := audit.ParseCredentialReport([]byte("user,arn,user_creation_time\nada,arn:a," + c.cell))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := report.Row(0).Contradicts(c.created); got != c.want {
+			t.Errorf("row of %s, user of %v: %v, want %v", c.cell, c.created, got, c.want)
+		}
+	}
+}

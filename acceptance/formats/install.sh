@@ -24,7 +24,7 @@ python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
 command -v npm >/dev/null || apt_install npm
 
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
-  echo "acceptance: installing the judges of ocsf, asff and junit"
+  echo "acceptance: installing the judges of ocsf, asff, sarif and junit"
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
@@ -42,13 +42,9 @@ fi
 
 multitool=$peers/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool
 if ! cmp -s "$here/package.json" "$peers/package.json" || ! [ -x "$multitool" ]; then
-  echo "acceptance: installing the judge of sarif"
-  cp "$here/package.json" "$peers/package.json.new"
-  rm -rf "$peers/node_modules" "$peers/package-lock.json" "$peers/package.json"
-  (mkdir -p "$peers/npm" && cp "$peers/package.json.new" "$peers/npm/package.json")
-  npm install --prefix "$peers/npm" --silent --no-audit --no-fund
-  mv "$peers/npm/node_modules" "$peers/node_modules"
-  rm -rf "$peers/npm"
-  chmod +x "$multitool" # npm keeps the mode of the package, which is none
-  mv "$peers/package.json.new" "$peers/package.json"
+  echo "acceptance: installing a second judge of sarif"
+  rm -rf "$peers/node_modules" "$peers/package.json"
+  cp "$here/package.json" "$peers/package.json"
+  npm install --prefix "$peers" --silent --no-audit --no-fund --no-package-lock
+  chmod +x "$multitool" # npm leaves it as it is in the package: not executable
 fi

@@ -21,8 +21,8 @@ func (p plainReason) Error() string { return string(p) }
 // refused this question, or an error that ends the reading, where it would
 // refuse every question. Neither holds AWS's message, which names people.
 func explain(ctx context.Context, action string, err error) (reason string, fatal error) {
-	if ctx.Err() != nil {
-		return "", fmt.Errorf("%s: interrupted: %w", action, ctx.Err())
+	if ended := endOf(ctx, err); ended != nil {
+		return "", fmt.Errorf("%s: interrupted: %w", action, ended)
 	}
 	var answer smithy.APIError
 	var broken *smithy.DeserializationError
@@ -38,6 +38,14 @@ func explain(ctx context.Context, action string, err error) (reason string, fata
 		return "the answer cannot be read", nil
 	}
 	return "", explainConnection(action, err)
+}
+
+// endOf is why the context ended, or will before the rate limit allows a call.
+func endOf(ctx context.Context, err error) error {
+	if _, limited := ctx.Deadline(); limited && errors.Is(err, context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // unreadable is the error of a call that the reading cannot do without.

@@ -114,7 +114,7 @@ func (p *planner) row(u *audit.User) audit.ReportRow {
 		return audit.ReportRow{}
 	}
 	row := p.s.Report.Value.Row(i)
-	if made, known := row.Time("user_creation_time"); known && !u.Created.IsZero() && !made.Equal(u.Created) {
+	if row.Contradicts(u.Created) {
 		return audit.ReportRow{}
 	}
 	return row

@@ -3,8 +3,10 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -146,7 +148,7 @@ func TestDeniedForSomeUsers(t *testing.T) {
 		if diff := cmp.Diff([]string{"user0003", "user0004"}, lists(s)); diff != "" {
 			t.Errorf("users whose list is known (-want +got):\n%s", diff)
 		}
-		if n := srv.Counts()["iam:ListMFADevices"]; n > 7 {
+		if n := srv.Counts()["iam:ListMFADevices"]; n > 12 {
 			t.Errorf("ListMFADevices was called %d times after three denials in a row", n)
 		}
 	}
@@ -244,13 +246,14 @@ func TestRetries(t *testing.T) {
 func TestThrottledNowAndThen(t *testing.T) {
 	a := crowd(1000)
 	srv := frozen(a)
-	srv.Fault(fakeaws.Fault{Action: "iam:ListMFADevices", User: "user0002", Status: 400, Code: "Throttling", Times: 7})
-	for range 250 {
-		srv.Fault(fakeaws.Throttled("iam:ListMFADevices", 2))
+	for i := range 200 {
+		f := fakeaws.Throttled("iam:ListMFADevices", 2)
+		f.After = 5 * i
+		srv.Fault(f)
 	}
 	s := readWhole(t, srv, a, collect.Options{})
-	if len(s.Gaps) != 0 || len(lists(s)) != 600 {
-		t.Errorf("%d lists, gaps %v", len(lists(s)), s.Gaps)
+	if n := srv.Counts()["iam:ListMFADevices"]; len(s.Gaps) != 0 || len(lists(s)) != 600 || n < 800 {
+		t.Errorf("%d lists in %d calls, gaps %v", len(lists(s)), n, s.Gaps)
 	}
 }
 
@@ -355,4 +358,56 @@ func TestNobodyToAsk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A list that is cut off without a marker is not taken for the whole.
+func TestListsThatBreakOff(t *testing.T) {
+	for name, mangle := range map[string]func(string) string{
+		"no marker": func(s string) string { return regexp.MustCompile("<Marker>.*?</Marker>").ReplaceAllString(s, "") },
+		"always the marker": func(s string) string {
+			return regexp.MustCompile("<Marker>.*?</Marker>").ReplaceAllString(s, "<Marker>1</Marker>")
+		},
+	} {
+		a := crowd(20)
+		srv := frozen(a)
+		srv.PageSize = 5
+		direct := srv.Client().Transport
+		cfg := asAuditor(srv, a)
+		cfg.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			answer, err := direct.RoundTrip(r)
+			if err == nil {
+				body, _ := io.ReadAll(answer.Body)
+				answer.Body = io.NopCloser(strings.NewReader(mangle(string(body))))
+			}
+			return answer, err
+		})}
+		synctest.Test(t, func(*testing.T) {
+			s, err := collect.Account(context.Background(), cfg, collect.Options{Now: atNoon})
+			if s.Users != nil || s.VirtualDevices != nil || err != nil || len(s.Gaps) != 7 || s.Gaps[0].Reason != "the list is cut off without a way to go on" {
+				t.Errorf("%s: error %v, users %v, gaps %v", name, err, s.Users, s.Gaps)
+			}
+		})
+	}
+}
+
+// Answers that are none are gaps.
+func TestAnswersThatCannotBeRead(t *testing.T) {
+	a := crowd(3)
+	srv := frozen(a)
+	direct := srv.Client().Transport
+	cfg := asAuditor(srv, a)
+	cfg.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		answer, err := direct.RoundTrip(r)
+		if err == nil && answer.Header.Get("Content-Type") != "" {
+			body, _ := io.ReadAll(answer.Body)
+			answer.Body = io.NopCloser(strings.NewReader(strings.Replace(string(body), "<GetAccountSummaryResult>", "<html>", 1)))
+		}
+		return answer, err
+	})}
+	synctest.Test(t, func(*testing.T) {
+		s, err := collect.Account(context.Background(), cfg, collect.Options{Now: atNoon})
+		if diff := cmp.Diff(gaps("the answer cannot be read", audit.FactAccountSummary), s.Gaps); diff != "" || err != nil {
+			t.Errorf("error %v, gaps (-want +got):\n%s", err, diff)
+		}
+	})
 }

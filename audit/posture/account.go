@@ -114,7 +114,7 @@ func (a *account) reported() []*person {
 // was made.
 func (a *account) rowOf(u *audit.User) row {
 	r := a.rowAt(u.ARN, u.ID, "no row: the user is newer than the report")
-	if made, known := r.Time("user_creation_time"); known && !u.Created.IsZero() && !made.Equal(u.Created) {
+	if r.Contradicts(u.Created) {
 		gap := r.odd("the row is of an earlier user of this name")
 		return row{gap: &gap}
 	}

@@ -44,12 +44,12 @@ func (t *ticket) about() {
 	if !t.several() {
 		a := &t.audit.Accounts[0]
 		t.line("- Account: " + code(accountText(a)))
-		t.line("- Taken: " + stamp(a.TakenAt) + " UTC")
+		t.line("- Taken: " + takenText(t.audit))
 		t.line("- Judged by: " + reportAge(a))
 		return
 	}
 	t.line("- Organisation: " + code(t.audit.Organization))
-	t.line("- Taken: " + stamp(t.audit.TakenAt()) + " UTC")
+	t.line("- Taken: " + takenText(t.audit))
 	if len(t.audit.Accounts) == 0 {
 		return
 	}
@@ -154,7 +154,7 @@ func (t *ticket) counts() {
 	s := t.audit.Summary()
 	t.line("\n## Counts\n")
 	t.line("- Findings: " + outcomesText(s))
-	t.line("- Users: " + usersText(s))
+	t.line("- Users: " + usersText(t.audit))
 	t.line("- Factors: " + code(factorsText(s)))
 }
 

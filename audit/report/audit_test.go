@@ -100,6 +100,10 @@ func TestAuditGolden(t *testing.T) {
 		now, o := readCase(t, path, a)
 		for i, want := range a.Files {
 			if strings.HasSuffix(want.Name, ".json") {
+				if *update { // a field that is new
+					again, _ := ReadAudit(path, bytes.NewReader(want.Data))
+					a.Files[i].Data = written(t, AuditJSON, again, AuditOptions{})
+				}
 				continue
 			}
 			f, o := o.asked(want.Name)
@@ -260,16 +264,16 @@ func TestAuditWritesAreAllOrAnError(t *testing.T) {
 		if f == AuditHTML {
 			continue
 		}
-		err := WriteAudit(failing_{full}, f, exampleAudits()["mixed"], AuditOptions{Region: "eu-north-1"})
+		err := WriteAudit(fullDisk{full}, f, exampleAudits()["mixed"], AuditOptions{Region: "eu-north-1"})
 		if !errors.Is(err, full) {
 			t.Errorf("%s: error %v, want %v", f, err, full)
 		}
 	}
 }
 
-type failing_ struct{ err error }
+type fullDisk struct{ err error }
 
-func (f failing_) Write([]byte) (int, error) { return 0, f.err }
+func (f fullDisk) Write([]byte) (int, error) { return 0, f.err }
 
 func TestAuditIsDeterministic(t *testing.T) {
 	for name := range exampleAudits() {
@@ -365,6 +369,22 @@ func TestAuditHeadline(t *testing.T) {
 		if !strings.Contains(text, want.text) || tone != want.tone {
 			t.Errorf("%s: headline %q, tone %d, want %q, tone %d", name, text, tone, want.text, want.tone)
 		}
+	}
+}
+
+// TestAuditDoesNotCountUsersThatNobodyListed: no users and users that are not
+// known are different.
+func TestAuditDoesNotCountUsersThatNobodyListed(t *testing.T) {
+	unread := exampleAudits()["nothing-read"]
+	if got := usersText(unread); got != "not known" {
+		t.Errorf("users of an account that was not read: %q", got)
+	}
+	if got := accountRow(&unread.Accounts[0]); got[3] != "?" || got[4] != "?" {
+		t.Errorf("the row of an account that was not read: %q", got)
+	}
+	unread.Accounts = append(unread.Accounts, exampleAudits()["no-users"].Accounts...)
+	if got := usersText(unread); !strings.Contains(got, "the users of 1 account are not known") {
+		t.Errorf("users of two accounts, one not read: %q", got)
 	}
 }
 
@@ -699,4 +719,80 @@ func TestLacks(t *testing.T) {
 	if got != want {
 		t.Errorf("lacks = %s, want %s", got, want)
 	}
+}
+
+// FuzzReadAudit: what can be read is written and read again without a change,
+// and every other format takes it.
+func FuzzReadAudit(f *testing.F) {
+	for _, a := range exampleAudits() {
+		for i := range a.Accounts { // small seeds are changed faster
+			account := &a.Accounts[i]
+			account.Findings, account.Roster = account.Findings[:min(2, len(account.Findings))], account.Roster[:min(1, len(account.Roster))]
+			for j := range account.Findings {
+				account.Findings[j].Controls = account.Findings[j].Controls[:min(1, len(account.Findings[j].Controls))]
+			}
+		}
+		f.Add(written(f, AuditJSON, a, AuditOptions{}))
+	}
+	f.Add([]byte(`{"schema":"mfawatch/audit/v1","account":"","partition":"","taken_at":"2026-11-20T07:12:00Z","summary":{},"roster":[],"gaps":[],"findings":[{"check":"","outcome":"fail"},{"subject":{"kind":"x"}}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := ReadAudit("fuzz", bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		first := written(t, AuditJSON, a, AuditOptions{})
+		again, err := ReadAudit("again", bytes.NewReader(first))
+		if err != nil {
+			t.Fatalf("%v in %s", err, first)
+		}
+		if second := written(t, AuditJSON, again, AuditOptions{}); !bytes.Equal(first, second) {
+			t.Fatalf("written again it differs:\n%s\n%s", first, second)
+		}
+		ch := Diff(a, again)
+		a.SetFirstSeen(&again)
+		for _, format := range AuditFormats() {
+			if format != AuditHTML {
+				written(t, format, a, AuditOptions{Width: 80, Changes: &ch})
+			}
+		}
+	})
+}
+
+// FuzzAuditTexts: whatever a text is, every format stays what it is, and no
+// line of it moves a cursor.
+func FuzzAuditTexts(f *testing.F) {
+	for _, m := range hostilePeople() {
+		f.Add(m.name)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		found := audit.Finding{
+			Check: s, Outcome: audit.Fail, Detail: s, Remediation: s, Subject: audit.Subject{Kind: audit.UserSubject, ID: s, Name: s, ARN: s},
+			Evidence: []audit.Evidence{{Source: s, Age: s, Facts: map[string]string{s: s}}}, Controls: []audit.Control{{Framework: s, Version: s, ID: s}},
+		}
+		unknown, exempt := found, found
+		unknown.Outcome, unknown.Missing = audit.Unknown, []audit.Gap{{Fact: audit.Fact(s), Subject: s, Action: s, Reason: s}}
+		exempt.Outcome, exempt.Exemption = audit.NotApplicable, &audit.Exemption{ID: s, Owner: s, Reason: s, Ticket: s}
+		a := Audit{Organization: s, Accounts: []posture.Account{{Account: s, Name: s, Alias: s, Status: s, Partition: s, Findings: []audit.Finding{found, unknown, exempt}, Summary: posture.NewSummary()}}}
+		for _, format := range AuditFormats() {
+			if format == AuditHTML {
+				continue
+			}
+			text := written(t, format, a, AuditOptions{Width: 60, Only: audit.Outcomes()})
+			var err error
+			switch format {
+			case AuditJSON, AuditOCSF, AuditASFF, AuditSARIF:
+				err = json.Unmarshal(text, new(any))
+			case AuditJUnit:
+				err = xml.Unmarshal(text, new(struct{ XMLName xml.Name }))
+			case AuditCSV:
+				_, err = csv.NewReader(bytes.NewReader(text)).ReadAll()
+			}
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", format, err, text)
+			}
+			if bytes.ContainsFunc(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+				t.Fatalf("%s has what is not printable: %q", format, text)
+			}
+		}
+	})
 }

@@ -70,10 +70,17 @@ func (p *auditPage) about() {
 	} else {
 		p.fact("Account", accountText(&p.audit.Accounts[0]))
 	}
-	p.fact("Taken", stamp(p.audit.TakenAt())+" UTC")
+	p.fact("Taken", takenText(p.audit))
 	if !p.several() {
 		p.fact("Report", reportAge(&p.audit.Accounts[0]))
 	}
+}
+
+func takenText(a Audit) string {
+	if a.TakenAt().IsZero() {
+		return stamp(a.TakenAt())
+	}
+	return stamp(a.TakenAt()) + " UTC"
 }
 
 func accountText(a *posture.Account) string {
@@ -140,7 +147,11 @@ func accountRow(a *posture.Account) []string {
 	if s.MFAUnknown > 0 {
 		without += fmt.Sprintf("+%d?", s.MFAUnknown)
 	}
-	return []string{plain(a.Account), fmt.Sprint(s.ByOutcome[audit.Fail]), fmt.Sprint(s.ByOutcome[audit.Unknown]), fmt.Sprint(s.Users), without, name}
+	users := fmt.Sprint(s.Users)
+	if unlisted(Audit{Accounts: []posture.Account{*a}}) > 0 {
+		users, without = "?", "?"
+	}
+	return []string{plain(a.Account), fmt.Sprint(s.ByOutcome[audit.Fail]), fmt.Sprint(s.ByOutcome[audit.Unknown]), users, without, name}
 }
 
 // grid writes rows under titles; the last column is cut where there is no room.
@@ -296,7 +307,7 @@ func (p *auditPage) totals() {
 	s := p.audit.Summary()
 	p.section("COUNTS")
 	p.fact("Findings", outcomesText(s))
-	p.fact("Users", usersText(s))
+	p.fact("Users", usersText(p.audit))
 	p.fact("Factors", factorsText(s))
 }
 
@@ -312,7 +323,12 @@ func outcomesText(s posture.Summary) string {
 	return text
 }
 
-func usersText(s posture.Summary) string {
+func usersText(a Audit) string {
+	s := a.Summary()
+	unknown := unlisted(a) + unjudgedAccounts(a)
+	if unknown == len(a.Accounts) {
+		return "not known"
+	}
 	text := fmt.Sprintf("%d, %d with a console password, %s", s.Users, s.Console, count(s.Admins, "administrator", "administrators"))
 	text += fmt.Sprintf("; without MFA: %d, %d of them with a console password", s.WithoutMFA, s.ConsoleWithoutMFA)
 	if s.AdminsWithoutMFA > 0 {
@@ -320,6 +336,9 @@ func usersText(s posture.Summary) string {
 	}
 	if s.MFAUnknown > 0 {
 		text += fmt.Sprintf("; not known of %d", s.MFAUnknown)
+	}
+	if unknown > 0 {
+		text += "; the users of " + count(unknown, "account", "accounts") + " are not known"
 	}
 	return text
 }

@@ -1,5 +1,6 @@
-// Package report writes what a scan found: a table for people, JSON for
-// programs, CSV for spreadsheets.
+// Package report writes what a scan or an audit found: a table for people, JSON
+// for programs, CSV for spreadsheets; an audit also as OCSF, ASFF, SARIF, JUnit,
+// Markdown and HTML, and against an earlier one.
 //
 // It promises that nothing is left out of jsonl, json and csv, that the same
 // result gives the same bytes, and that texts which somebody else chose (names,
