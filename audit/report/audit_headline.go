@@ -83,9 +83,9 @@ func consoleText(a Audit, s posture.Summary) string {
 
 func signsIn(users int) string {
 	if users == 1 {
-		return "1 console user signs in"
+		return "1 console user can sign in"
 	}
-	return fmt.Sprintf("%d console users sign in", users)
+	return fmt.Sprintf("%d console users can sign in", users)
 }
 
 func joined(text, doubt string) string {

@@ -353,7 +353,7 @@ func TestAuditHeadline(t *testing.T) {
 		tone tone
 	}{
 		"clean":        {"All 2 console users have MFA; root has hardware MFA. No check fails.", calming},
-		"mixed":        {"2 of 6 console users sign in without MFA; root has MFA, not hardware.", alarming},
+		"mixed":        {"2 of 6 console users can sign in without MFA; root has MFA, not hardware.", alarming},
 		"exempt":       {"1 failure is exempt", doubtful},
 		"no-users":     {"There is no IAM user; root has hardware MFA.", calming},
 		"nothing-read": {"Cannot tell whether console users have MFA: the users of 1 account are not known; whether root has MFA is not known.", doubtful},

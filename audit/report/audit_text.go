@@ -45,6 +45,10 @@ func writeAuditTable(w io.Writer, a Audit, o AuditOptions) error {
 	p.exemptions()
 	p.others()
 	p.totals()
+	if p.width > 0 { // where the first line has gone up
+		p.WriteString("\n")
+		p.headline()
+	}
 	_, err := io.WriteString(w, p.String())
 	return err
 }
