@@ -36,6 +36,8 @@ type Options struct {
 	Checkpoint func(audit.Snapshot) error
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+
+	features *features // of the organisation, asked once for all its members
 }
 
 // DefaultRate is how many calls a second are made. AWS publishes no rate for

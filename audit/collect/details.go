@@ -33,25 +33,42 @@ func (r *reader) askSummary(ctx context.Context) error {
 
 // askOrganization: that there is no organisation is a fact. Members may not ask
 // what their organisation has switched on.
+// features is the answer of ListOrganizationsFeatures, or why there is none. A
+// member account may not ask: its organisation did.
+type features struct {
+	answer *audit.Read[audit.OrganizationFeatures]
+	gap    audit.Gap
+}
+
 func (r *reader) askOrganization(ctx context.Context) error {
+	if known := r.o.features; known != nil {
+		if r.s.Organization = known.answer; known.answer == nil {
+			r.gaps = append(r.gaps, known.gap)
+		}
+		return nil
+	}
 	return ask(ctx, r, audit.FactOrganization, &r.s.Organization, func(ctx context.Context) (audit.OrganizationFeatures, error) {
-		features := audit.OrganizationFeatures{Enabled: []string{}}
-		out, err := r.iam.ListOrganizationsFeatures(ctx, &iam.ListOrganizationsFeaturesInput{})
-		switch {
-		case isCode(err, "OrganizationNotFound"):
-			return features, nil
-		case isCode(err, "AccountNotManagementOrDelegatedAdministrator"):
-			return features, plainReason("only the management account and a delegated administrator may ask")
-		case err != nil:
-			return features, err
-		}
-		features.OrganizationID = aws.ToString(out.OrganizationId)
-		for _, f := range out.EnabledFeatures {
-			features.Enabled = append(features.Enabled, string(f))
-		}
-		slices.Sort(features.Enabled)
-		return features, nil
+		return organizationFeatures(ctx, r.iam)
 	})
+}
+
+func organizationFeatures(ctx context.Context, c *iam.Client) (audit.OrganizationFeatures, error) {
+	features := audit.OrganizationFeatures{Enabled: []string{}}
+	out, err := c.ListOrganizationsFeatures(ctx, &iam.ListOrganizationsFeaturesInput{})
+	switch {
+	case isCode(err, "OrganizationNotFound"):
+		return features, nil
+	case isCode(err, "AccountNotManagementOrDelegatedAdministrator"):
+		return features, plainReason("only the management account and a delegated administrator may ask")
+	case err != nil:
+		return features, err
+	}
+	features.OrganizationID = aws.ToString(out.OrganizationId)
+	for _, f := range out.EnabledFeatures {
+		features.Enabled = append(features.Enabled, string(f))
+	}
+	slices.Sort(features.Enabled)
+	return features, nil
 }
 
 func (r *reader) askVirtualDevices(ctx context.Context) error {

@@ -24,7 +24,9 @@ func (r *organizationReader) read(ctx context.Context, m *Member) error {
 		}
 		cfg.Credentials = session
 	}
-	s, err := Account(ctx, cfg, r.Options)
+	o := r.Options
+	o.features = r.features
+	s, err := Account(ctx, cfg, o)
 	switch {
 	case s.Account != m.ID && s.Account != "":
 		err = fmt.Errorf("its session reads account %s: check the endpoint", s.Account)
@@ -105,8 +107,8 @@ func (r *organizationReader) fromOutside(ctx context.Context, m *Member) {
 	if ctx.Err() != nil {
 		return
 	}
-	if r.features != nil {
-		s.Organization = r.features
+	if r.features != nil && r.features.answer != nil {
+		s.Organization = r.features.answer
 		r.known(s, audit.FactOrganization)
 	}
 	r.askSCPs(ctx, s)

@@ -30,9 +30,9 @@ func (r *organizationReader) addRoot(ctx context.Context, s *audit.Snapshot) {
 		return
 	case s.Account == r.management:
 		why = "sts:AssumeRoot takes member accounts only"
-	case r.features == nil:
+	case r.features == nil || r.features.answer == nil:
 		why = "whether RootCredentialsManagement is on is not known"
-	case !slices.Contains(r.features.Value.Enabled, "RootCredentialsManagement"):
+	case !slices.Contains(r.features.answer.Value.Enabled, "RootCredentialsManagement"):
 		why = "RootCredentialsManagement is off"
 	default:
 		r.askRoot(ctx, s)

@@ -106,7 +106,7 @@ type organizationReader struct {
 	iam           *iam.Client
 
 	own, partition, management string
-	features                   *audit.Read[audit.OrganizationFeatures]
+	features                   *features
 	scps                       *scpReader
 
 	mu   sync.Mutex // over Save, Progress and done
@@ -220,19 +220,19 @@ func (r *organizationReader) choose(members []Member) ([]int, error) {
 	return asked, nil
 }
 
-// askFeatures asks once what members may not ask. Without an answer each
-// member's own Gap stays.
+// askFeatures asks once what members may not ask.
 func (r *organizationReader) askFeatures(ctx context.Context) {
-	answer, err := r.iam.ListOrganizationsFeatures(ctx, &iam.ListOrganizationsFeaturesInput{})
-	if err != nil {
+	at := r.now()
+	answer, err := organizationFeatures(ctx, r.iam)
+	if err == nil {
+		r.features = &features{answer: readAt(featuresCall, at, answer)}
 		return
 	}
-	enabled := []string{}
-	for _, f := range answer.EnabledFeatures {
-		enabled = append(enabled, string(f))
+	reason, fatal := explain(ctx, featuresCall, err)
+	if fatal != nil {
+		return // the accounts' own calls will say so
 	}
-	slices.Sort(enabled)
-	r.features = readAt(featuresCall, r.now(), audit.OrganizationFeatures{OrganizationID: aws.ToString(answer.OrganizationId), Enabled: enabled})
+	r.features = &features{gap: audit.FactOrganization.Gap("", reason)}
 }
 
 // readAll reads the asked members, a few at once, until the first error that

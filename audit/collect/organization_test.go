@@ -319,6 +319,22 @@ func TestOrganizationWhoseFeaturesAreRefused(t *testing.T) {
 	})
 }
 
+// Ten accounts cost one question about the organisation, answered or not.
+func TestOrganizationFeaturesAreAskedOnce(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany()
+			if denied {
+				c.srv.Fault(fakeaws.Denied("iam:ListOrganizationsFeatures"))
+			}
+			readCompany(t, c, orgOptions())
+			if n := c.srv.Counts()["iam:ListOrganizationsFeatures"]; n != 1 {
+				t.Errorf("denied %v: asked %d times, want once", denied, n)
+			}
+		})
+	}
+}
+
 func TestOrganizationThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
