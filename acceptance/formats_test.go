@@ -38,7 +38,7 @@ func formatCases(t *testing.T, format report.AuditFormat) []string {
 	if len(paths) < 8 {
 		t.Fatalf("only %d cases", len(paths))
 	}
-	dir := t.TempDir()
+	dir, bin := t.TempDir(), binary(t)
 	var files []string
 	for _, path := range paths {
 		archive, err := txtar.ParseFile(path)
@@ -46,7 +46,7 @@ func formatCases(t *testing.T, format report.AuditFormat) []string {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, strings.TrimSuffix(filepath.Base(path), ".txtar")+"."+string(format))
-		if err := os.WriteFile(file, inFormat(t, path, archive, format), 0o600); err != nil {
+		if err := os.WriteFile(file, inFormat(t, bin, path, archive, format), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, file)
@@ -54,29 +54,26 @@ func formatCases(t *testing.T, format report.AuditFormat) []string {
 	return files
 }
 
-func inFormat(t *testing.T, path string, archive *txtar.Archive, format report.AuditFormat) []byte {
+// inFormat has the binary render a case's audit, against its earlier one.
+func inFormat(t *testing.T, bin, path string, archive *txtar.Archive, format report.AuditFormat) []byte {
 	t.Helper()
-	o := report.AuditOptions{Version: "1.2.3", Region: "eu-north-1"}
-	var audits []report.Audit
+	dir := t.TempDir()
+	var audits []string
 	for _, f := range archive.Files {
 		if !strings.HasSuffix(f.Name, ".json") {
 			continue
 		}
-		a, err := report.ReadAudit(path, bytes.NewReader(f.Data))
-		if err != nil {
+		file := filepath.Join(dir, f.Name)
+		if err := os.WriteFile(file, f.Data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		audits = append(audits, a)
+		audits = append(audits, file)
 	}
+	args := []string{"report", audits[0], "--format", string(format), "--security-hub-region", "eu-north-1"}
 	if len(audits) > 1 {
-		changes := report.Diff(audits[0], audits[1])
-		o.Previous, o.Changes = &audits[1], &changes
+		args = append(args, "--diff", audits[1])
 	}
-	var b bytes.Buffer
-	if err := report.WriteAudit(&b, format, audits[0], o); err != nil {
-		t.Fatalf("%s as %s: %v", path, format, err)
-	}
-	return b.Bytes()
+	return output(t, nil, bin, args...)
 }
 
 // checked gives how many findings the judge saw, and fails on its first fault.
