@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"mfawatch/audit"
 	"mfawatch/audit/posture"
 )
 
@@ -52,30 +51,6 @@ func (r auditRules) rules() posture.Rules {
 		rules.Overrides = append(rules.Overrides, posture.Override(o))
 	}
 	return rules
-}
-
-// Exemptions reads an exemptions file. name is what errors call it; they are
-// as those of Rules. Two exemptions of the same subject for the same check are
-// an error: nobody could say which holds.
-func Exemptions(name string, data []byte) ([]audit.Exemption, error) {
-	var f struct {
-		Exemptions []struct {
-			ID, Owner, Reason, Ticket string
-			Expires                   end
-			Checks                    []string
-		}
-	}
-	if err := load(name, data, exemptionsForm, exemptionFaults, &f); err != nil {
-		return nil, err
-	}
-	list := []audit.Exemption{}
-	for _, e := range f.Exemptions {
-		list = append(list, audit.Exemption{ID: e.ID, Owner: e.Owner, Reason: e.Reason, Ticket: e.Ticket, Expires: time.Time(e.Expires), Checks: e.Checks})
-	}
-	if err := (posture.Rules{Exemptions: list}).Validate(); err != nil {
-		return nil, fault(name, err)
-	}
-	return list, nil
 }
 
 // exemptionFaults are days that there are none of, and subjects that are exempt

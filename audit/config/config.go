@@ -1,13 +1,14 @@
 // Package config reads the YAML files that a person writes for mfawatch: the
-// rules (--rules FILE) and the exemptions of an audit (--exemptions FILE).
+// rules (--rules FILE), the exemptions of an audit (--exemptions FILE), and
+// mfawatch.yaml, which holds both for the functions in AWS.
 //
 // It promises that a file is either understood whole or refused: an unknown
 // key, an odd value or an entry that does nothing is an error, never ignored.
 // Every error names the file, the line, the column and the field, says what is
 // wrong and what would be right, and all of a file's faults come at once. What
-// is right is said by the JSON Schemas that RulesSchema and ExemptionsSchema
-// return, and files are checked with those same schemas, so an editor and the
-// program agree.
+// is right is said by the JSON Schemas that RulesSchema, ExemptionsSchema and
+// FileSchema return, and files are checked with those same schemas, so an editor
+// and the program agree.
 //
 // It never opens a file, and it never lets a file silence root.
 package config
@@ -43,7 +44,7 @@ func Rules(name string, data []byte) (Judging, error) {
 	if err := load(name, data, rulesForm, nothingElse, &f); err != nil {
 		return Judging{}, err
 	}
-	j := Judging{SignIn: f.signIn(), Detect: f.detect(), Posture: f.Audit.rules()}
+	j := f.judging()
 	if err := errors.Join(j.Detect.Validate(), j.Posture.Validate()); err != nil {
 		return Judging{}, fault(name, err) // the schema let something through: a fault of ours, and still an error
 	}
@@ -117,6 +118,10 @@ func decode(root *node, v any) error {
 		return fmt.Errorf("read an accepted file: %w", err)
 	}
 	return nil
+}
+
+func (f rulesFile) judging() Judging {
+	return Judging{SignIn: f.signIn(), Detect: f.detect(), Posture: f.Audit.rules()}
 }
 
 func (f rulesFile) signIn() signin.Rules {

@@ -75,6 +75,13 @@ func answer(name string, in []byte) (string, error) {
 		}
 		return b.String(), err
 	}
+	if name == "mfawatch.yaml" {
+		f, err := ReadFile(name, in)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s%sexemptions %+v\naccounts %v fold after %d in %v\n", show(f.SignIn, f.Detect), showAudit(f.Posture), f.Posture.Exemptions, f.Accounts, f.FoldAfter, f.FoldWindow), nil
+	}
 	j, err := Rules("rules.yaml", in)
 	return show(j.SignIn, j.Detect) + showAudit(j.Posture), err
 }
@@ -215,6 +222,9 @@ func FuzzRules(f *testing.F) {
 		}
 		if _, err := Exemptions("exemptions.yaml", data); err != nil {
 			checkPlaces(t, "exemptions.yaml", err)
+		}
+		if _, err := ReadFile("mfawatch.yaml", data); err != nil {
+			checkPlaces(t, "mfawatch.yaml", err)
 		}
 		j, err := Rules("rules.yaml", data)
 		if err != nil {

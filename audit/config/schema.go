@@ -26,33 +26,51 @@ func RulesSchema() []byte { return bytes.Clone(rulesSchema) }
 // ExemptionsSchema is the JSON Schema of an exemptions file.
 func ExemptionsSchema() []byte { return bytes.Clone(exemptionsSchema) }
 
-// schema is a JSON Schema, compiled for checking and as a document for telling
-// which keys there are.
+//go:embed mfawatch.schema.json
+var fileSchema []byte
+
+// FileSchema is the JSON Schema of mfawatch.yaml. It refers to the other two.
+func FileSchema() []byte { return bytes.Clone(fileSchema) }
+
+// schema is a JSON Schema, compiled for checking, and the documents it is made
+// of by their $id, for telling which keys there are.
 type schema struct {
-	compiled *jsonschema.Schema
-	document any
+	compiled  *jsonschema.Schema
+	documents map[string]any
 }
 
-var (
-	rulesForm      = sync.OnceValues(func() (schema, error) { return compile("urn:mfawatch:rules:v1", rulesSchema) })
-	exemptionsForm = sync.OnceValues(func() (schema, error) { return compile("urn:mfawatch:exemptions:v1", exemptionsSchema) })
+// The $ids of the schemas.
+const (
+	rulesID      = "urn:mfawatch:rules:v1"
+	exemptionsID = "urn:mfawatch:exemptions:v1"
+	fileID       = "urn:mfawatch:file:v1"
 )
 
-// compile reads a schema whose own $id is id.
-func compile(id string, text []byte) (schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return schema{}, fmt.Errorf("read %s: %w", id, err)
+var (
+	rulesForm      = sync.OnceValues(func() (schema, error) { return compile(rulesID) })
+	exemptionsForm = sync.OnceValues(func() (schema, error) { return compile(exemptionsID) })
+	fileForm       = sync.OnceValues(func() (schema, error) { return compile(fileID) })
+)
+
+// compile makes the schema called id. All are known to it: one may refer to
+// another.
+func compile(id string) (schema, error) {
+	c, s := jsonschema.NewCompiler(), schema{documents: map[string]any{}}
+	for id, text := range map[string][]byte{rulesID: rulesSchema, exemptionsID: exemptionsSchema, fileID: fileSchema} {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err == nil {
+			err = c.AddResource(id, doc)
+		}
+		if err != nil {
+			return schema{}, fmt.Errorf("read %s: %w", id, err)
+		}
+		s.documents[id] = doc
 	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource(id, doc); err != nil {
-		return schema{}, fmt.Errorf("add %s: %w", id, err)
-	}
-	s, err := c.Compile(id)
-	if err != nil {
+	var err error
+	if s.compiled, err = c.Compile(id); err != nil {
 		return schema{}, fmt.Errorf("compile %s: %w", id, err)
 	}
-	return schema{s, doc}, nil
+	return s, nil
 }
 
 // advice is what the schema itself says to who broke a rule of it: a $comment
@@ -85,8 +103,8 @@ func (s schema) enum(location string) []string {
 // at is the part of the schema at location, a URL whose fragment is a JSON
 // pointer.
 func (s schema) at(location string) map[string]any {
-	_, fragment, _ := strings.Cut(location, "#")
-	at := s.document
+	id, fragment, _ := strings.Cut(location, "#")
+	at := s.documents[id]
 	for step := range strings.SplitSeq(strings.Trim(fragment, "/"), "/") {
 		switch holder := at.(type) {
 		case map[string]any:

@@ -119,7 +119,8 @@ func TestExemptableChecks(t *testing.T) {
 func TestSchemaIsACopy(t *testing.T) {
 	RulesSchema()[0] = 'x'
 	ExemptionsSchema()[0] = 'x'
-	if RulesSchema()[0] != '{' || ExemptionsSchema()[0] != '{' {
+	FileSchema()[0] = 'x'
+	if RulesSchema()[0] != '{' || ExemptionsSchema()[0] != '{' || FileSchema()[0] != '{' {
 		t.Error("the schema itself was given away")
 	}
 }

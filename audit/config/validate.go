@@ -125,7 +125,11 @@ func (s subject) unknownKeys(keys []string) []*Fault {
 	allowed := s.schema.keys(s.url)
 	var faults []*Fault
 	for _, key := range keys {
-		f := at(s.node.fields[key].key, "no such field"+meant(key, allowed)+" fields here are "+strings.Join(allowed, ", "))
+		problem := "no such field" + meant(key, allowed) + " fields here are " + strings.Join(allowed, ", ")
+		if len(allowed) == 0 {
+			problem = s.schema.advice(s.url)
+		}
+		f := at(s.node.fields[key].key, problem)
 		f.Field = under(s.path, key)
 		faults = append(faults, f)
 	}

@@ -20,7 +20,7 @@ func TestGeneratedPages(t *testing.T) {
 	if err := markdownChecks(&checks); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema()} {
+	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
 		if *update {
 			if err := os.WriteFile(name, want, 0o644); err != nil {
 				t.Fatal(err)
