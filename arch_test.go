@@ -109,6 +109,7 @@ var rules = []struct {
 	{"audit/collect", []string{"std", "mfawatch/audit", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
 	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet", "github.com/muesli/termenv"}, "prints results"},
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
+	{"functions/settings", []string{"std"}, "infra and the functions share it"},
 	{"internal/outfile", []string{"std"}, "writes what it is given"},
 	{"internal/fakeaws", []string{"std"}, "a stand-in for AWS knows nothing of who asks it"},
 	{"internal/corpus", []string{"std", "github.com/klauspost/compress"}, "the generator is an oracle: it does not know the judges"},
