@@ -119,3 +119,9 @@ func (i GapIndex) Gap(fact Fact, subject string) Gap {
 	}
 	return fact.Gap(subject, "not asked")
 }
+
+// Has tells whether a gap was recorded for just this fact and subject.
+func (i GapIndex) Has(fact Fact, subject string) bool {
+	_, exists := i[gapKey{fact, subject}]
+	return exists
+}

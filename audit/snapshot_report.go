@@ -37,7 +37,7 @@ func ParseCredentialReport(data []byte) (CredentialReport, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	r.FieldsPerRecord = -1
 	var report CredentialReport
-	seen := map[string]int{}
+	users, arns := map[string]int{}, map[string]int{}
 	for {
 		cells, err := r.Read()
 		switch {
@@ -54,7 +54,7 @@ func ParseCredentialReport(data []byte) (CredentialReport, error) {
 			err = header(cells, r)
 		} else {
 			report.Rows = append(report.Rows, cells)
-			err = report.row(cells, r, seen)
+			err = report.row(cells, r, users, arns)
 		}
 		if err != nil {
 			return CredentialReport{}, fmt.Errorf("credential report: line %d, %w", line, err)
@@ -91,18 +91,35 @@ func required(names []string) error {
 	return nil
 }
 
-func (c *CredentialReport) row(cells []string, r *csv.Reader, seen map[string]int) error {
+func (c *CredentialReport) row(cells []string, r *csv.Reader, users, arns map[string]int) error {
 	last := len(cells) - 1
 	line, column := r.FieldPos(min(last, len(c.Columns)))
 	if len(cells) != len(c.Columns) {
 		return fmt.Errorf("column %d: %d cells, the header has %d", column, len(cells), len(c.Columns))
 	}
-	user := cells[slices.Index(c.Columns, "user")]
-	if before, twice := seen[user]; twice {
-		return fmt.Errorf("column 1: user %q is on line %d already", user, before)
+	at, what, before, again := c.twice(cells, line, users, arns)
+	if again {
+		_, column := r.FieldPos(at)
+		return fmt.Errorf("column %d: %s is on line %d already", column, what, before)
 	}
-	seen[user] = line
 	return nil
+}
+
+// twice tells a user or an ARN that an earlier row has: of two rows for one
+// principal nobody can tell which is true.
+func (c *CredentialReport) twice(cells []string, at int, users, arns map[string]int) (column int, what string, before int, again bool) {
+	for _, k := range []struct {
+		name string
+		seen map[string]int
+	}{{"user", users}, {"arn", arns}} {
+		column = slices.Index(c.Columns, k.name)
+		cell := cells[column]
+		if before, again = k.seen[cell]; again {
+			return column, fmt.Sprintf("%s %q", k.name, cell), before, true
+		}
+		k.seen[cell] = at
+	}
+	return 0, "", 0, false
 }
 
 // check holds a report out of a saved snapshot to what the parser promises.
@@ -110,9 +127,13 @@ func (c *CredentialReport) check() error {
 	if err := required(c.Columns); err != nil {
 		return fmt.Errorf("credential_report: %w", err)
 	}
+	users, arns := map[string]int{}, map[string]int{}
 	for i, cells := range c.Rows {
 		if len(cells) != len(c.Columns) {
 			return fmt.Errorf("credential_report: row %d has %d cells, there are %d columns", i, len(cells), len(c.Columns))
+		}
+		if _, what, before, again := c.twice(cells, i, users, arns); again {
+			return fmt.Errorf("credential_report: row %d: %s is in row %d already", i, what, before)
 		}
 	}
 	return nil

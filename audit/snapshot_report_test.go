@@ -77,6 +77,8 @@ func TestParseCredentialReportErrors(t *testing.T) {
 		{"open quote", "user,arn\nada,\"arn:a\nbob,arn:b\n", `credential report: line 3, column 11: extraneous or missing " in quoted-field`},
 		{"quote in a cell", "user,arn\nada,arn:\"a\n", `credential report: line 2, column 9: bare " in non-quoted-field`},
 		{"twice", "user,arn\nada,arn:a\nbob,arn:b\nada,arn:c\n", `credential report: line 4, column 1: user "ada" is on line 2 already`},
+		{"an ARN twice", "user,more,arn\nada,x,arn:a\nbob,x,arn:b\neve,x,arn:a\n", `credential report: line 4, column 7: arn "arn:a" is on line 2 already`},
+		{"root twice", "user,arn\n<root_account>,arn:r\n<root_account>,arn:q\n", `credential report: line 3, column 1: user "<root_account>" is on line 2 already`},
 	} {
 		r, err := audit.ParseCredentialReport([]byte(c.text))
 		if err == nil || err.Error() != c.want || r.Columns != nil || r.Rows != nil {
@@ -162,6 +164,30 @@ func TestRowContradicts(t *testing.T) {
 		}
 		if got := report.Row(0).Contradicts(c.created); got != c.want {
 			t.Errorf("row of %s, user of %v: %v, want %v", c.cell, c.created, got, c.want)
+		}
+	}
+}
+
+// A saved snapshot is held to the same: a second row would be taken or left by
+// chance.
+func TestDecodeSnapshotRefusesRowsTwice(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows [][]string
+		want string
+	}{
+		"one of each": {[][]string{{"ada", "arn:a"}, {"bob", "arn:b"}}, ""},
+		"user twice":  {[][]string{{"ada", "arn:a"}, {"bob", "arn:b"}, {"ada", "arn:c"}}, `snapshot: credential_report: row 2: user "ada" is in row 0 already`},
+		"ARN twice":   {[][]string{{"ada", "arn:a"}, {"eve", "arn:a"}}, `snapshot: credential_report: row 1: arn "arn:a" is in row 0 already`},
+	} {
+		at := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+		s := audit.Snapshot{Schema: audit.SnapshotSchema, Account: "111122223333", Partition: "aws", TakenAt: at}
+		s.Report = &audit.Read[audit.CredentialReport]{At: at, Value: audit.CredentialReport{Columns: []string{"user", "arn"}, Rows: c.rows}}
+		text, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = audit.DecodeSnapshot(text); err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
 }

@@ -58,10 +58,11 @@ type reader struct {
 }
 
 func newReader(cfg aws.Config, o Options) *reader {
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.clock == nil {
+		o.clock = newClock(o.Now)
 	}
 	retryer := newRetryer(cmp.Or(o.Rate, DefaultRate))
+	cfg = o.clock.heard(cfg)
 	r := &reader{
 		o: o, gone: map[string]bool{},
 		iam: iam.NewFromConfig(cfg, func(c *iam.Options) { c.Region, c.Retryer = cmp.Or(c.Region, globalRegion), retryer }),
@@ -75,30 +76,41 @@ func newReader(cfg aws.Config, o Options) *reader {
 // user guide, endpoints), and in the other partitions a Region has to be named.
 const globalRegion = "us-east-1"
 
-func (r *reader) now() time.Time { return r.o.Now().UTC() }
+func (r *reader) now() time.Time { return r.o.clock.now() }
 
 // begin takes over what an earlier snapshot holds, once it is sure that it is of
-// this account.
+// this account and fits what is read now. AWS's first answer tells the time.
 func (r *reader) begin(ctx context.Context) error {
 	if r.o.Resume == nil && r.o.Since == nil {
 		return nil
 	}
-	if r.o.Resume != nil && r.now().Sub(r.o.Resume.TakenAt) > resumable {
-		return fmt.Errorf("the interrupted snapshot is of %s, more than %s ago: start again without it", r.o.Resume.TakenAt.UTC().Format(time.RFC3339), audit.Age(resumable))
-	}
 	account, partition, err := r.identity(ctx)
+	if err == nil {
+		err = r.fits(account)
+	}
 	if err != nil {
 		return err
-	}
-	for _, earlier := range []*audit.Snapshot{r.o.Resume, r.earlier()} {
-		if earlier != nil && earlier.Account != account {
-			return fmt.Errorf("the earlier snapshot is of account %s, the credentials are of account %s: give the snapshot of this account, or none", earlier.Account, account)
-		}
 	}
 	if r.o.Resume != nil {
 		r.resume(*r.o.Resume)
 	}
 	r.s.Account, r.s.Partition = account, partition
+	return nil
+}
+
+// fits tells why the earlier snapshots do not stand for an account.
+func (r *reader) fits(account string) error {
+	for _, earlier := range []*audit.Snapshot{r.o.Resume, r.earlier()} {
+		if earlier != nil && earlier.Account != account {
+			return fmt.Errorf("the earlier snapshot is of account %s, the credentials are of account %s: give the snapshot of this account, or none", earlier.Account, account)
+		}
+	}
+	if r.o.Resume != nil && r.now().Sub(r.o.Resume.TakenAt) > resumable {
+		return fmt.Errorf("the interrupted snapshot is of %s, more than %s ago: start again without it", r.o.Resume.TakenAt.UTC().Format(time.RFC3339), audit.Age(resumable))
+	}
+	if r.o.Since != nil {
+		return r.o.Since.covers(account, r.now())
+	}
 	return nil
 }
 
@@ -127,6 +139,10 @@ func (r *reader) resume(s audit.Snapshot) {
 func (r *reader) identity(ctx context.Context) (account, partition string, err error) {
 	out, err := r.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
+		reason, fatal := explain(ctx, identityCall, err)
+		if fatal == nil && isDenial(reason) && r.refusedAll() {
+			return "", "", errNothingAllowed
+		}
 		return "", "", unreadable(ctx, identityCall, err)
 	}
 	partition, _ = home(aws.ToString(out.Arn))
@@ -157,6 +173,17 @@ func (r *reader) askIdentity(ctx context.Context) error {
 	}
 	r.s.Account, r.s.Partition = account, partition
 	return nil
+}
+
+// errNothingAllowed is for credentials that are good for no call at all.
+var errNothingAllowed = errors.New("no call is allowed to these credentials: see 'mfawatch audit --print-policy'; a service control policy may deny")
+
+// refusedAll tells that AWS denied every question about the account.
+func (r *reader) refusedAll() bool {
+	denied := func(fact audit.Fact) bool {
+		return slices.ContainsFunc(r.gaps, func(g audit.Gap) bool { return g.Fact == fact && isDenial(g.Reason) })
+	}
+	return denied(audit.FactCredentialReport) && denied(audit.FactAccountSummary) && denied(audit.FactVirtualDevices) && denied(audit.FactUsers)
 }
 
 // named finds the account's number in what was read.
@@ -244,6 +271,7 @@ func (r *reader) snapshot(interrupted bool) audit.Snapshot {
 	})
 	if s.Users != nil {
 		left := slices.DeleteFunc(slices.Clone(s.Users.Value), func(u audit.User) bool { return r.gone[u.ID] })
+		slices.SortStableFunc(left, func(a, b audit.User) int { return cmp.Compare(a.ARN, b.ARN) }) // some were renamed
 		s.Users = readAt(s.Users.Call, s.Users.At, left)
 	}
 	if s.TakenAt = lastRead(&s); s.TakenAt.IsZero() {

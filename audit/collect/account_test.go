@@ -512,6 +512,7 @@ func TestPolicyIsWhatIsAsked(t *testing.T) {
 	a.MakeReport(noon)
 	a.User("new")
 	srv := frozen(a)
+	srv.Before = renaming(srv, a.Users[0], 1)
 	readWhole(t, srv, a, collect.Options{})
 	got := slices.Sorted(maps.Keys(srv.Counts()))
 	if diff := cmp.Diff(allowedActions(t, collect.Policy()), got); diff != "" {

@@ -7,17 +7,70 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"mfawatch/audit"
 )
 
 // Changes names the users whose devices or passwords changed, as CloudTrail
-// tells it. Whoever gives them answers for it that the scan covered the time
-// since the earlier snapshot.
+// tells it, and says what the scan covered. Changes that do not say it, as the
+// zero value, stand for no earlier snapshot.
 type Changes struct {
-	users map[string]map[string]bool // by account: names and ids; "" is an account that is not known
+	First, Last time.Time // of the records that were scanned
+
+	accounts []string                   // whose records were scanned
+	users    map[string]map[string]bool // by account: names and ids; "" is an account that is not known
 }
+
+// Accounts are the accounts that the scan read records of.
+func (c Changes) Accounts() []string { return slices.Clone(c.accounts) }
+
+// delivery is how long CloudTrail may take: it delivers within about five minutes
+// on average, seldom after more than fifteen (CloudTrail user guide, how
+// CloudTrail works). As much again is for the scan.
+const delivery = 30 * time.Minute
+
+// covers tells why a scan does not show what changed in an account since the
+// oldest list of devices that may stand for one that is not read now.
+func (s *Since) covers(account string, now time.Time) error {
+	c := s.Changes
+	if c.unsaid() {
+		return errOldScan
+	}
+	if !slices.Contains(c.accounts, account) {
+		return fmt.Errorf("the scan holds no record of account %s: scan its trail", account)
+	}
+	from, to := oldestList(&s.Snapshot), now.Add(-delivery)
+	if from.IsZero() || !c.First.After(from) && !c.Last.Before(to) {
+		return nil
+	}
+	return fmt.Errorf("the scan's records are of %s to %s, and have to reach from %s, when the oldest devices of the earlier snapshot were read, to %s or later: scan again",
+		rfc3339(c.First), rfc3339(c.Last), rfc3339(from), rfc3339(to))
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// oldestList is when the oldest of a snapshot's lists of devices was read; zero
+// without any.
+func oldestList(s *audit.Snapshot) time.Time {
+	var oldest time.Time
+	if s.Users == nil {
+		return oldest
+	}
+	for _, u := range s.Users.Value {
+		if u.MFADevices != nil && (oldest.IsZero() || u.MFADevices.At.Before(oldest)) {
+			oldest = u.MFADevices.At
+		}
+	}
+	return oldest
+}
+
+// errOldScan is for scans from before their summary said what they covered.
+var errOldScan = errors.New("the scan does not say whose records of what time it read: scan again with this version")
+
+func (c Changes) unsaid() bool { return c.accounts == nil || c.First.IsZero() || c.Last.IsZero() }
 
 // names tells whether a change is about a user of an account.
 func (c Changes) names(account string, u *audit.User) bool {
@@ -61,8 +114,12 @@ type detection struct {
 // scanSummary is what is needed of the summary of a scan.
 type scanSummary struct {
 	Complete     bool
+	Filtered     bool
 	DamagedFiles int `json:"damaged_files"`
 	Records      int
+	Accounts     []string
+	First        time.Time `json:"records_first"`
+	Last         time.Time `json:"records_last"`
 }
 
 // firstKey tells the two forms apart: each writes its own key first.
@@ -90,6 +147,12 @@ func ReadChanges(name string, r io.Reader) (Changes, error) {
 	if err == nil {
 		err = summary.check()
 	}
+	if err == nil {
+		c.accounts, c.First, c.Last = summary.Accounts, summary.First, summary.Last
+		if c.unsaid() {
+			err = errOldScan
+		}
+	}
 	if err != nil {
 		return Changes{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -103,6 +166,8 @@ func (s *scanSummary) check() error {
 		return errors.New("it ends without the summary: scan again")
 	case !s.Complete:
 		return errors.New("the scan was interrupted: scan again")
+	case s.Filtered:
+		return errors.New("the scan was narrowed to some users, accounts, Regions or times, and changes may be in the rest: scan again without these flags")
 	case s.DamagedFiles > 0:
 		return fmt.Errorf("the scan could not read %d of its files to their end, and changes may be in them: mend them and scan again", s.DamagedFiles)
 	case s.Records == 0:

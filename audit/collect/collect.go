@@ -8,6 +8,14 @@
 // a guess; only when AWS cannot be asked at all (no credentials, no network) is
 // there no Snapshot. It judges nothing, and it sends nothing anywhere but the
 // questions to AWS.
+//
+// What is read live is dated by AWS's clock, as its answers tell it, and not by
+// this machine's: it is held against the time at which AWS made the credential
+// report, and a clock that is behind would make that report the younger of the
+// two.
+//
+// A live Snapshot has no Alias: iam:ListAccountAliases would be one call more for
+// a name that no check asks about.
 package collect
 
 import (
@@ -34,10 +42,11 @@ type Options struct {
 	// Checkpoint is given what was read so far, now and then and when the
 	// reading is interrupted.
 	Checkpoint func(audit.Snapshot) error
-	// Now is the clock; nil is time.Now.
+	// Now is this machine's clock; nil is time.Now. AWS's answers correct it.
 	Now func() time.Time
 
 	features *features // of the organisation, asked once for all its members
+	clock    *clock    // one for all members
 }
 
 // DefaultRate is how many calls a second are made. AWS publishes no rate for
@@ -45,7 +54,9 @@ type Options struct {
 // are throttled in busy accounts).
 const DefaultRate = 10
 
-// Since is an earlier Snapshot and the changes that CloudTrail saw since.
+// Since is an earlier Snapshot and the changes that CloudTrail saw since. The
+// scan has to hold the account's records from the time of the oldest list of
+// devices in the Snapshot until now, or nearly so.
 type Since struct {
 	Snapshot audit.Snapshot
 	Changes  Changes

@@ -31,8 +31,9 @@ func (r *reader) askSummary(ctx context.Context) error {
 	})
 }
 
-// askOrganization: that there is no organisation is a fact. Members may not ask
-// what their organisation has switched on.
+// onlyOrganizations is why a member account has no answer of its own.
+const onlyOrganizations = "only the management account and a delegated administrator may ask"
+
 // features is the answer of ListOrganizationsFeatures, or why there is none. A
 // member account may not ask: its organisation did.
 type features struct {
@@ -40,6 +41,8 @@ type features struct {
 	gap    audit.Gap
 }
 
+// askOrganization: that there is no organisation is a fact. Members may not ask
+// what their organisation has switched on.
 func (r *reader) askOrganization(ctx context.Context) error {
 	if known := r.o.features; known != nil {
 		if r.s.Organization = known.answer; known.answer == nil {
@@ -59,7 +62,7 @@ func organizationFeatures(ctx context.Context, c *iam.Client) (audit.Organizatio
 	case isCode(err, "OrganizationNotFound"):
 		return features, nil
 	case isCode(err, "AccountNotManagementOrDelegatedAdministrator"):
-		return features, plainReason("only the management account and a delegated administrator may ask")
+		return features, plainReason(onlyOrganizations)
 	case err != nil:
 		return features, err
 	}
@@ -164,6 +167,15 @@ func (r *reader) dateUsers(at time.Time) {
 
 func (r *reader) askList(ctx context.Context) error {
 	at := r.now()
+	users, err := r.listUsers(ctx)
+	if err != nil {
+		return r.refused(ctx, err, audit.Gap{Fact: audit.FactUsers, Action: usersCall})
+	}
+	r.s.Users = readAt(usersCall, at, inOrder(users, func(u audit.User) string { return u.ARN }))
+	return nil
+}
+
+func (r *reader) listUsers(ctx context.Context) ([]audit.User, error) {
 	users := []audit.User{}
 	err := everyPage(func(marker *string) (bool, *string, error) {
 		out, err := r.iam.ListUsers(ctx, &iam.ListUsersInput{MaxItems: aws.Int32(pageSize), Marker: marker})
@@ -177,11 +189,7 @@ func (r *reader) askList(ctx context.Context) error {
 		}
 		return out.IsTruncated, out.Marker, nil
 	})
-	if err != nil {
-		return r.refused(ctx, err, audit.Gap{Fact: audit.FactUsers, Action: usersCall})
-	}
-	r.s.Users = readAt(usersCall, at, inOrder(users, func(u audit.User) string { return u.ARN }))
-	return nil
+	return users, err
 }
 
 // details asks without a filter: the managed policies are the customer's and

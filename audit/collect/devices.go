@@ -2,29 +2,33 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
 
 	"mfawatch/audit"
 )
-
-// deletedMeanwhile is the reason of a user who was listed and then was no more.
-// Such a user is not in the snapshot: a no of the report is no fact about them.
-const deletedMeanwhile = "the user was deleted meanwhile"
 
 // removedMeanwhile is the reason of a security key that was listed and then was
 // no more.
 const removedMeanwhile = "the device was removed meanwhile"
 
-// inARow is how many refusals of a call one after the other end it: what three
-// users may not be asked, the next thousands may not either.
-const inARow = 3
+// A call that nobody answers is given up. What the first three users may not be
+// asked, the next thousands may not either; but once somebody answered, a denial
+// is about that user, however many of one path follow each other. What fails
+// otherwise may pass, and every failure is tried for a while: it takes more.
+const (
+	denialsToStop  = 3
+	failuresToStop = 20
+)
 
 // between is how many users are asked from one checkpoint to the next.
 const between = 250
@@ -33,15 +37,29 @@ const between = 250
 // over in the order of users, so that it does not depend on who was faster.
 type asker struct {
 	*reader
-	next     int             // the first task that nobody has begun
-	answers  map[int]*answer // of tasks that an earlier one is waited for
-	taken    int             // how many were taken over
-	refusals map[audit.Fact]int
-	stopped  map[audit.Fact]bool
-	fatal    error
-	done     int // calls
-	total    int
-	saving   sync.Mutex
+	round
+	calls  map[audit.Fact]*standing
+	fatal  error
+	done   int // calls
+	total  int
+	saving sync.Mutex
+}
+
+// round is one way through a list of tasks.
+type round struct {
+	asked   []task
+	next    int             // the first task that nobody has begun
+	answers map[int]*answer // of tasks that an earlier one is waited for
+	taken   int             // how many were taken over
+	missing map[string]bool // ids of users whom AWS did not know by their name
+}
+
+// standing is how a call that is made for single users does.
+type standing struct {
+	answered bool // by somebody, at some time
+	denials  int
+	failures int // one after the other, denials apart
+	stopped  bool
 }
 
 // answer is what the calls for one user told.
@@ -59,13 +77,43 @@ type answer struct {
 
 // askUsers asks for the users of whom the account-wide facts do not tell enough.
 func (r *reader) askUsers(ctx context.Context) error {
+	calls := r.standings()
 	r.tasks, r.planned = r.plan(), true
 	if r.o.Fast {
 		r.notAsked(r.tasks)
 		return nil
 	}
-	a := &asker{reader: r, answers: map[int]*answer{}, refusals: map[audit.Fact]int{}, stopped: map[audit.Fact]bool{}}
-	for _, t := range r.tasks {
+	a := &asker{reader: r, calls: calls}
+	return a.askAll(ctx)
+}
+
+// standings are those of calls before the first: a reading that is resumed goes
+// by what was answered before.
+func (r *reader) standings() map[audit.Fact]*standing {
+	calls := map[audit.Fact]*standing{}
+	for _, fact := range userFacts() {
+		calls[fact] = &standing{}
+	}
+	if r.s.Users == nil {
+		return calls
+	}
+	for i := range r.s.Users.Value {
+		u := &r.s.Users.Value[i]
+		asked := slices.ContainsFunc(devicesOf(u), func(d audit.MFADevice) bool { return d.Certifications != nil })
+		for fact, told := range map[audit.Fact]bool{
+			audit.FactMFADevices: u.MFADevices != nil, audit.FactLoginProfile: u.LoginProfile != nil, audit.FactAccessKeys: u.AccessKeys != nil,
+			audit.FactCertifications: asked,
+		} {
+			calls[fact].answered = calls[fact].answered || told
+		}
+	}
+	return calls
+}
+
+// askRound makes the calls of some tasks, and remembers whom AWS did not know.
+func (a *asker) askRound(ctx context.Context, tasks []task) error {
+	a.round = round{asked: spread(tasks), answers: map[int]*answer{}, missing: map[string]bool{}}
+	for _, t := range tasks {
 		a.total += t.calls
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -79,11 +127,24 @@ func (r *reader) askUsers(ctx context.Context) error {
 	return a.fatal
 }
 
+// spread puts the last task and the middle one next to the first: users are in
+// the order of their paths, and a policy may deny one path only.
+func spread(tasks []task) []task {
+	n := len(tasks)
+	if n <= denialsToStop {
+		return tasks
+	}
+	return slices.Concat(tasks[:1], tasks[n-1:], tasks[n/2:n/2+1], tasks[1:n/2], tasks[n/2+1:n-1])
+}
+
+// notAskedFast is the reason of what --fast leaves out.
+const notAskedFast = "not asked (--fast)"
+
 // notAsked is the gap that --fast leaves.
 func (r *reader) notAsked(tasks []task) {
 	for _, fact := range audit.Facts() {
 		if slices.ContainsFunc(tasks, func(t task) bool { return t.facts[fact] }) {
-			r.gaps = append(r.gaps, fact.Gap("", "not asked (--fast)"))
+			r.gaps = append(r.gaps, fact.Gap("", notAskedFast))
 		}
 	}
 }
@@ -94,7 +155,7 @@ func (a *asker) work(ctx context.Context, stop func()) {
 		if !more {
 			return
 		}
-		got := a.ask(ctx, a.tasks[i])
+		got := a.ask(ctx, a.asked[i])
 		a.store(i, got)
 		if got.fatal != nil {
 			stop()
@@ -107,7 +168,7 @@ func (a *asker) begin() (int, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i := a.next
-	if i >= len(a.tasks) || a.fatal != nil {
+	if i >= len(a.asked) || a.fatal != nil {
 		return 0, false
 	}
 	a.next++
@@ -140,14 +201,13 @@ func (a *asker) ask(ctx context.Context, t task) *answer {
 func (a *asker) skips(fact audit.Fact) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.stopped[fact]
+	return a.calls[fact].stopped
 }
 
 // fail records what a refusal means for a user.
 func (a *asker) fail(ctx context.Context, got *answer, fact audit.Fact, subject string, err error) {
 	if isCode(err, "NoSuchEntity") {
 		got.gone = true
-		got.gaps = []audit.Gap{fact.Gap(subject, deletedMeanwhile)}
 		return
 	}
 	reason, fatal := explain(ctx, fact.Action(), err)
@@ -199,13 +259,20 @@ func (a *asker) listDevices(ctx context.Context, u audit.User, got *answer) erro
 	return err
 }
 
+// isNobody tells that there is nobody of a name, where the same code may mean
+// that they have no such thing: only AWS's message tells.
+func isNobody(err error) bool {
+	var answer smithy.APIError
+	return isCode(err, "NoSuchEntity") && errors.As(err, &answer) && strings.HasPrefix(answer.ErrorMessage(), "The user with name ")
+}
+
 // getProfile: NoSuchEntity is that there is no password (IAM API reference,
-// GetLoginProfile). That the user is gone would show in the call before or after.
+// GetLoginProfile), or nobody of this name.
 func (a *asker) getProfile(ctx context.Context, u audit.User, got *answer) error {
 	at := a.now()
 	out, err := a.iam.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: &u.Name})
 	switch {
-	case isCode(err, "NoSuchEntity"):
+	case isCode(err, "NoSuchEntity") && !isNobody(err):
 		got.profile = readAt(profileCall, at, audit.LoginProfile{})
 	case err != nil:
 		return err
@@ -260,7 +327,7 @@ func (a *asker) getDevice(ctx context.Context, u audit.User, d *audit.MFADevice,
 	out, err := a.iam.GetMFADevice(ctx, &iam.GetMFADeviceInput{SerialNumber: &d.Serial, UserName: &u.Name})
 	a.made(got)
 	switch {
-	case isCode(err, "NoSuchEntity"):
+	case isCode(err, "NoSuchEntity") && !isNobody(err):
 		got.gaps = append(got.gaps, audit.FactCertifications.Gap(d.Serial, removedMeanwhile))
 	case err != nil:
 		a.fail(ctx, got, audit.FactCertifications, d.Serial, err)
@@ -313,12 +380,15 @@ func (a *asker) store(i int, got *answer) {
 }
 
 // take takes an answer over. What was asked after a call had been given up is
-// dropped, so that the end of it does not depend on who was faster.
+// dropped, so that the end of it does not depend on who was faster. So is what
+// was told under a name that was nobody's in the end: it may be about somebody
+// else.
 func (a *asker) take(i int) {
-	got, u := a.answers[i], &a.s.Users.Value[a.tasks[i].index]
+	got, u := a.answers[i], &a.s.Users.Value[a.asked[i].index]
 	delete(a.answers, i)
 	if got.gone {
-		a.gone[u.ID] = true
+		a.missing[u.ID] = true
+		return
 	}
 	if a.takes(got, audit.FactMFADevices) {
 		u.MFADevices = got.devices
@@ -338,29 +408,38 @@ func (a *asker) take(i int) {
 }
 
 // takes tells whether a fact was told and counts; that it was ends a row of
-// refusals.
+// failures.
 func (a *asker) takes(got *answer, fact audit.Fact) bool {
-	if !got.told[fact] || a.stopped[fact] {
+	call := a.calls[fact]
+	if !got.told[fact] || call.stopped {
 		return false
 	}
-	a.refusals[fact] = 0
+	call.answered, call.failures = true, 0
 	return true
 }
 
-// note records a gap and gives a call up that was refused too often in a row.
+// refused counts a refusal and gives a call up that nobody answers.
+func (s *standing) refused(reason string) {
+	switch {
+	case reason == removedMeanwhile:
+	case isDenial(reason):
+		s.denials++
+	default:
+		s.failures++
+	}
+	s.stopped = !s.answered && s.denials >= denialsToStop || s.failures >= failuresToStop
+}
+
+// note records a gap, or one for everybody where the call is given up.
 func (a *asker) note(g audit.Gap) {
-	if a.stopped[g.Fact] {
+	call := a.calls[g.Fact]
+	if call.stopped {
 		return
 	}
 	a.gaps = append(a.gaps, g)
-	if g.Reason == deletedMeanwhile || g.Reason == removedMeanwhile {
+	if call.refused(g.Reason); !call.stopped {
 		return
 	}
-	a.refusals[g.Fact]++
-	if a.refusals[g.Fact] < inARow {
-		return
-	}
-	a.stopped[g.Fact] = true
 	a.gaps = slices.DeleteFunc(a.gaps, func(o audit.Gap) bool { return o.Fact == g.Fact && o.Reason == g.Reason })
 	a.gaps = append(a.gaps, g.Fact.Gap("", g.Reason))
 }
@@ -369,7 +448,7 @@ func (a *asker) note(g audit.Gap) {
 func (a *asker) finish() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i := range a.tasks {
+	for i := range a.asked {
 		if a.answers[i] != nil {
 			a.take(i)
 		}

@@ -94,10 +94,15 @@ func statusOf(err error) int {
 // deniedCodes mean that the question is not allowed.
 var deniedCodes = map[string]bool{"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true, "AuthorizationError": true}
 
+// accessDenied is how the reason of a refused question begins.
+const accessDenied = "AccessDenied"
+
+func isDenial(reason string) bool { return strings.HasPrefix(reason, accessDenied) }
+
 // denied says what kind of policy refused, as far as AWS's message tells (IAM
 // user guide, troubleshoot access denied error messages).
 func denied(message string) string {
-	const reason = "AccessDenied"
+	const reason = accessDenied
 	explicit := strings.Contains(message, "explicit deny")
 	for _, sort := range []string{"service control policy", "resource control policy", "permissions boundary", "session policy", "VPC endpoint policy", "identity-based policy"} {
 		if !strings.Contains(message, sort) {

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"path"
 	"strings"
 
 	"mfawatch/audit"
@@ -53,15 +54,6 @@ func exports() []export {
 	}
 }
 
-// recognised words the kinds for an error.
-func recognised() string {
-	var all []string
-	for _, e := range exports() {
-		all = append(all, e.command)
-	}
-	return strings.Join(all, ", ")
-}
-
 // factExport is the kind of file that tells a fact best.
 func factExport(fact audit.Fact) (export, bool) {
 	for _, e := range exports() {
@@ -74,25 +66,28 @@ func factExport(fact audit.Fact) (export, bool) {
 	return export{}, false
 }
 
-// Of whom a file is that does not say it itself: root, or a name.
-const rootHolder = "\x00root"
+// Of whom an answer is that is not a user's: root's, or one that names "root" in
+// a file called as root's, which is root's unless a user is called so.
+const (
+	rootHolder = "\x00root"
+	rootNamed  = "\x00root by name"
+)
 
 // byName tells from a file's name which kind it was meant to be, and for whom:
-// mfa-devices/NAME.json or mfa-devices-NAME.json, root-mfa-devices.json for
-// root. It is asked only where the content does not tell.
+// mfa-devices/NAME.json or mfa-devices-NAME.json, and root-mfa-devices.json for
+// root. It is asked only where the content does not tell. The folder decides
+// first: in one of a kind, root-mfa-devices.json is of a user called so.
 func byName(name string) (e export, whom string, known bool) {
-	dir, base := "", name
-	if i := strings.LastIndexByte(name, '/'); i >= 0 {
-		dir, base = name[:i], name[i+1:]
-		dir = dir[strings.LastIndexByte(dir, '/')+1:]
-	}
+	base := path.Base(name)
 	base = base[:len(base)-len(extension(base))]
+	if e, known = folderKind(name); known {
+		return e, base, true
+	}
 	for _, e := range exports() {
-		switch rest, cut := strings.CutPrefix(base, e.name+"-"); {
-		case base == "root-"+e.name:
+		rest, cut := strings.CutPrefix(base, e.name+"-")
+		switch {
+		case base == "root-"+e.name && (e.ofUsers() || e.name == deviceExport):
 			return e, rootHolder, true
-		case dir == e.name:
-			return e, base, true
 		case base == e.name:
 			return e, "", true
 		case cut && rest != "" && e.single():
@@ -102,10 +97,27 @@ func byName(name string) (e export, whom string, known bool) {
 	return export{}, "", false
 }
 
+// folderKind is the kind of answers about single users, devices or keys that a
+// file's folder is called after.
+func folderKind(name string) (export, bool) {
+	dir := path.Base(path.Dir(name))
+	for _, e := range exports() {
+		if e.name == dir && e.single() {
+			return e, true
+		}
+	}
+	return export{}, false
+}
+
+func inFolderOfKind(name string) bool {
+	_, is := folderKind(name)
+	return is
+}
+
 // extension is the end that the CLI's user gave the file. Other points belong to
 // a user's name.
 func extension(base string) string {
-	for _, e := range []string{".json", ".csv", ".txt"} {
+	for _, e := range []string{".json.gz", ".gz", ".jsonl", ".json", ".csv", ".txt"} {
 		if strings.HasSuffix(strings.ToLower(base), e) {
 			return base[len(base)-len(e):]
 		}
@@ -132,30 +144,33 @@ func (e export) ofUsers() bool {
 // as well, so that Folder can say so. Access keys are left to the credential
 // report, and root to a session of root. They need the AWS CLI and no
 // other program, and change nothing but that AWS makes a credential report.
+// Names stand behind an equals sign, since a user's may begin with a dash. The
+// summary comes after the list of users, so that its count tells whether a user
+// whom the report has was deleted in between.
 func Commands() []string {
 	lines := []string{"mkdir -p " + devicesExport + " " + deviceExport + " " + profileExport,
 		"while aws iam generate-credential-report --query State --output text | grep -v COMPLETE; do sleep 2; done"}
-	for _, name := range []string{identityExport, reportExport, summaryExport, featuresExport, detailsExport, virtualExport} {
-		lines = append(lines, into(name, name+".json", ""))
+	for _, name := range []string{identityExport, reportExport, featuresExport, detailsExport, virtualExport, summaryExport} {
+		lines = append(lines, into(name, name+".json"))
 	}
 	return append(lines,
 		"aws iam list-users --query 'Users[].[UserName]' --output text | while read -r user; do",
-		"  "+into(devicesExport, `"`+devicesExport+`/$user.json"`, "user"),
-		"  "+into(profileExport, `"`+profileExport+`/$user.json"`, "user"),
+		"  "+into(devicesExport, `"`+devicesExport+`/$user.json"`),
+		"  "+into(profileExport, `"`+profileExport+`/$user.json"`),
 		"  grep -o '\"arn:[^\"]*:u2f/[^\"]*\"' \""+devicesExport+"/$user.json\" | tr -d '\"' | while read -r serial; do",
-		"    "+into(deviceExport, `"`+deviceExport+`/$(echo "$serial" | tr ':/' '--').json"`, "user"),
+		"    "+into(deviceExport, `"`+deviceExport+`/$(echo "$serial" | tr ':/' '--').json"`),
 		"  done",
 		"done")
 }
 
 // into is one command, with its output and its error in a file.
-func into(name, file, user string) string {
+func into(name, file string) string {
 	var command string
 	for _, e := range exports() {
 		if e.name == name {
 			command = e.command
 		}
 	}
-	command = strings.NewReplacer("NAME", `"$`+user+`"`, "SERIAL", `"$serial"`).Replace(command)
+	command = strings.NewReplacer(" NAME", `="$user"`, " SERIAL", `="$serial"`).Replace(command)
 	return command + " --output json > " + file + " 2>&1 < /dev/null"
 }

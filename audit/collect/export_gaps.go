@@ -107,7 +107,7 @@ func (im *importer) reason(fact audit.Fact) string {
 
 // gap is the refusal as a gap.
 func (r refusal) gap(ids map[string]string) audit.Gap {
-	if r.whom == rootHolder {
+	if r.whom == rootHolder || r.whom == rootNamed {
 		if of, exists := ofRoot[r.fact]; exists {
 			return of.Gap("", r.reason)
 		}
@@ -147,7 +147,7 @@ func (im *importer) missing(s *audit.Snapshot) map[audit.Fact]bool {
 
 // lackUser: what the credential report answers with no needs no file.
 func lackUser(u audit.User, row audit.ReportRow, lack func(fact audit.Fact, is bool)) {
-	if made, known := row.Time("user_creation_time"); known && !u.Created.IsZero() && !made.Equal(u.Created) {
+	if row.Contradicts(u.Created) {
 		row = audit.ReportRow{} // of an earlier user of this name
 	}
 	mfa, known := row.Bool("mfa_active")

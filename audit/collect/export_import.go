@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,8 +18,9 @@ import (
 type importer struct {
 	account, partition, told string // whose the files are, and the file that told it
 	newest                   time.Time
-	files                    []string
-	strangers                []string
+	dated                    bool // the time of the export was given
+	files, skipped           []string
+	strangers                []stranger
 
 	snapshotFile *audit.Snapshot
 	report       shelf[audit.CredentialReport]
@@ -104,85 +103,6 @@ func (p *pages) add(f exportFile, page paged) {
 func (p *pages) complete() bool { return p.file != "" && p.open == "" }
 
 const onePage = "the export is one page of several (%s): export again without --max-items and --no-paginate"
-
-// document is one JSON object of a file.
-type document struct {
-	exportFile
-	raw  json.RawMessage
-	keys map[string]json.RawMessage
-}
-
-func (d document) decode(into any) error {
-	if err := json.Unmarshal(d.raw, into); err != nil {
-		return fmt.Errorf("%s: not what AWS answers: %w", d.name, err)
-	}
-	return nil
-}
-
-// add takes in one file.
-func (im *importer) add(f exportFile) error {
-	im.files = append(im.files, f.name)
-	if f.at.After(im.newest) {
-		im.newest = f.at
-	}
-	text := bytes.TrimSpace(f.text)
-	switch {
-	case len(text) == 0:
-		return im.refuse(f, failure{})
-	case text[0] == '{':
-		return im.objects(f, text)
-	case isReport(text):
-		return im.reportCSV(f, text, time.Time{})
-	}
-	return im.addText(f, text)
-}
-
-// addText takes in what is neither JSON nor CSV at its beginning. With 2>&1 the
-// CLI's warnings may stand before its answer.
-func (im *importer) addText(f exportFile, text []byte) error {
-	if e, failed := cliFailure(text); failed {
-		return im.refuse(f, e)
-	}
-	if i := bytes.Index(text, []byte("\n{")); i >= 0 {
-		return im.objects(f, text[i:])
-	}
-	if decoded, err := base64.StdEncoding.DecodeString(string(text)); err == nil && isReport(decoded) {
-		return im.reportCSV(f, decoded, time.Time{})
-	}
-	im.strangers = append(im.strangers, f.name)
-	return nil
-}
-
-// objects takes in every JSON object of a file: a loop that appends writes one
-// after the other.
-func (im *importer) objects(f exportFile, text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var raw json.RawMessage
-		err := d.Decode(&raw)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: broken JSON at byte %d: export it again", f.name, d.InputOffset())
-		}
-		if err := im.object(document{exportFile: f, raw: raw}); err != nil {
-			return err
-		}
-	}
-}
-
-func (im *importer) object(d document) error {
-	if json.Unmarshal(d.raw, &d.keys) == nil {
-		for _, e := range exports() {
-			if slices.ContainsFunc(e.keys, func(key string) bool { return d.keys[key] != nil }) {
-				return e.read(im, d)
-			}
-		}
-	}
-	im.strangers = append(im.strangers, d.name)
-	return nil
-}
 
 // owns holds an ARN against the account that the files before were of.
 func (im *importer) owns(f exportFile, arn string) error {
@@ -291,10 +211,22 @@ func (im *importer) callerIdentity(d document) error {
 }
 
 func (im *importer) saved(d document) error {
+	var head struct{ Schema string }
+	if json.Unmarshal(d.raw, &head) == nil && strings.HasPrefix(head.Schema, "mfawatch/") && !strings.HasPrefix(head.Schema, "mfawatch/snapshot/") {
+		return fmt.Errorf("%s: %s, not an export: move it out of the folder", d.name, output(head.Schema))
+	}
 	s, err := audit.DecodeSnapshot(d.raw)
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.name, err)
 	}
 	im.snapshotFile = &s
 	return nil
+}
+
+// output words what mfawatch wrote into a file.
+func output(schema string) string {
+	if strings.HasPrefix(schema, "mfawatch/audit") || strings.HasPrefix(schema, "mfawatch/organization") {
+		return "an audit"
+	}
+	return "the output of another command (" + schema + ")"
 }

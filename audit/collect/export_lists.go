@@ -1,9 +1,7 @@
 package collect
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -53,12 +51,8 @@ func takeAll[T any](im *importer, d document, s shelf[T], all []T, ids func(T) (
 	return nil
 }
 
-// listUsers: the users of one group look the same, and are not all users.
+// listUsers leaves out what only some versions of the CLI list.
 func (im *importer) listUsers(d document) error {
-	if d.keys["Group"] != nil {
-		im.strangers = append(im.strangers, d.name)
-		return nil
-	}
 	var answer struct {
 		paged
 		Users []userShape
@@ -95,86 +89,6 @@ func (im *importer) listVirtual(d document) error {
 	return takeAll(im, d, im.virtual, answer.VirtualMFADevices, func(v virtualShape) (string, string) { return v.SerialNumber, v.SerialNumber })
 }
 
-// listDevices: the answer names the user in each device, so an answer without
-// one is about whom the file's name says.
-func (im *importer) listDevices(d document) error {
-	var answer struct {
-		paged
-		MFADevices []deviceShape
-	}
-	if err := d.decode(&answer); err != nil {
-		return err
-	}
-	by := map[string][]audit.MFADevice{}
-	for i, device := range answer.MFADevices {
-		if device.SerialNumber == "" {
-			return fmt.Errorf("%s: entry %d has no SerialNumber: export it without --query", d.name, i+1)
-		}
-		if err := im.owns(d.exportFile, device.SerialNumber); err != nil {
-			return err
-		}
-		whom := deviceHolder(device)
-		by[whom] = append(by[whom], audit.MFADevice{Serial: device.SerialNumber, Enabled: device.EnableDate.Time})
-	}
-	if len(by[rootHolder]) > 0 { // "root" beside a key of root is root
-		by[rootHolder] = append(by[rootHolder], by["root"]...)
-		delete(by, "root")
-	}
-	for _, list := range by {
-		slices.SortFunc(list, func(a, b audit.MFADevice) int { return cmp.Compare(a.Serial, b.Serial) })
-	}
-	return share(im, d, audit.FactMFADevices, answer.paged, im.devices, by)
-}
-
-// deviceHolder is root where the serial number of a security key says so, which
-// only AWS writes, or where no user is named: AWS names every user. A virtual
-// device is called as one likes, so its serial number tells nothing.
-func deviceHolder(d deviceShape) string {
-	parts := strings.SplitN(d.SerialNumber, ":", 6)
-	if len(parts) == 6 && strings.HasPrefix(parts[5], "u2f/root/") {
-		return rootHolder
-	}
-	return holderOf(d.UserName)
-}
-
-func holderOf(name string) string {
-	if name == "" {
-		return rootHolder
-	}
-	return name
-}
-
-// share puts lists on their shelf by holder; an empty answer is an empty list of
-// whom the file's name says.
-func share[T any](im *importer, d document, fact audit.Fact, page paged, s shelf[[]T], by map[string][]T) error {
-	if len(by) == 0 {
-		whom, err := namedBy(d.exportFile)
-		if err != nil {
-			return err
-		}
-		by[whom] = []T{}
-	}
-	for whom, list := range by {
-		if page.truncated() {
-			im.refused = append(im.refused, refusal{fact: fact, whom: whom, reason: fmt.Sprintf(onePage, d.name)})
-			continue
-		}
-		if err := s.put(whom, list, d.exportFile); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// namedBy is whom a file is about by its name.
-func namedBy(f exportFile) (string, error) {
-	_, whom, known := byName(f.name)
-	if !known || whom == "" {
-		return "", fmt.Errorf("%s does not say whom it is about: call it KIND/NAME.json or KIND-NAME.json, as in mfa-devices/ada.json (root-mfa-devices.json for root)", f.name)
-	}
-	return whom, nil
-}
-
 func (im *importer) getDevice(d document) error {
 	var answer struct {
 		SerialNumber   string
@@ -195,42 +109,6 @@ func (im *importer) getDevice(d document) error {
 	return im.certs.put(answer.SerialNumber, answer.Certifications, d.exportFile)
 }
 
-func (im *importer) getProfile(d document) error {
-	var answer struct {
-		LoginProfile struct {
-			UserName              string
-			CreateDate            stamp
-			PasswordResetRequired bool
-		}
-	}
-	if err := d.decode(&answer); err != nil {
-		return err
-	}
-	p := answer.LoginProfile
-	return im.profiles.put(holderOf(p.UserName), audit.LoginProfile{Exists: true, Created: p.CreateDate.Time, ResetRequired: p.PasswordResetRequired}, d.exportFile)
-}
-
-func (im *importer) listKeys(d document) error {
-	var answer struct {
-		paged
-		AccessKeyMetadata []keyShape
-	}
-	if err := d.decode(&answer); err != nil {
-		return err
-	}
-	by := map[string][]audit.AccessKey{}
-	for i, k := range answer.AccessKeyMetadata {
-		if k.AccessKeyId == "" || k.Status == "" {
-			return fmt.Errorf("%s: entry %d has no AccessKeyId or no Status: export it without --query", d.name, i+1)
-		}
-		by[holderOf(k.UserName)] = append(by[holderOf(k.UserName)], k.key())
-	}
-	for _, list := range by {
-		slices.SortFunc(list, func(a, b audit.AccessKey) int { return cmp.Compare(a.ID, b.ID) })
-	}
-	return share(im, d, audit.FactAccessKeys, answer.paged, im.keys, by)
-}
-
 // keyLastUsed: the answer does not name the key. N/A is what AWS writes for a
 // key that was never used.
 func (im *importer) keyLastUsed(d document) error {
@@ -243,7 +121,7 @@ func (im *importer) keyLastUsed(d document) error {
 	if err := d.decode(&answer); err != nil {
 		return err
 	}
-	key, err := namedBy(d.exportFile)
+	key, err := namedBy(d.exportFile, func(e export) bool { return e.name == lastUsedExport })
 	if err != nil {
 		return err
 	}

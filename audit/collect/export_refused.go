@@ -14,7 +14,9 @@ import (
 type refusal struct {
 	fact   audit.Fact
 	whom   string
+	file   string
 	reason string
+	gone   bool // AWS says that there is no such user
 }
 
 // failure is what the CLI printed in an answer's place.
@@ -26,7 +28,7 @@ var awsError = regexp.MustCompile(`An error occurred \(([\w.]+)\) when calling t
 
 // cliFailures are how the CLI begins what it says of itself.
 var cliFailures = []string{
-	"aws: ", "usage: aws", "Unable to locate credentials", "Partial credentials", "Could not connect", "Connect timeout", "Read timeout",
+	"aws: ", "usage: ", "Unable to locate credentials", "Partial credentials", "Could not connect", "Connect timeout", "Read timeout",
 	"Error when retrieving", "Error loading SSO", "The config profile", "You must specify a region", "SSL validation failed", "The SSO session",
 	"Unknown output", "Your session has expired", "Token has expired", "Error: ", "An HTTP Client raised",
 }
@@ -44,8 +46,8 @@ func cliFailure(text []byte) (failure, bool) {
 	return failure{}, false
 }
 
-// refuse takes in a file that has no answer: AWS's error says of what, else the
-// file's name.
+// refuse takes in a file that has no answer: AWS's error says of what and of
+// whom, else the file's name.
 func (im *importer) refuse(f exportFile, e failure) error {
 	kind, whom, named := byName(f.name)
 	for _, k := range exports() {
@@ -56,8 +58,8 @@ func (im *importer) refuse(f exportFile, e failure) error {
 			kind, named = k, true
 		}
 	}
-	if said := e.whom(); said != "" && whom != rootHolder && kind.ofUsers() {
-		whom = said
+	if kind.ofUsers() {
+		whom = e.holder(whom)
 	}
 	switch {
 	case !named || kind.operation == "":
@@ -66,7 +68,7 @@ func (im *importer) refuse(f exportFile, e failure) error {
 		return im.negative(f, kind, whom)
 	}
 	for _, fact := range kind.facts {
-		im.refused = append(im.refused, refusal{fact, whom, f.name + " " + e.says()})
+		im.refused = append(im.refused, refusal{fact: fact, whom: whom, file: f.name, reason: f.name + " " + e.says(), gone: e.isGone()})
 	}
 	return nil
 }
@@ -86,8 +88,13 @@ func (e failure) says() string {
 // isAnswer tells the errors that are facts: no console password, no
 // organisation.
 func (e failure) isAnswer(kind export) bool {
-	return kind.name == profileExport && e.code == "NoSuchEntity" && !strings.Contains(e.message, "user with name") ||
+	return kind.name == profileExport && e.code == "NoSuchEntity" && !e.isGone() ||
 		kind.name == featuresExport && strings.HasPrefix(e.code, "OrganizationNotFound")
+}
+
+// isGone tells that the user was deleted before the question.
+func (e failure) isGone() bool {
+	return e.code == "NoSuchEntity" && strings.Contains(e.message, "user with name")
 }
 
 func (im *importer) negative(f exportFile, kind export, whom string) error {
@@ -101,6 +108,18 @@ func (im *importer) negative(f exportFile, kind export, whom string) error {
 // found.", "The user with name ada cannot be found.", "… on resource: user ada
 // because …", "… on resource: arn:aws:iam::111122223333:user/path/ada because …".
 var about = regexp.MustCompile(`(?:Login Profile for User |user with name |on resource: user |on resource: arn:[^: ]+:iam::\d+:user/(?:[^ ]*/)?)([\w+=,.@-]+)`)
+
+// holder is whom the error is about: whom AWS names, else whom the file does.
+func (e failure) holder(byFile string) string {
+	said := e.whom()
+	switch {
+	case said == "":
+		return byFile
+	case said == "root" && byFile == rootHolder:
+		return rootNamed
+	}
+	return said
+}
 
 func (e failure) whom() string {
 	if m := about.FindStringSubmatch(e.message); m != nil {

@@ -57,17 +57,29 @@ func listOf[T, F any](p pages, s shelf[T], call string, of func(T) F, order func
 func (im *importer) snapshot() (audit.Snapshot, error) {
 	switch {
 	case len(im.strangers) > 0:
-		return audit.Snapshot{}, fmt.Errorf("%s: no export that is known; known are the answers in JSON of %s, and the CSV of a credential report", few(im.strangers), recognised())
+		return audit.Snapshot{}, strange(im.strangers)
+	case len(im.files) == 0 && len(im.skipped) > 0:
+		return audit.Snapshot{}, fmt.Errorf("no .json, .csv or .txt file in it, only %s: export with the AWS CLI first", few(im.skipped))
 	case len(im.files) == 0:
 		return audit.Snapshot{}, errors.New("no .json, .csv or .txt file in it: export with the AWS CLI first")
 	case im.snapshotFile != nil && len(im.files) > 1:
 		return audit.Snapshot{}, fmt.Errorf("a saved snapshot must be the only file, there are %s", few(im.files))
+	case im.snapshotFile != nil && im.dated:
+		return audit.Snapshot{}, errors.New("--taken-at is about exported files; a snapshot says itself when it was taken")
 	case im.snapshotFile != nil:
 		return *im.snapshotFile, nil
 	case im.account == "":
 		return audit.Snapshot{}, errors.New("no file names the account: add the answer of aws sts get-caller-identity")
 	}
+	return im.facts()
+}
+
+// facts makes the snapshot of exported files.
+func (im *importer) facts() (audit.Snapshot, error) {
 	s := audit.Snapshot{Schema: audit.SnapshotSchema, Account: im.account, Partition: im.partition, TakenAt: im.newest}
+	if err := im.settleRoot(&s); err != nil {
+		return audit.Snapshot{}, err
+	}
 	im.rootFacts(&s)
 	im.accountFacts(&s)
 	im.userFacts(&s)
@@ -77,6 +89,18 @@ func (im *importer) snapshot() (audit.Snapshot, error) {
 	})
 	s.Gaps = slices.Compact(s.Gaps)
 	return s, nil
+}
+
+// strange says which files are no exports, and of a single one how it begins.
+func strange(all []stranger) error {
+	if len(all) == 1 {
+		return fmt.Errorf("%s: no export that is known, it begins with %q; README lists the commands", all[0].name, all[0].words)
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, s.name)
+	}
+	return fmt.Errorf("%s: no exports that are known; README lists the commands", few(names))
 }
 
 func few(names []string) string {
@@ -107,65 +131,6 @@ func (im *importer) accountFacts(s *audit.Snapshot) {
 	im.confirmVirtual(s)
 }
 
-// confirmVirtual leaves out a list of unassigned devices only, where it would be
-// taken for a proof that root's device is not virtual. An empty list made so
-// cannot be told.
-func (im *importer) confirmVirtual(s *audit.Snapshot) {
-	v := s.VirtualDevices
-	if v == nil || len(v.Value) == 0 || slices.ContainsFunc(v.Value, audit.VirtualDevice.Assigned) || !rootActive(s) {
-		return
-	}
-	s.VirtualDevices = nil
-	s.Gaps = append(s.Gaps, audit.FactVirtualDevices.Gap("", "no device of the export is assigned, but root has one of some kind: export with --assignment-status Any, or root's own list as root-mfa-devices.json"))
-}
-
-// rootActive tells that root has a device, of which no list is there.
-func rootActive(s *audit.Snapshot) bool {
-	reported, _ := rowsOfReport(s)[s.RootARN()].Bool("mfa_active")
-	return s.Root.MFADevices == nil && (reported || s.Summary != nil && s.Summary.Value["AccountMFAEnabled"] > 0)
-}
-
-// confirmUsers holds the list of users against what else tells how many there
-// are: a list made with --filter or --path-prefix looks like a whole one.
-func (im *importer) confirmUsers(s *audit.Snapshot) {
-	if s.Users == nil {
-		return
-	}
-	n, counted := countElsewhere(s)
-	switch {
-	case counted && n <= len(s.Users.Value), !counted && len(s.Users.Value) > 0:
-		return
-	case len(s.Users.Value) > 0:
-		s.Gaps = append(s.Gaps, audit.FactUsers.Gap("", fmt.Sprintf("%d users are listed, %d counted elsewhere: export without --filter and --path-prefix if it was made so", len(s.Users.Value), n)))
-		return
-	}
-	s.Users = nil
-	s.Gaps = append(s.Gaps, audit.FactUsers.Gap("", "the export lists no user, and nothing confirms that there is none: export without --filter and --path-prefix, and the account summary"))
-}
-
-// countElsewhere is how many users the account summary counts, or the report.
-func countElsewhere(s *audit.Snapshot) (n int, counted bool) {
-	if s.Summary != nil {
-		if n, counted = s.Summary.Value["Users"]; counted {
-			return n, true
-		}
-	}
-	if s.Report != nil {
-		return reportedUsers(s.Report.Value), true
-	}
-	return 0, false
-}
-
-func reportedUsers(r audit.CredentialReport) int {
-	n := 0
-	for i := range r.Rows {
-		if r.Row(i).User() != audit.RootRow {
-			n++
-		}
-	}
-	return n
-}
-
 func (im *importer) userFacts(s *audit.Snapshot) {
 	names := map[string]bool{}
 	if s.Users != nil {
@@ -177,6 +142,7 @@ func (im *importer) userFacts(s *audit.Snapshot) {
 			u.AccessKeys = im.keysOf(u.Name)
 		}
 		im.latecomers(s)
+		incomplete(s)
 	}
 	im.without(s, names)
 }
@@ -218,46 +184,15 @@ func (im *importer) keysOf(whom string) *audit.Read[[]audit.AccessKey] {
 	return list
 }
 
-// rootFacts gives root what a session of root listed. A user may be called root;
-// then an answer about "root" is that user's.
-func (im *importer) rootFacts(s *audit.Snapshot) {
-	whom := rootHolder
-	if !im.isUser("root") && !answersAbout(im, rootHolder) {
-		whom = "root"
-	}
-	s.Root.MFADevices = im.devicesOf(whom)
-	s.Root.LoginProfile = factOf(im.profiles, whom, profileCall)
-	s.Root.AccessKeys = im.keysOf(whom)
-}
-
-func (im *importer) isUser(name string) bool {
-	is := func(s shelf[userShape]) bool {
-		for _, u := range s {
-			if u.value.UserName == name {
-				return true
-			}
-		}
-		return false
-	}
-	return is(im.users) || is(im.listedUsers)
-}
-
-func answersAbout(im *importer, whom string) bool {
-	_, devices := im.devices[whom]
-	_, profile := im.profiles[whom]
-	_, keys := im.keys[whom]
-	return devices || profile || keys
-}
-
 // without notes the answers about names that no list of users has.
 func (im *importer) without(s *audit.Snapshot, names map[string]bool) {
 	lost := func(fact audit.Fact, whom, file string) {
 		switch {
-		case names[whom] || whom == rootHolder || whom == "root" && !im.isUser("root") && !answersAbout(im, rootHolder):
+		case names[whom] || whom == rootHolder:
 		case s.Users == nil:
 			s.Gaps = append(s.Gaps, fact.Gap("", "answers about single users are there, but no complete list of users: "+instead(audit.FactUsers)))
 		default:
-			s.Gaps = append(s.Gaps, fact.Gap(whom, file+" is about a user whom the list of users has not"))
+			s.Gaps = append(s.Gaps, fact.Gap(whom, file+unlisted(whom)))
 		}
 	}
 	for whom, a := range im.devices {
@@ -270,6 +205,13 @@ func (im *importer) without(s *audit.Snapshot, names map[string]bool) {
 		lost(audit.FactAccessKeys, whom, a.file)
 	}
 	im.unusedUses(s)
+}
+
+func unlisted(whom string) string {
+	if whom == "root" {
+		return " is about a user called root, whom the list of users has not: call root's own files root-KIND.json, as in root-mfa-devices.json"
+	}
+	return " is about a user whom the list of users has not"
 }
 
 // unusedUses notes uses of keys that nobody was listed to have.

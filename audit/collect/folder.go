@@ -30,18 +30,25 @@ const maxFile = 512 << 20
 // Folder reads what the AWS CLI wrote for one account: every .json, .csv and
 // .txt below a folder, or one file. Each is known by what it holds, not by its
 // name; the name matters only where AWS's answer does not say whom it is about.
+// In a folder that is called as a kind of answer about single users, as in
+// mfa-devices/ada.json, every file is one and is about whom its name says,
+// however odd the name: users are called as one likes, also root, .profile or
+// root-mfa-devices. Root's own answers are in files beside those folders, as in
+// root-mfa-devices.json, or have a security key of root.
 //
 // Commands lists what to run. A file that holds an error of the CLI, or nothing,
-// becomes a Gap that names it; so does a fact without a file. What files cannot
-// tell is taken on trust: that a list of virtual devices was made with
-// --assignment-status Any, and that no list was narrowed by a filter or path
-// prefix, beyond what the account summary shows.
+// becomes a Gap that names it; so does an answer about one user that cannot be
+// read, and a fact without a file. What files cannot tell is taken on trust:
+// that a list of virtual devices was made with --assignment-status Any, and that
+// no list was narrowed by a filter or path prefix, beyond what other files show.
+// Where they show it, there is a Gap.
 //
 // Links are not followed out of the folder. A snapshot that mfawatch saved is
 // returned as it is and must be the only file.
 func Folder(name string, o FolderOptions) (audit.Snapshot, error) {
 	im := newImporter()
-	err := eachExport(name, func(f exportFile) error {
+	im.dated = !o.TakenAt.IsZero()
+	err := eachExport(name, im.skip, func(f exportFile) error {
 		if !o.TakenAt.IsZero() {
 			f.at = o.TakenAt.UTC()
 		}
@@ -64,8 +71,9 @@ type exportFile struct {
 	text []byte
 }
 
-// eachExport gives every file that may be an export, ordered by name.
-func eachExport(name string, take func(exportFile) error) error {
+// eachExport gives every file that may be an export, ordered by name, and the
+// names of those that are not read.
+func eachExport(name string, skip func(string), take func(exportFile) error) error {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
@@ -86,7 +94,10 @@ func eachExport(name string, take func(exportFile) error) error {
 			return nil
 		case strings.HasPrefix(e.Name(), ".") && e.IsDir():
 			return fs.SkipDir
-		case e.IsDir() || !mayBeExport(e.Name()):
+		case e.IsDir() || isAside(p):
+			return nil
+		case !mayBeExport(p):
+			skip(p)
 			return nil
 		}
 		return giveExport(root, p, take)
@@ -102,13 +113,19 @@ func oneExport(name string, take func(exportFile) error) error {
 	return giveExport(root, filepath.Base(name), take)
 }
 
-// mayBeExport leaves out what is in folders anyway.
+// isAside tells what is in folders anyway. Where files are called after users it
+// may be one's.
+func isAside(name string) bool {
+	base := path.Base(name)
+	return !inFolderOfKind(name) && (strings.HasPrefix(base, ".") || strings.HasPrefix(strings.ToUpper(base), "README"))
+}
+
 func mayBeExport(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".json", ".csv", ".txt":
-		return !strings.HasPrefix(name, ".") && !strings.HasPrefix(strings.ToUpper(name), "README")
+		return true
 	}
-	return false
+	return inFolderOfKind(name)
 }
 
 func giveExport(root *os.Root, name string, take func(exportFile) error) error {

@@ -177,8 +177,8 @@ const (
 
 func usersAnswer(all ...string) string { return `{"Users":[` + strings.Join(all, ",") + `]}` }
 
-func reportJSON(generated string) string {
-	return `{"Content":"` + base64.StdEncoding.EncodeToString([]byte(smallCSV)) + `","ReportFormat":"text/csv","GeneratedTime":` + generated + `}`
+func reportJSON(generated, csv string) string {
+	return `{"Content":"` + base64.StdEncoding.EncodeToString([]byte(csv)) + `","ReportFormat":"text/csv","GeneratedTime":` + generated + `}`
 }
 
 func utf16LE(text string) string {
@@ -219,17 +219,17 @@ func TestFolderReadsEveryFormOfTheReport(t *testing.T) {
 		"powershell":        {utf16LE(smallCSV), time.Time{}},
 		"big end first":     {utf16BE(smallCSV), time.Time{}},
 		"base64":            {base64.StdEncoding.EncodeToString([]byte(smallCSV)) + "\n", time.Time{}},
-		"json, offset":      {reportJSON(`"2026-11-22T06:30:00+00:00"`), made},
-		"json, other zone":  {reportJSON(`"2026-11-22T08:30:00+02:00"`), made},
-		"json, Z":           {reportJSON(`"2026-11-22T06:30:00Z"`), made},
-		"json, number":      {reportJSON(`1795329000`), made},
-		"json, fraction":    {reportJSON(`1795329000.25`), made.Add(250 * time.Millisecond)},
-		"json, text":        {reportJSON(`"1795329000"`), made},
-		"json, no time":     {reportJSON(`null`), time.Time{}},
-		"json, powershell":  {utf16LE(reportJSON(`"2026-11-22T06:30:00Z"`)), made},
-		"json, a warning":   {"Warning: this Python is old\n  warnings.warn(x)\n" + reportJSON(`"2026-11-22T06:30:00Z"`), made},
+		"json, offset":      {reportJSON(`"2026-11-22T06:30:00+00:00"`, smallCSV), made},
+		"json, other zone":  {reportJSON(`"2026-11-22T08:30:00+02:00"`, smallCSV), made},
+		"json, Z":           {reportJSON(`"2026-11-22T06:30:00Z"`, smallCSV), made},
+		"json, number":      {reportJSON(`1795329000`, smallCSV), made},
+		"json, fraction":    {reportJSON(`1795329000.25`, smallCSV), made.Add(250 * time.Millisecond)},
+		"json, text":        {reportJSON(`"1795329000"`, smallCSV), made},
+		"json, no time":     {reportJSON(`null`, smallCSV), time.Time{}},
+		"json, powershell":  {utf16LE(reportJSON(`"2026-11-22T06:30:00Z"`, smallCSV)), made},
+		"json, a warning":   {"Warning: this Python is old\n  warnings.warn(x)\n" + reportJSON(`"2026-11-22T06:30:00Z"`, smallCSV), made},
 		"json, CSV in it":   {`{"Content":"user,arn\nx,arn:aws:iam::111122223333:user/x","ReportFormat":"text/csv"}`, time.Time{}},
-		"json, mark before": {"\ufeff" + reportJSON(`"2026-11-22T06:30:00Z"`), made},
+		"json, mark before": {"\ufeff" + reportJSON(`"2026-11-22T06:30:00Z"`, smallCSV), made},
 	} {
 		s := readFiles(t, map[string]string{"any.txt": c.text})
 		if s.Report == nil || !s.Report.Value.Generated.Equal(c.made) || len(s.Report.Value.Rows) == 0 || !s.Report.At.Equal(exportedAt) || s.Account != "111122223333" || s.Partition != "aws" {
@@ -241,8 +241,8 @@ func TestFolderReadsEveryFormOfTheReport(t *testing.T) {
 // The CSV and the JSON it came from are one report.
 func TestFolderTakesTheReportThatKnowsItsTime(t *testing.T) {
 	for _, files := range []map[string]string{
-		{"a.csv": smallCSV, "b.json": reportJSON(`"2026-11-22T06:30:00Z"`)},
-		{"a.json": reportJSON(`"2026-11-22T06:30:00Z"`), "b.csv": smallCSV},
+		{"a.csv": smallCSV, "b.json": reportJSON(`"2026-11-22T06:30:00Z"`, smallCSV)},
+		{"a.json": reportJSON(`"2026-11-22T06:30:00Z"`, smallCSV), "b.csv": smallCSV},
 	} {
 		if s := readFiles(t, files); !s.Report.Value.Generated.Equal(dateOf("2026-11-22T06:30:00Z")) {
 			t.Errorf("%d files: made %v", len(files), s.Report.Value.Generated)
@@ -388,9 +388,14 @@ func TestFolderWithoutGaps(t *testing.T) {
 			t.Errorf("gap %s", g)
 		}
 	}
-	s = readFiles(t, map[string]string{"u.json": usersAnswer(adaUser), "r.csv": smallCSV, "v.json": `{"VirtualMFADevices":[]}`, "s.json": `{"SummaryMap":{"Users":0}}`})
-	if s.VirtualDevices == nil || len(s.VirtualDevices.Value) != 0 {
-		t.Errorf("an empty list of virtual devices is %+v", s.VirtualDevices)
+	for name, files := range map[string]map[string]string{
+		"root has no device": {"r.csv": strings.Replace(smallCSV, "root,true", "root,false", 1)},
+		"root's list":        {"r.csv": smallCSV, "root-mfa-devices.json": `{"MFADevices":[{"SerialNumber":"GAKT1"}]}`},
+	} {
+		files["u.json"], files["v.json"], files["s.json"] = usersAnswer(adaUser), `{"VirtualMFADevices":[]}`, `{"SummaryMap":{"Users":0}}`
+		if s := readFiles(t, files); s.VirtualDevices == nil || len(s.VirtualDevices.Value) != 0 {
+			t.Errorf("%s: an empty list of virtual devices is %+v", name, s.VirtualDevices)
+		}
 	}
 	s = readFiles(t, map[string]string{"d.json": `{"UserDetailList":[]}`, "s.json": `{"SummaryMap":{"Users":0}}`, "i.json": identityAnswer})
 	if s.Users == nil || len(s.Users.Value) != 0 {
@@ -413,15 +418,18 @@ func TestFolderErrorsThatAreFacts(t *testing.T) {
 	}
 }
 
-// Root's own answers name nobody, or "root", or AWS's serial number does.
+// Root's own answers are in a file called so, or AWS's serial number says it.
 func TestFolderRootsOwnAnswers(t *testing.T) {
 	const device = `{"MFADevices":[{%s"SerialNumber":"arn:aws:iam::111122223333:%s"}]}`
 	for name, c := range map[string]struct {
 		files map[string]string
 		root  bool // else the user called root
 	}{
-		"nobody named":             {map[string]string{"m.json": fmt.Sprintf(device, "", "mfa/x"), "u.json": usersAnswer(adaUser)}, true},
-		"named root":               {map[string]string{"m.json": fmt.Sprintf(device, `"UserName":"root",`, "mfa/x"), "u.json": usersAnswer(adaUser)}, true},
+		"nobody named":             {map[string]string{"root-mfa-devices.json": fmt.Sprintf(device, "", "mfa/x"), "u.json": usersAnswer(rootUser)}, true},
+		"nobody named, of a user":  {map[string]string{"mfa-devices/root.json": fmt.Sprintf(device, "", "mfa/x"), "u.json": usersAnswer(rootUser)}, false},
+		"key, nobody named":        {map[string]string{"m.json": fmt.Sprintf(device, "", "u2f/root/k"), "u.json": usersAnswer(rootUser)}, true},
+		"key, of a user's file":    {map[string]string{"mfa-devices/root.json": fmt.Sprintf(device, `"UserName":"root",`, "u2f/root/k"), "u.json": usersAnswer(rootUser)}, true},
+		"user's key, root's file":  {map[string]string{"root-mfa-devices.json": fmt.Sprintf(device, `"UserName":"root",`, "u2f/user/root/k"), "u.json": usersAnswer(rootUser)}, false},
 		"a user called root":       {map[string]string{"m.json": fmt.Sprintf(device, `"UserName":"root",`, "mfa/x"), "u.json": usersAnswer(rootUser)}, false},
 		"a device called as root":  {map[string]string{"m.json": fmt.Sprintf(device, `"UserName":"root",`, "mfa/root-account-mfa-device"), "u.json": usersAnswer(rootUser)}, false},
 		"key of a user called so":  {map[string]string{"m.json": fmt.Sprintf(device, `"UserName":"root",`, "u2f/user/root/k"), "u.json": usersAnswer(rootUser)}, false},
@@ -435,7 +443,7 @@ func TestFolderRootsOwnAnswers(t *testing.T) {
 			t.Errorf("%s: root has a list: %v, the user: %v, want root: %v", name, root, user, c.root)
 		}
 	}
-	s := readFiles(t, map[string]string{"p.json": `{"LoginProfile":{"CreateDate":"2024-01-01T00:00:00Z"}}`, "k.json": `{"AccessKeyMetadata":[{"AccessKeyId":"AKIA1","Status":"Active"}]}`, "root-mfa-devices.json": `{"MFADevices":[]}`, "u.json": usersAnswer(adaUser)})
+	s := readFiles(t, map[string]string{"root-login-profile.json": `{"LoginProfile":{"UserName":"root","CreateDate":"2024-01-01T00:00:00Z"}}`, "x/root-access-keys.json": `{"AccessKeyMetadata":[{"AccessKeyId":"AKIA1","Status":"Active"}]}`, "root-mfa-devices.json": `{"MFADevices":[]}`, "u.json": usersAnswer(adaUser)})
 	if s.Root.LoginProfile == nil || s.Root.AccessKeys == nil || len(s.Root.AccessKeys.Value) != 1 || s.Root.MFADevices == nil {
 		t.Errorf("root = %+v", s.Root)
 	}
@@ -446,39 +454,42 @@ func TestFolderErrors(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		"nothing":            {map[string]string{"README.txt": "x", ".hidden.json": "{", "notes.md": "x"}, []string{"no .json, .csv or .txt file"}},
-		"unknown JSON":       {map[string]string{"i.json": identityAnswer, "x.json": `{"Accounts":[]}`}, []string{"x.json", "get-account-summary"}},
-		"a group's users":    {map[string]string{"g.json": `{"Group":{},"Users":[` + adaUser + `]}`}, []string{"g.json: no export that is known"}},
-		"list-policies":      {map[string]string{"p.json": `{"Policies":[]}`}, []string{"p.json: no export that is known"}},
-		"a list":             {map[string]string{"l.json": "[]"}, []string{"l.json: no export that is known"}},
-		"a text":             {map[string]string{"t.txt": "USERS\tada"}, []string{"t.txt: no export that is known"}},
-		"many":               {map[string]string{"1.txt": "x", "2.txt": "x", "3.txt": "x", "4.txt": "x", "5.txt": "x", "6.txt": "x", "7.txt": "x"}, []string{"1.txt, 2.txt, 3.txt, 4.txt, 5.txt and 2 more: "}},
-		"broken":             {map[string]string{"b.json": `{"Users":[{"Path":`}, []string{"b.json: broken JSON at byte"}},
-		"error after answer": {map[string]string{"b.json": usersAnswer(adaUser) + "\nAn error"}, []string{"b.json: broken JSON at byte"}},
-		"empty, no name":     {map[string]string{"e.json": ""}, []string{"e.json holds no answer", "export it again, or remove it"}},
-		"empty snapshot":     {map[string]string{"snapshot.json": "", "i.json": identityAnswer}, []string{"snapshot.json holds no answer"}},
-		"unknown operation":  {map[string]string{"e.txt": fmt.Sprintf(deniedText, "ListRoles", "*")}, []string{"e.txt holds the error AccessDenied"}},
-		"empty list":         {map[string]string{"x.json": `{"MFADevices":[]}`, "u.json": usersAnswer(adaUser)}, []string{"x.json does not say whom it is about", "mfa-devices/ada.json"}},
-		"empty keys":         {map[string]string{"mfa-devices.json": `{"AccessKeyMetadata":[]}`, "u.json": usersAnswer(adaUser)}, []string{"mfa-devices.json does not say whom"}},
-		"use of which key":   {map[string]string{"x.json": `{"AccessKeyLastUsed":{}}`}, []string{"x.json does not say whom"}},
-		"no account":         {map[string]string{"s.json": `{"SummaryMap":{"Users":0}}`}, []string{"no file names the account", "aws sts get-caller-identity"}},
-		"odd account":        {map[string]string{"i.json": `{"Account":"12","Arn":"x"}`}, []string{`i.json: Account is "12"`}},
-		"two accounts":       {map[string]string{"a.json": usersAnswer(adaUser), "b.json": usersAnswer(strings.Replace(bobUser, "111122223333", "444455556666", 1))}, []string{"a.json is of account 111122223333 (aws), b.json of account 444455556666 (aws): a folder holds one account"}},
-		"two partitions":     {map[string]string{"a.json": usersAnswer(adaUser), "b.json": usersAnswer(strings.Replace(bobUser, "arn:aws:", "arn:aws-cn:", 1))}, []string{"a.json", "(aws)", "b.json", "(aws-cn)"}},
-		"account of a key":   {map[string]string{"a.json": usersAnswer(adaUser), "b.json": strings.Replace(adaPhone, "111122223333", "444455556666", 1)}, []string{"a.json", "b.json", "444455556666"}},
-		"account of owner":   {map[string]string{"a.json": usersAnswer(adaUser), "v.json": `{"VirtualMFADevices":[{"SerialNumber":"arn:aws:iam::111122223333:mfa/x","User":{"UserId":"A","Arn":"arn:aws:iam::444455556666:user/x"}}]}`}, []string{"a.json", "v.json", "444455556666"}},
-		"contradiction":      {map[string]string{"a.json": `{"SummaryMap":{"Users":1}}`, "b.json": `{"SummaryMap":{"Users":2}}`}, []string{"a.json and b.json differ about the account: keep one"}},
-		"two reports":        {map[string]string{"a.csv": smallCSV, "b.csv": smallCSV + "\nbob,arn:aws:iam::111122223333:user/bob,true"}, []string{"a.csv and b.csv differ"}},
-		"same report, later": {map[string]string{"a.json": reportJSON(`1795329000`), "b.json": reportJSON(`1795329001`)}, []string{"a.json and b.json differ"}},
-		"a user differs":     {map[string]string{"a.json": usersAnswer(adaUser), "b.json": usersAnswer(strings.Replace(adaUser, "AIDAA", "AIDAZ", 1))}, []string{`a.json and b.json differ about "arn:aws:iam::111122223333:user/ada"`}},
-		"devices differ":     {map[string]string{"a.json": adaPhone, "b.json": strings.Replace(adaPhone, "mfa/a", "mfa/b", 1)}, []string{`a.json and b.json differ about "ada"`}},
-		"queried":            {map[string]string{"a.json": `{"Users":[{"UserName":"ada"}]}`}, []string{"a.json: entry 1 has no ARN, no name or no id"}},
-		"queried devices":    {map[string]string{"a.json": `{"MFADevices":[{"UserName":"ada"}]}`}, []string{"a.json: entry 1 has no SerialNumber"}},
-		"another shape":      {map[string]string{"a.json": `{"Users":"ada"}`}, []string{"a.json: not what AWS answers"}},
-		"odd time":           {map[string]string{"a.json": strings.Replace(usersAnswer(adaUser), "2025-02-03T04:05:06Z", "yesterday", 1)}, []string{"a.json: not what AWS answers", `"yesterday" is no time`}},
-		"odd CSV":            {map[string]string{"r.csv": smallCSV + ",extra"}, []string{"r.csv: credential report: line 3, column 45: 4 cells"}},
-		"odd content":        {map[string]string{"r.json": `{"Content":"%%","ReportFormat":"text/csv"}`}, []string{"r.json: Content is no credential report in base64"}},
-		"odd snapshot":       {map[string]string{"s.json": `{"schema":"mfawatch/snapshot/v9"}`}, []string{"s.json: snapshot: schema is"}},
+		"nothing":              {map[string]string{"README.txt": "x", ".hidden.json": "{", "notes.md": "x"}, []string{"no .json, .csv or .txt file"}},
+		"unknown JSON":         {map[string]string{"i.json": identityAnswer, "x.json": `{"Accounts":[]}`}, []string{`x.json: no export that is known, it begins with "Accounts"; README lists the commands`}},
+		"a group's users":      {map[string]string{"g.json": `{"Group":{},"Users":[` + adaUser + `]}`}, []string{"g.json: no export that is known"}},
+		"list-policies":        {map[string]string{"p.json": `{"Policies":[]}`}, []string{"p.json: no export that is known"}},
+		"a list":               {map[string]string{"l.json": "[]"}, []string{"l.json: no export that is known"}},
+		"a text":               {map[string]string{"t.txt": "USERS\tada"}, []string{"t.txt: no export that is known"}},
+		"many":                 {map[string]string{"1.txt": "x", "2.txt": "x", "3.txt": "x", "4.txt": "x", "5.txt": "x", "6.txt": "x", "7.txt": "x"}, []string{"1.txt, 2.txt, 3.txt, 4.txt, 5.txt and 2 more: no exports that are known; README lists the commands"}},
+		"broken":               {map[string]string{"b.json": `{"Users":[{"Path":`}, []string{"b.json: cut off: the JSON ends too early, at byte 18: export it again"}},
+		"error after answer":   {map[string]string{"b.json": usersAnswer(adaUser) + "\nAn error"}, []string{fmt.Sprintf("b.json: broken JSON at byte %d: export it again", len(usersAnswer(adaUser))+2)}},
+		"broken in the middle": {map[string]string{"b.json": "\n {\"Users\": x}"}, []string{"b.json: broken JSON at byte 13: export it again"}},
+		"broken at the end":    {map[string]string{"b.json": `{"Users":[]` + "\x01"}, []string{"b.json: broken JSON at byte 12: export it again"}},
+		"broken, a warning":    {map[string]string{"b.json": "warning: {\n{\"Users\":x"}, []string{"b.json: broken JSON at byte 21: export it again"}},
+		"empty, no name":       {map[string]string{"e.json": ""}, []string{"e.json holds no answer", "export it again, or remove it"}},
+		"empty snapshot":       {map[string]string{"snapshot.json": "", "i.json": identityAnswer}, []string{"snapshot.json holds no answer"}},
+		"unknown operation":    {map[string]string{"e.txt": fmt.Sprintf(deniedText, "ListRoles", "*")}, []string{"e.txt holds the error AccessDenied"}},
+		"empty list":           {map[string]string{"x.json": `{"MFADevices":[]}`, "u.json": usersAnswer(adaUser)}, []string{"x.json does not say whom it is about", "mfa-devices/ada.json"}},
+		"empty keys":           {map[string]string{"mfa-devices.json": `{"AccessKeyMetadata":[]}`, "u.json": usersAnswer(adaUser)}, []string{"mfa-devices.json does not say whom"}},
+		"use of which key":     {map[string]string{"x.json": `{"AccessKeyLastUsed":{}}`}, []string{"x.json does not say whom"}},
+		"no account":           {map[string]string{"s.json": `{"SummaryMap":{"Users":0}}`}, []string{"no file names the account", "aws sts get-caller-identity"}},
+		"odd account":          {map[string]string{"i.json": `{"Account":"12","Arn":"x"}`}, []string{`i.json: Account is "12"`}},
+		"two accounts":         {map[string]string{"a.json": usersAnswer(adaUser), "b.json": usersAnswer(strings.Replace(bobUser, "111122223333", "444455556666", 1))}, []string{"a.json is of account 111122223333 (aws), b.json of account 444455556666 (aws): a folder holds one account"}},
+		"two partitions":       {map[string]string{"a.json": usersAnswer(adaUser), "b.json": usersAnswer(strings.Replace(bobUser, "arn:aws:", "arn:aws-cn:", 1))}, []string{"a.json", "(aws)", "b.json", "(aws-cn)"}},
+		"account of a key":     {map[string]string{"a.json": usersAnswer(adaUser), "b.json": strings.Replace(adaPhone, "111122223333", "444455556666", 1)}, []string{"a.json", "b.json", "444455556666"}},
+		"account of owner":     {map[string]string{"a.json": usersAnswer(adaUser), "v.json": `{"VirtualMFADevices":[{"SerialNumber":"arn:aws:iam::111122223333:mfa/x","User":{"UserId":"A","Arn":"arn:aws:iam::444455556666:user/x"}}]}`}, []string{"a.json", "v.json", "444455556666"}},
+		"contradiction":        {map[string]string{"a.json": `{"SummaryMap":{"Users":1}}`, "b.json": `{"SummaryMap":{"Users":2}}`}, []string{"a.json and b.json differ about the account: keep one"}},
+		"two reports":          {map[string]string{"a.csv": smallCSV, "b.csv": smallCSV + "\nbob,arn:aws:iam::111122223333:user/bob,true"}, []string{"a.csv and b.csv differ"}},
+		"same report, later":   {map[string]string{"a.json": reportJSON(`1795329000`, smallCSV), "b.json": reportJSON(`1795329001`, smallCSV)}, []string{"a.json and b.json differ"}},
+		"a user differs":       {map[string]string{"a.json": usersAnswer(adaUser), "b.json": usersAnswer(strings.Replace(adaUser, "AIDAA", "AIDAZ", 1))}, []string{`a.json and b.json differ about "arn:aws:iam::111122223333:user/ada"`}},
+		"devices differ":       {map[string]string{"a.json": adaPhone, "b.json": strings.Replace(adaPhone, "mfa/a", "mfa/b", 1)}, []string{`a.json and b.json differ about "ada"`}},
+		"queried":              {map[string]string{"a.json": `{"Users":[{"UserName":"ada"}]}`}, []string{"a.json: entry 1 has no ARN, no name or no id"}},
+		"queried devices":      {map[string]string{"a.json": `{"MFADevices":[{"UserName":"ada"}]}`}, []string{"a.json: entry 1 has no SerialNumber"}},
+		"another shape":        {map[string]string{"a.json": `{"Users":"ada"}`}, []string{"a.json: not what AWS answers"}},
+		"odd time":             {map[string]string{"a.json": strings.Replace(usersAnswer(adaUser), "2025-02-03T04:05:06Z", "yesterday", 1)}, []string{"a.json: not what AWS answers", `"yesterday" is no time`}},
+		"odd CSV":              {map[string]string{"r.csv": smallCSV + ",extra"}, []string{"r.csv: credential report: line 3, column 45: 4 cells"}},
+		"odd content":          {map[string]string{"r.json": `{"Content":"%%","ReportFormat":"text/csv"}`}, []string{"r.json: Content is no credential report in base64"}},
+		"odd snapshot":         {map[string]string{"s.json": `{"schema":"mfawatch/snapshot/v9"}`}, []string{"s.json: snapshot: schema is"}},
 	} {
 		dir := exportFolder(t, c.files)
 		s, err := collect.Folder(dir, collect.FolderOptions{})
@@ -516,10 +527,14 @@ func TestFolderOfASavedSnapshot(t *testing.T) {
 	}
 	dir := exportFolder(t, map[string]string{"snapshot.json": string(text)})
 	for _, p := range []string{dir, filepath.Join(dir, "snapshot.json")} {
-		got, err := collect.Folder(p, collect.FolderOptions{TakenAt: exportedAt.Add(time.Hour)})
+		got, err := collect.Folder(p, collect.FolderOptions{})
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("error %v (-want +got):\n%s", err, diff)
 		}
+	}
+	_, err = collect.Folder(filepath.Join(dir, "snapshot.json"), collect.FolderOptions{TakenAt: exportedAt})
+	if err == nil || !strings.HasSuffix(err.Error(), ": --taken-at is about exported files; a snapshot says itself when it was taken") {
+		t.Errorf("with a time given: %v", err)
 	}
 	_, err = collect.Folder(exportFolder(t, map[string]string{"a.json": string(text), "b.json": identityAnswer}), collect.FolderOptions{})
 	if err == nil || !strings.Contains(err.Error(), "a saved snapshot must be the only file, there are a.json, b.json") {
@@ -552,13 +567,11 @@ func TestFolderFollowsNoLinkOutOfIt(t *testing.T) {
 // as the CLI does.
 const fakeCLI = `#!/bin/sh
 user=none; serial=none
-previous=
 for argument in "$@"; do
-	case $previous in
-	--user-name) user=$argument ;;
-	--serial-number) serial=$(echo "$argument" | tr ':/' '--') ;;
+	case $argument in
+	--user-name=*) user=${argument#--user-name=} ;;
+	--serial-number=*) serial=$(echo "${argument#--serial-number=}" | tr ':/' '--') ;;
 	esac
-	previous=$argument
 done
 case $2 in
 generate-credential-report) echo COMPLETE ;;
@@ -568,7 +581,7 @@ get-account-summary) cat "$WHOLE/account-summary.json" ;;
 list-organizations-features) cat "$WHOLE/organizations-features.json" ;;
 get-account-authorization-details) cat "$WHOLE/authorization-details.json" ;;
 list-virtual-mfa-devices) cat "$WHOLE/virtual-mfa-devices.json" ;;
-list-users) printf 'ada\nbob\nbuild\ncarol@example.com\n' ;;
+list-users) printf '%s\n' $USERS ;;
 list-mfa-devices) cat "$WHOLE/mfa-devices/$user.json" 2>/dev/null || echo '{"MFADevices": []}' ;;
 get-mfa-device) cat "$WHOLE/mfa-device/$serial.json" ;;
 get-login-profile)
@@ -593,7 +606,7 @@ func TestCommandsExportWhatFolderReads(t *testing.T) {
 	}
 	sh := exec.CommandContext(t.Context(), "sh", "-u")
 	sh.Dir, sh.Stdin = dir, strings.NewReader(strings.Join(collect.Commands(), "\n")+"\n")
-	sh.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "WHOLE=" + wholeAccount}
+	sh.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "WHOLE=" + wholeAccount, "USERS=ada bob build carol@example.com --debug -x .dot README users root-mfa-devices"}
 	if out, err := sh.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -608,6 +621,15 @@ func TestCommandsExportWhatFolderReads(t *testing.T) {
 		if u.MFADevices == nil || u.LoginProfile == nil || u.LoginProfile.Value.Exists != (u.Name != "build") {
 			t.Errorf("%s: devices %v, login profile %v", u.Name, u.MFADevices, u.LoginProfile)
 		}
+	}
+	for _, name := range []string{"--debug", "-x", ".dot", "README", "users", "root-mfa-devices"} { // beside the list, which was not read with them
+		want := audit.FactMFADevices.Gap(name, "mfa-devices/"+name+".json is about a user whom the list of users has not")
+		if !slices.Contains(s.Gaps, want) {
+			t.Errorf("the devices of %s were not read: %+v", name, s.Gaps)
+		}
+	}
+	if s.Root.MFADevices != nil {
+		t.Errorf("devices of root: %+v", s.Root.MFADevices)
 	}
 	if ada := s.Users.Value[0]; len(ada.MFADevices.Value) != 2 || ada.MFADevices.Value[1].Kind() != audit.FIDOCertifiedFactor {
 		t.Errorf("devices of ada: %+v", ada.MFADevices)

@@ -52,18 +52,37 @@ func (r *organizationReader) shut(ctx context.Context, m *Member, err error) err
 	case fatal != nil:
 		return fatal
 	}
-	m.Err = fmt.Errorf("account %s: role %s cannot be assumed: %s", m.ID, r.RoleName, reason)
-	m.Snapshot = r.unread(m.ID, reason)
+	why := fmt.Sprintf("role %s cannot be assumed: %s%s", r.role(m.ID), reason, r.advise(reason))
+	m.Err = fmt.Errorf("account %s: %s", m.ID, why)
+	m.Snapshot = r.unread(m.ID, why)
 	r.fromOutside(ctx, m)
 	return nil
+}
+
+// advise says what to look at when a role was denied. AWS does not tell a role
+// that is not there from one that does not trust the caller, or asks for another
+// external id (IAM user guide, troubleshoot IAM roles). The id itself is not
+// repeated.
+func (r *organizationReader) advise(reason string) string {
+	switch {
+	case !isDenial(reason):
+		return ""
+	case r.ExternalID == "":
+		return " (no external id was sent): check its trust policy; if that asks for an external id, give --external-id"
+	}
+	return " (an external id was sent): check its trust policy, and --external-id"
+}
+
+// role is the ARN of the role to assume in an account.
+func (r *organizationReader) role(account string) string {
+	return "arn:" + r.partition + ":iam::" + account + ":role/" + strings.TrimPrefix(r.RoleName, "/")
 }
 
 // assume gives credentials that renew themselves: reading may take longer than
 // a session lasts. The first are asked for here, so that a refusal is told from
 // one of a call, and because the SDK's cache asks on when ctx has ended.
 func (r *organizationReader) assume(ctx context.Context, id string) (aws.CredentialsProvider, error) {
-	role := "arn:" + r.partition + ":iam::" + id + ":role/" + strings.TrimPrefix(r.RoleName, "/")
-	provider := stscreds.NewAssumeRoleProvider(r.sts, role, func(o *stscreds.AssumeRoleOptions) {
+	provider := stscreds.NewAssumeRoleProvider(r.sts, r.role(id), func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = r.SessionName
 		if r.ExternalID != "" {
 			o.ExternalID = aws.String(r.ExternalID)

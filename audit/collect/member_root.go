@@ -22,6 +22,13 @@ const rootSeconds = 900
 // factsOfRoot are those that only a session of root sees.
 var factsOfRoot = []audit.Fact{audit.FactRootMFADevices, audit.FactRootLoginProfile, audit.FactRootAccessKeys}
 
+// Why root's credentials are not read, or not all of them.
+const (
+	onlyMembersRoot   = "sts:AssumeRoot takes member accounts only"
+	rootManagementOff = "RootCredentialsManagement is off"
+	notInTask         = "the audit task policy of sts:AssumeRoot leaves it out"
+)
+
 // addRoot reads root's credentials where it may, and says why where not.
 func (r *organizationReader) addRoot(ctx context.Context, s *audit.Snapshot) {
 	why := ""
@@ -29,11 +36,11 @@ func (r *organizationReader) addRoot(ctx context.Context, s *audit.Snapshot) {
 	case !r.Root:
 		return
 	case s.Account == r.management:
-		why = "sts:AssumeRoot takes member accounts only"
+		why = onlyMembersRoot
 	case r.features == nil || r.features.answer == nil:
 		why = "whether RootCredentialsManagement is on is not known"
 	case !slices.Contains(r.features.answer.Value.Enabled, "RootCredentialsManagement"):
-		why = "RootCredentialsManagement is off"
+		why = rootManagementOff
 	default:
 		r.askRoot(ctx, s)
 		return
@@ -62,7 +69,7 @@ func (r *organizationReader) askRoot(ctx context.Context, s *audit.Snapshot) {
 	s.Root.AccessKeys = rootFact(ctx, r, s, audit.FactRootAccessKeys, keysCall, keys, err)
 	for _, d := range devices {
 		if d.Kind() == audit.FIDOFactor {
-			r.missing(s, audit.FactCertifications, d.Serial, deviceCall, "the audit task policy of sts:AssumeRoot leaves it out")
+			r.missing(s, audit.FactCertifications, d.Serial, deviceCall, notInTask)
 		}
 	}
 }
@@ -80,7 +87,7 @@ func rootFact[T any](ctx context.Context, r *organizationReader, s *audit.Snapsh
 func (r *organizationReader) rootSession(ctx context.Context, account string) (*iam.Client, error) {
 	answer, err := r.sts.AssumeRoot(ctx, &sts.AssumeRootInput{
 		TargetPrincipal: aws.String(account), DurationSeconds: aws.Int32(rootSeconds),
-		TaskPolicyArn: &ststypes.PolicyDescriptorType{Arn: aws.String("arn:" + r.partition + ":iam::aws:policy/root-task/IAMAuditRootUserCredentials")},
+		TaskPolicyArn: &ststypes.PolicyDescriptorType{Arn: aws.String("arn:" + r.partition + ":iam::" + auditTask)},
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +99,7 @@ func (r *organizationReader) rootSession(ctx context.Context, account string) (*
 	cfg := r.cfg.Copy()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(aws.ToString(c.AccessKeyId), aws.ToString(c.SecretAccessKey), aws.ToString(c.SessionToken))
 	cfg.Retryer = func() aws.Retryer { return newRetryer(cmp.Or(r.Rate, DefaultRate)) }
-	return iam.NewFromConfig(cfg), nil
+	return iam.NewFromConfig(r.clock.heard(cfg)), nil
 }
 
 func rootDevices(ctx context.Context, client *iam.Client) ([]audit.MFADevice, error) {

@@ -39,8 +39,9 @@ type OrganizationOptions struct {
 	// one account at a time. An error ends the run.
 	Save func(audit.Snapshot) error
 	// Load returns the snapshot of an account that Save was given before, nil
-	// where there is none. Such an account is not read again, unless the snapshot
-	// is of another.
+	// where there is none or where it is not Reusable. Such an account is not read
+	// again, unless the snapshot is of another, or was read without Root and this
+	// run asks for it.
 	Load func(account string) *audit.Snapshot
 	// Progress is told after each account how many are done, and of how many.
 	Progress func(done, total int, account string)
@@ -81,7 +82,8 @@ const notAsked = "not asked"
 //
 // An account that cannot be read is a member with Err and Gaps and stops no
 // other. When ctx ends, or the caller's own credentials do, the members read so
-// far are returned with the error; the others are skipped as interrupted.
+// far are returned with the error, and were given to Save; the others are skipped
+// as interrupted.
 func Organization(ctx context.Context, cfg aws.Config, o OrganizationOptions) (OrganizationResult, error) {
 	r := newOrganizationReader(cfg, o)
 	result, err := r.list(ctx)
@@ -118,12 +120,10 @@ func newOrganizationReader(cfg aws.Config, o OrganizationOptions) *organizationR
 	if cfg.Region == "" || cfg.Region == "aws-global" {
 		cfg.Region = "us-east-1"
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o.clock = newClock(o.Now)
 	o.SessionName = cmp.Or(o.SessionName, DefaultSessionName)
 	o.Resume, o.Since, o.Checkpoint, o.Options.Progress = nil, nil, nil, nil
-	shared, patient := newRetryer(cmp.Or(o.Rate, DefaultRate)), cfg.Copy()
+	shared, patient := newRetryer(cmp.Or(o.Rate, DefaultRate)), o.clock.heard(cfg)
 	patient.Retryer = func() aws.Retryer { return shared }
 	r := &organizationReader{
 		OrganizationOptions: o, cfg: cfg,
@@ -133,7 +133,7 @@ func newOrganizationReader(cfg aws.Config, o OrganizationOptions) *organizationR
 	return r
 }
 
-func (r *organizationReader) now() time.Time { return r.Now().UTC() }
+func (r *organizationReader) now() time.Time { return r.clock.now() }
 
 // list asks who the caller is and which accounts there are.
 func (r *organizationReader) list(ctx context.Context) (OrganizationResult, error) {
@@ -265,7 +265,18 @@ func (r *organizationReader) readAll(ctx context.Context, members []Member, aske
 	if err := context.Cause(ctx); err != nil && err == ctx.Err() {
 		return fmt.Errorf("interrupted after %d of %d accounts: %w", r.done, len(asked), err)
 	}
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("%w; %s", err, r.kept(len(asked)))
+	}
+	return nil
+}
+
+// kept says what is left of a run that ended early.
+func (r *organizationReader) kept(total int) string {
+	if r.Save == nil {
+		return fmt.Sprintf("%d of %d accounts were read: with --snapshots a run can go on where it ended", r.done, total)
+	}
+	return fmt.Sprintf("%d of %d accounts were read and are kept: run again to go on with the others", r.done, total)
 }
 
 // one reads a member and hands it over. Its error concerns all members.
@@ -310,9 +321,15 @@ func (r *organizationReader) load(m *Member) bool {
 		return false
 	}
 	s := r.Load(m.ID)
-	if s == nil || s.Account != m.ID {
+	if s == nil || s.Account != m.ID || r.Root && !askedRoot(s) {
 		return false
 	}
 	m.Snapshot = *s
 	return true
+}
+
+// askedRoot tells that root's credentials were read, or a reason was given why
+// not.
+func askedRoot(s *audit.Snapshot) bool {
+	return s.Root.MFADevices != nil || slices.ContainsFunc(s.Gaps, func(g audit.Gap) bool { return g.Fact == audit.FactRootMFADevices })
 }

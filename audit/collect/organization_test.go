@@ -116,7 +116,8 @@ func TestOrganizationWhereARoleIsRefused(t *testing.T) {
 		c := newCompany()
 		m := readCompany(t, c, orgOptions()).Members[2]
 		s := m.Snapshot
-		if m.Err == nil || !strings.Contains(m.Err.Error(), "account "+orgAccount(2)+": role auditor cannot be assumed: AccessDenied") {
+		const why = "role arn:aws:iam::100000000002:role/auditor cannot be assumed: AccessDenied (an external id was sent): check its trust policy, and --external-id"
+		if m.Err == nil || m.Err.Error() != "account 100000000002: "+why {
 			t.Errorf("error %v", m.Err)
 		}
 		if s.Schema != audit.SnapshotSchema || s.Account != orgAccount(2) || s.Partition != "aws" || s.TakenAt.IsZero() || s.Users != nil || s.SCPs == nil || s.Organization == nil {
@@ -125,7 +126,7 @@ func TestOrganizationWhereARoleIsRefused(t *testing.T) {
 		for _, f := range audit.Facts() {
 			told := f == audit.FactSCPs || f == audit.FactOrganization
 			g := slices.IndexFunc(s.Gaps, func(g audit.Gap) bool { return g.Fact == f })
-			if told != (g < 0) || !told && (s.Gaps[g].Action != "sts:AssumeRole" || !strings.HasPrefix(s.Gaps[g].Reason, "AccessDenied") || s.Gaps[g].Subject != "") {
+			if told != (g < 0) || !told && (s.Gaps[g].Action != "sts:AssumeRole" || s.Gaps[g].Reason != why || s.Gaps[g].Subject != "") {
 				t.Errorf("gap of %s in %+v", f, s.Gaps)
 			}
 		}
@@ -141,11 +142,41 @@ func TestOrganizationWithAWrongExternalID(t *testing.T) {
 		o := orgOptions()
 		o.ExternalID = "guessed"
 		for i, m := range readCompany(t, c, o).Members {
-			if (m.Err != nil) != (i != 0 && m.Skipped == "") {
+			if (m.Err != nil) != (i != 0 && m.Skipped == "") || strings.Contains(fmt.Sprint(m.Err), "guessed") {
 				t.Errorf("member %d: %v", i, m.Err)
 			}
 		}
 	})
+}
+
+// Whoever reads the report learns which role it was, and what to look at.
+func TestWhyARoleIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		role, id string
+		fault    *fakeaws.Fault
+		want     string
+	}{
+		"no such role":      {"Nope", "", nil, "role arn:aws:iam::100000000004:role/Nope cannot be assumed: AccessDenied (no external id was sent): check its trust policy; if that asks for an external id, give --external-id"},
+		"no id":             {"auditor", "", nil, "role arn:aws:iam::100000000004:role/auditor cannot be assumed: AccessDenied (no external id was sent): check its trust policy; if that asks for an external id, give --external-id"},
+		"a wrong id":        {"/path/auditor", "secret", nil, "role arn:aws:iam::100000000004:role/path/auditor cannot be assumed: AccessDenied (an external id was sent): check its trust policy, and --external-id"},
+		"a policy above it": {"auditor", "agreed", &fakeaws.Fault{Action: "sts:AssumeRole", Status: 403, Code: "AccessDenied", Message: "with an explicit deny in a service control policy"}, "role arn:aws:iam::100000000004:role/auditor cannot be assumed: AccessDenied: explicit deny in a policy of this kind: service control policy (an external id was sent): check its trust policy, and --external-id"},
+		"an outage":         {"auditor", "agreed", &fakeaws.Fault{Action: "sts:AssumeRole", Status: 500, Code: "InternalFailure"}, "role arn:aws:iam::100000000004:role/auditor cannot be assumed: InternalFailure (HTTP 500)"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			co, o := newCompany(), orgOptions()
+			if c.fault != nil {
+				co.srv.Fault(*c.fault)
+			}
+			o.RoleName, o.ExternalID, o.Accounts = c.role, c.id, []string{orgAccount(4)}
+			m := readCompany(t, co, o).Members[4]
+			if got := fmt.Sprint(m.Err); got != "account 100000000004: "+c.want {
+				t.Errorf("%s: error %s, want %s", name, got, c.want)
+			}
+			if g := audit.IndexGaps(m.Snapshot.Gaps).Gap(audit.FactUsers, ""); g.Reason != c.want || g.Action != "sts:AssumeRole" {
+				t.Errorf("%s: gap %s, want %s", name, g, c.want)
+			}
+		})
+	}
 }
 
 func TestOrganizationOfChosenAccounts(t *testing.T) {
@@ -381,6 +412,7 @@ func TestOrganizationInterruptedAndResumed(t *testing.T) {
 		o := orgOptions()
 		o.Concurrency, o.Save, o.Load = 1, kept.save, kept.load
 		o.Options.Now = func() time.Time { return exportedAt }
+		c.srv.Now = o.Options.Now
 		ctx, cancel := context.WithCancel(t.Context())
 		c.srv.Before = func(call fakeaws.Call) {
 			if call.Account == orgAccount(3) && call.Action == "iam:ListMFADevices" {
@@ -435,13 +467,55 @@ func TestOrganizationWhoseCallersCredentialsEnd(t *testing.T) {
 		o.Concurrency = 1
 		c.srv.Fault(fakeaws.Fault{Action: "sts:AssumeRole", Status: 403, Code: "ExpiredToken", Message: "x", After: 1})
 		r, err := collect.Organization(t.Context(), c.config(0), o)
-		if err == nil || !strings.Contains(err.Error(), "ExpiredToken") {
-			t.Fatalf("error %v", err)
+		if want := "sts:AssumeRole: the credentials have expired (ExpiredToken): sign in again; 2 of 8 accounts were read: with --snapshots a run can go on where it ended"; fmt.Sprint(err) != want {
+			t.Fatalf("error %v, want %s", err, want)
 		}
 		if r.Members[1].Err != nil || r.Members[1].Skipped != "" || r.Members[2].Skipped != "interrupted" || r.Members[9].Skipped != "interrupted" {
 			t.Errorf("members %+v", r.Members)
 		}
 	})
+}
+
+// What was saved until then is kept, and the next run reads the others.
+func TestOrganizationGoesOnWithNewCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, o, kept := newCompany(), orgOptions(), &keeper{saved: map[string]audit.Snapshot{}}
+		o.Concurrency, o.Save, o.Load = 1, kept.save, kept.load
+		c.srv.Fault(fakeaws.Fault{Action: "sts:AssumeRole", Status: 403, Code: "ExpiredToken", Message: "x", After: 1})
+		_, err := collect.Organization(t.Context(), c.config(0), o)
+		if want := "sts:AssumeRole: the credentials have expired (ExpiredToken): sign in again; 2 of 8 accounts were read and are kept: run again to go on with the others"; fmt.Sprint(err) != want || len(kept.saved) != 2 {
+			t.Errorf("%d accounts saved, error %v, want %s", len(kept.saved), err, want)
+		}
+		c.srv.Mend()
+		c.srv.Reset()
+		readCompany(t, c, o)
+		for i, want := range map[int]int{0: 0, 1: 0, 3: 1, 9: 1} {
+			if n := c.srv.CountsOf(orgAccount(i))["iam:GetAccountSummary"]; n != want {
+				t.Errorf("account %d was read %d times, want %d", i, n, want)
+			}
+		}
+	})
+}
+
+// A snapshot that nobody asked about root for does not stand for a run that does.
+func TestOrganizationLoadsWhatWasAskedAboutRoot(t *testing.T) {
+	for name, c := range map[string]struct{ before, now, again bool }{
+		"never asked": {false, false, false}, "asked now": {false, true, true}, "asked before": {true, false, false}, "always asked": {true, true, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			co, o, kept := newCompany(), orgOptions(), &keeper{saved: map[string]audit.Snapshot{}}
+			o.Save, o.Load, o.Root = kept.save, kept.load, c.before
+			readCompany(t, co, o)
+			co.srv.Reset()
+			o.Root = c.now
+			readCompany(t, co, o)
+			for _, i := range []int{0, 3} { // root of the management account has a reason instead
+				if n := co.srv.CountsOf(orgAccount(i))["iam:GetAccountSummary"]; (n > 0) != c.again {
+					t.Errorf("%s: account %d was read %d times", name, i, n)
+				}
+			}
+		})
+	}
 }
 
 func TestOrganizationProgressAndConcurrency(t *testing.T) {

@@ -39,27 +39,37 @@ func (r *reader) plan() []task {
 	if r.s.Users == nil {
 		return nil
 	}
-	p := planner{reader: r, rows: map[string]int{}, virtual: map[string][]audit.VirtualDevice{}, at: r.now()}
-	p.index()
-	earlier := r.earlierUsers()
+	p, earlier := r.planner(), r.earlierUsers()
 	var tasks []task
 	for i := range r.s.Users.Value {
-		u := &r.s.Users.Value[i]
-		t := task{index: i, facts: p.open(u)}
-		if t.facts[audit.FactMFADevices] && p.unchanged(u, earlier[u.ID]) {
-			u.MFADevices = earlier[u.ID].MFADevices
-			delete(t.facts, audit.FactMFADevices)
-		}
-		t.calls = len(t.facts)
-		if n := uncertified(u.MFADevices); n > 0 {
-			t.facts[audit.FactCertifications] = true
-			t.calls += n
-		}
-		if t.user = *u; t.calls > 0 {
+		if t := p.task(i, earlier[r.s.Users.Value[i].ID]); t.calls > 0 {
 			tasks = append(tasks, t)
 		}
 	}
 	return tasks
+}
+
+// task is what to ask of the i-th user, without calls where nothing is.
+func (p *planner) task(i int, earlier *audit.User) task {
+	u := &p.s.Users.Value[i]
+	t := task{index: i, facts: p.open(u)}
+	if t.facts[audit.FactMFADevices] && p.unchanged(u, earlier) {
+		u.MFADevices = earlier.MFADevices
+		delete(t.facts, audit.FactMFADevices)
+	}
+	t.calls = len(t.facts)
+	if n := uncertified(u.MFADevices); n > 0 {
+		t.facts[audit.FactCertifications] = true
+		t.calls += n
+	}
+	t.user = *u
+	return t
+}
+
+func (r *reader) planner() *planner {
+	p := &planner{reader: r, rows: map[string]int{}, virtual: map[string][]audit.VirtualDevice{}, at: r.now()}
+	p.index()
+	return p
 }
 
 func (p *planner) index() {

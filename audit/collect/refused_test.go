@@ -3,6 +3,7 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -116,40 +117,152 @@ func TestReasonsOfDenials(t *testing.T) {
 	}
 }
 
-// What is denied for some users is a gap for those; three in a row are enough to
-// stop asking.
-func TestDeniedForSomeUsers(t *testing.T) {
-	deny := func(srv *fakeaws.Server, users ...string) {
-		for _, u := range users {
-			f := fakeaws.Denied("iam:ListMFADevices")
-			f.User = u
-			srv.Fault(f)
+// refuse stages a refusal of ListMFADevices for some users.
+func refuse(srv *fakeaws.Server, a *fakeaws.Account, f fakeaws.Fault, users ...int) (want []audit.Gap) {
+	reason := "AccessDenied"
+	if f.Code != reason {
+		reason = "ServiceFailure (HTTP 500)"
+	}
+	for _, i := range users {
+		f.User = a.Users[i].Name
+		srv.Fault(f)
+		want = append(want, audit.FactMFADevices.Gap(a.Users[i].ID, reason))
+	}
+	return want
+}
+
+// holding are the first n users of a crowd who have a device: those whose number
+// ends with 2, 3, 4, 7, 8, 9.
+func holding(n int) []int {
+	var all []int
+	for i := 0; len(all) < n; i++ {
+		if i%5 >= 2 {
+			all = append(all, i)
 		}
 	}
-	a := crowd(100) // asked are those whose number ends with 2, 3, 4, 7, 8, 9
+	return all
+}
+
+// What is refused for some users is a gap for those and for nobody else, however
+// many follow each other: a policy may deny one path, and whoever may write it
+// would hide everybody.
+func TestRefusedForSomeUsers(t *testing.T) {
+	denied, broken := fakeaws.Denied("iam:ListMFADevices"), fakeaws.Broken("iam:ListMFADevices", 0)
+	for name, c := range map[string]struct {
+		fault fakeaws.Fault
+		users []int
+	}{
+		"denied here and there":     {denied, []int{2, 4, 7, 99}},
+		"three denied, the first":   {denied, []int{2, 3, 4}},
+		"thirty denied, the first":  {denied, holding(30)},
+		"three denied, the last":    {denied, []int{97, 98, 99}},
+		"all denied but the last":   {denied, holding(59)},
+		"all denied but the middle": {denied, slices.Concat(holding(30), holding(60)[31:])},
+		"nineteen broken":           {broken, holding(60)[1:20]},
+		"broken here and there":     {broken, slices.Concat(holding(16), holding(60)[20:36])},
+	} {
+		for latency := range 3 {
+			a := crowd(100)
+			srv := frozen(a)
+			srv.Latency = time.Duration(latency) * 300 * time.Millisecond
+			want := refuse(srv, a, c.fault, c.users...)
+			s := readWhole(t, srv, a, collect.Options{})
+			if diff := cmp.Diff(want, s.Gaps); diff != "" || len(lists(s)) != 60-len(c.users) {
+				t.Errorf("%s: %d lists, gaps (-want +got):\n%s", name, len(lists(s)), diff)
+			}
+			tries := 1
+			if c.fault.Code != "AccessDenied" {
+				tries = 3
+			}
+			if got, want := srv.Counts()["iam:ListMFADevices"], 60+(tries-1)*len(c.users); got != want {
+				t.Errorf("%s: ListMFADevices was called %d times, want %d", name, got, want)
+			}
+		}
+	}
+}
+
+// A call that nobody answers is given up: soon where it is denied, later where it
+// fails.
+func TestRefusedForEverybody(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault       fakeaws.Fault
+		users       []int // nil: all
+		reason      string
+		known       int // lists
+		least, most int // calls
+	}{
+		"denied":                       {fakeaws.Denied("iam:ListMFADevices"), nil, "AccessDenied", 0, 3, 5},
+		"broken":                       {fakeaws.Broken("iam:ListMFADevices", 0), nil, "ServiceFailure (HTTP 500)", 0, 60, 66},
+		"throttled":                    {fakeaws.Throttled("iam:ListMFADevices", 0), nil, "throttled", 0, 160, 176},
+		"broken after some had answer": {fakeaws.Broken("iam:ListMFADevices", 0), holding(60)[5:59], "ServiceFailure (HTTP 500)", 6, 60, 80},
+	} {
+		for latency := range 3 {
+			a := crowd(100)
+			srv := frozen(a)
+			srv.Latency = time.Duration(latency) * 300 * time.Millisecond
+			if srv.Fault(c.fault); c.users != nil {
+				srv.Mend()
+				refuse(srv, a, c.fault, c.users...)
+			}
+			s := readWhole(t, srv, a, collect.Options{})
+			if diff := cmp.Diff(gaps(c.reason, audit.FactMFADevices), s.Gaps); diff != "" || len(lists(s)) != c.known {
+				t.Errorf("%s: %d lists, want %d, gaps (-want +got):\n%s", name, len(lists(s)), c.known, diff)
+			}
+			if n := srv.Counts()["iam:ListMFADevices"]; n < c.least || n > c.most {
+				t.Errorf("%s: ListMFADevices was called %d times, want %d to %d", name, n, c.least, c.most)
+			}
+		}
+	}
+}
+
+// What was answered before an interruption counts.
+func TestDeniedAfterAnInterruption(t *testing.T) {
+	a := crowd(100)
 	srv := frozen(a)
-	deny(srv, "user0002", "user0004", "user0007", "user0099")
-	s := readWhole(t, srv, a, collect.Options{})
-	var want []audit.Gap
-	for _, i := range []int{2, 4, 7, 99} {
-		want = append(want, audit.FactMFADevices.Gap(a.Users[i].ID, "AccessDenied"))
+	half, err := readingUntil(t, interruptAt(srv, "iam:ListMFADevices", 30), srv, a, collect.Options{})
+	if err == nil {
+		t.Fatal("not interrupted")
 	}
-	if diff := cmp.Diff(want, s.Gaps); diff != "" || len(lists(s)) != 56 {
-		t.Errorf("%d lists, gaps (-want +got):\n%s", len(lists(s)), diff)
+	srv.Before = nil
+	srv.Fault(fakeaws.Denied("iam:ListMFADevices"))
+	s := readWhole(t, srv, a, collect.Options{Resume: again(t, half)})
+	own := 0
+	for _, g := range s.Gaps {
+		if g.Fact == audit.FactMFADevices && g.Subject != "" {
+			own++
+		}
 	}
-	for latency := range 4 {
-		srv = frozen(a)
-		srv.Latency = time.Duration(latency) * 300 * time.Millisecond
-		deny(srv, "user0002", "user0007", "user0008", "user0009")
-		s = readWhole(t, srv, a, collect.Options{})
-		if diff := cmp.Diff(gaps("AccessDenied", audit.FactMFADevices), s.Gaps); diff != "" {
-			t.Errorf("gaps (-want +got):\n%s", diff)
+	if known := len(lists(s)); known != len(lists(half)) || own != 60-known {
+		t.Errorf("%d lists of %d before, %d gaps of single users, want %d", known, len(lists(half)), own, 60-known)
+	}
+}
+
+// Where no question is allowed there is nothing to report, and one thing to do.
+func TestNothingAllowed(t *testing.T) {
+	const want = "no call is allowed to these credentials: see 'mfawatch audit --print-policy'; a service control policy may deny"
+	for name, c := range map[string]struct {
+		but  string // what is allowed
+		want string
+	}{
+		"nothing":            {"", want},
+		"the features alone": {"iam:ListOrganizationsFeatures", want}, // they name no account
+		"the summary":        {"iam:GetAccountSummary", "sts:GetCallerIdentity: AccessDenied"},
+		"the users":          {"iam:ListUsers", ""},
+		"the caller":         {"sts:GetCallerIdentity", ""},
+	} {
+		a := crowd(3)
+		srv := frozen(a)
+		if c.but != "" {
+			srv.Fault(fakeaws.Fault{Action: c.but, After: 1 << 30})
 		}
-		if diff := cmp.Diff([]string{"user0003", "user0004"}, lists(s)); diff != "" {
-			t.Errorf("users whose list is known (-want +got):\n%s", diff)
+		for _, action := range append(allowedActions(t, collect.Policy()), "sts:GetCallerIdentity") {
+			if action != c.but {
+				srv.Fault(fakeaws.Denied(action))
+			}
 		}
-		if n := srv.Counts()["iam:ListMFADevices"]; n > 12 {
-			t.Errorf("ListMFADevices was called %d times after three denials in a row", n)
+		s, err := reading(t, srv, a, collect.Options{})
+		if got := fmt.Sprint(err); c.want != "" && (got != c.want || s.Account != "") || c.want == "" && (err != nil || s.Account != liveAccount) {
+			t.Errorf("%s: account %q, error %v, want %q", name, s.Account, err, c.want)
 		}
 	}
 }

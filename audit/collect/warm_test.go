@@ -15,7 +15,11 @@ import (
 	"mfawatch/internal/fakeaws"
 )
 
-const complete = `{"type":"summary","complete":true,"damaged_files":0,"records":5}` + "\n"
+// covered says that a scan read the account's records of all the time that these
+// tests are about.
+const covered = `"accounts":["111122223333"],"records_first":"2026-11-20T00:00:00Z","records_last":"2026-11-20T20:00:00Z"`
+
+const complete = `{"type":"summary","complete":true,"damaged_files":0,"records":5,` + covered + "}\n"
 
 // changed reads the changes of a scan that saw detections.
 func changed(t *testing.T, detections ...string) collect.Changes {
@@ -159,7 +163,7 @@ func TestEarlierListAndReport(t *testing.T) {
 		c.change(a, srv)
 		a.MakeReport(noon)
 		srv.Reset()
-		readWhole(t, srv, a, collect.Options{Now: srv.Now, Since: &collect.Since{Snapshot: before}})
+		readWhole(t, srv, a, collect.Options{Now: srv.Now, Since: &collect.Since{Snapshot: before, Changes: changed(t)}})
 		if got := srv.Counts()["iam:ListMFADevices"]; got != c.want {
 			t.Errorf("%s: asked %d times, want %d", name, got, c.want)
 		}
@@ -192,7 +196,7 @@ func TestEarlierListWithoutDevices(t *testing.T) {
 			t.Fatalf("asked %d times at first", n)
 		}
 		srv.Now = func() time.Time { return noon.Add(age) }
-		readWhole(t, srv, a, collect.Options{Now: srv.Now, Since: &collect.Since{Snapshot: before}})
+		readWhole(t, srv, a, collect.Options{Now: srv.Now, Since: &collect.Since{Snapshot: before, Changes: changed(t)}})
 		if got := srv.Counts()["iam:ListMFADevices"] - 1; got != want {
 			t.Errorf("a list of %s ago: asked %d times, want %d", age, got, want)
 		}
@@ -280,6 +284,7 @@ func TestReadChangesErrors(t *testing.T) {
 	const verdict = `{"type":"verdict","event_id":"1"}` + "\n"
 	const damaged = `{"type":"damaged_file","path":"x"}` + "\n"
 	const noScan = "not what `mfawatch scan --format jsonl` or `--format json` writes"
+	const oldScan = "the scan does not say whose records of what time it read: scan again with this version"
 	summary := func(rest string) string { return `{"type":"summary",` + rest + "}\n" }
 	cases := map[string]string{
 		"":                                     noScan,
@@ -294,22 +299,29 @@ func TestReadChangesErrors(t *testing.T) {
 		verdict + "3\n" + complete:             "line 2: " + noScan,
 		`{"type":3}` + "\n" + complete:         "line 1: " + noScan,
 		`{"type":"finding"}` + "\n" + complete: "line 1: " + noScan,
-		`{"type":"detection","id":1}` + "\n" + complete:                         "line 1: " + noScan,
-		complete + complete:                                                     "line 2: something follows the summary: give the output of one scan",
-		complete + verdict:                                                      "line 2: something follows the summary: give the output of one scan",
-		summary(`"complete":false,"damaged_files":0,"records":1`):               "the scan was interrupted: scan again",
-		summary(`"damaged_files":0,"records":1`):                                "the scan was interrupted: scan again",
-		summary(`"complete":true,"damaged_files":[],"records":1`):               "line 1: " + noScan,
-		damaged + summary(`"complete":true,"damaged_files":2,"records":1`):      "the scan could not read 2 of its files to their end, and changes may be in them: mend them and scan again",
-		summary(`"complete":true,"damaged_files":0,"records":0`):                "the scan read no CloudTrail record: name the files of the time since the snapshot and scan again",
-		`{"schema":"mfawatch/scan/v2","summary":{}}`:                            `schema is "mfawatch/scan/v2", this program reads "mfawatch/scan/v1": ` + noScan,
-		`{"schema":"mfawatch/scan/v1"}`:                                         "it ends without the summary: scan again",
-		`{"schema":"mfawatch/scan/v1","summary":null}`:                          "it ends without the summary: scan again",
-		`{"schema":"mfawatch/scan/v1","summary":{"complete":false}}`:            "the scan was interrupted: scan again",
-		`{"schema":"mfawatch/scan/v1","detections":{}}`:                         noScan,
-		`{"schema":"mfawatch/scan/v1","detections":[{"id":1}]}`:                 "broken JSON at byte 51: scan again",
-		`{"schema":"mfawatch/scan/v1","verdicts":[{}`:                           "broken JSON at byte 43: scan again",
-		`{"schema":"mfawatch/scan/v1","summary":` + strings.TrimSpace(complete): "broken JSON at byte 103: scan again",
+		`{"type":"detection","id":1}` + "\n" + complete:                                                                     "line 1: " + noScan,
+		complete + complete:                                                                                                 "line 2: something follows the summary: give the output of one scan",
+		complete + verdict:                                                                                                  "line 2: something follows the summary: give the output of one scan",
+		summary(`"complete":false,"damaged_files":0,"records":1`):                                                           "the scan was interrupted: scan again",
+		summary(`"damaged_files":0,"records":1`):                                                                            "the scan was interrupted: scan again",
+		summary(`"complete":true,"damaged_files":[],"records":1`):                                                           "line 1: " + noScan,
+		damaged + summary(`"complete":true,"damaged_files":2,"records":1`):                                                  "the scan could not read 2 of its files to their end, and changes may be in them: mend them and scan again",
+		summary(`"complete":true,"damaged_files":0,"records":0`):                                                            "the scan read no CloudTrail record: name the files of the time since the snapshot and scan again",
+		`{"schema":"mfawatch/scan/v2","summary":{}}`:                                                                        `schema is "mfawatch/scan/v2", this program reads "mfawatch/scan/v1": ` + noScan,
+		`{"schema":"mfawatch/scan/v1"}`:                                                                                     "it ends without the summary: scan again",
+		`{"schema":"mfawatch/scan/v1","summary":null}`:                                                                      "it ends without the summary: scan again",
+		`{"schema":"mfawatch/scan/v1","summary":{"complete":false}}`:                                                        "the scan was interrupted: scan again",
+		`{"schema":"mfawatch/scan/v1","detections":{}}`:                                                                     noScan,
+		`{"schema":"mfawatch/scan/v1","detections":[{"id":1}]}`:                                                             "broken JSON at byte 51: scan again",
+		`{"schema":"mfawatch/scan/v1","verdicts":[{}`:                                                                       "broken JSON at byte 43: scan again",
+		`{"schema":"mfawatch/scan/v1","summary":` + strings.TrimSpace(complete):                                             fmt.Sprintf("broken JSON at byte %d: scan again", 38+len(complete)),
+		summary(`"complete":true,"damaged_files":0,"records":1`):                                                            oldScan,
+		summary(`"complete":true,"records":1,"accounts":["1"],"records_first":"2026-11-20T00:00:00Z"`):                      oldScan,
+		summary(`"complete":true,"records":1,"accounts":["1"],"records_last":"2026-11-20T00:00:00Z"`):                       oldScan,
+		summary(`"complete":true,"records":1,"records_first":"2026-11-20T00:00:00Z","records_last":"2026-11-20T00:00:00Z"`): oldScan,
+		summary(`"complete":true,"records":1,"accounts":["1"],"records_first":"0001-01-01T00:00:00Z","records_last":"0001-01-01T00:00:00Z"`): oldScan,
+		summary(`"complete":true,"records":1,"accounts":["1"],"records_first":"yesterday"`):                                                  "line 1: " + noScan,
+		summary(`"complete":true,"filtered":true,"damaged_files":0,"records":1,` + covered):                                                  "the scan was narrowed to some users, accounts, Regions or times, and changes may be in the rest: scan again without these flags",
 	}
 	for _, text := range slices.Sorted(maps.Keys(cases)) {
 		c, err := collect.ReadChanges("scan.jsonl", strings.NewReader(text))
@@ -320,9 +332,71 @@ func TestReadChangesErrors(t *testing.T) {
 			t.Errorf("%q: changes in spite of the error:\n%s", text, diff)
 		}
 	}
-	for _, text := range []string{complete, verdict + complete, summary(`"complete":true,"damaged_files":0,"records":1,"forgotten":9,"new":{}`), "\r\n" + verdict + "\r\n" + complete} {
+	for _, text := range []string{complete, verdict + complete, summary(`"complete":true,"filtered":false,"damaged_files":0,"records":1,"forgotten":9,"new":{},` + covered), "\r\n" + verdict + "\r\n" + complete} {
 		if _, err := collect.ReadChanges("scan.jsonl", strings.NewReader(text)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// What a scan says that it covered, to whoever joins several.
+func TestWhatChangesCover(t *testing.T) {
+	c := changed(t)
+	first, last := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC)
+	if !c.First.Equal(first) || !c.Last.Equal(last) || !slices.Equal(c.Accounts(), []string{liveAccount}) {
+		t.Errorf("%s to %s of %v", c.First, c.Last, c.Accounts())
+	}
+	c.Accounts()[0] = "changed"
+	if c.Accounts()[0] != liveAccount {
+		t.Error("the caller can change the accounts")
+	}
+}
+
+// A scan stands for the time since the earlier snapshot only where it read the
+// account's records of that time.
+func TestScanHasToCoverTheTimeSince(t *testing.T) {
+	a := fakeaws.NewAccount(liveAccount)
+	for _, name := range []string{"ada", "ben"} {
+		a.User(name).Devices = []fakeaws.Device{fakeaws.Token("GAKT" + name)}
+	}
+	srv := frozen(a)
+	before := readWhole(t, srv, a, collect.Options{})
+	before.Users.Value[1].MFADevices.At = noon.Add(-time.Hour) // the oldest that may be reused
+	now := noon.Add(2 * time.Hour)
+	srv.Now = func() time.Time { return now }
+	const reach = "the scan's records are of %s to %s, and have to reach from 2026-11-20T11:00:00Z, when the oldest devices of the earlier snapshot were read, to 2026-11-20T13:30:00Z or later: scan again"
+	for name, c := range map[string]struct {
+		accounts, first, last string
+		without               bool // devices in the earlier snapshot
+		want                  string
+	}{
+		"all of it":                  {`"1","111122223333"`, "2026-11-20T11:00:00Z", "2026-11-20T13:30:00Z", false, ""},
+		"another account":            {`"444455556666"`, "2026-11-20T11:00:00Z", "2026-11-20T13:30:00Z", false, "the scan holds no record of account 111122223333: scan its trail"},
+		"no account that is known":   {``, "2026-11-20T11:00:00Z", "2026-11-20T13:30:00Z", false, "the scan holds no record of account 111122223333: scan its trail"},
+		"begins late":                {`"111122223333"`, "2026-11-20T11:00:01Z", "2026-11-20T14:00:00Z", false, fmt.Sprintf(reach, "2026-11-20T11:00:01Z", "2026-11-20T14:00:00Z")},
+		"ends early":                 {`"111122223333"`, "2026-11-20T01:00:00Z", "2026-11-20T13:29:59Z", false, fmt.Sprintf(reach, "2026-11-20T01:00:00Z", "2026-11-20T13:29:59Z")},
+		"ends early, nothing to use": {`"111122223333"`, "2026-11-20T01:00:00Z", "2026-11-20T01:29:59Z", true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := `{"type":"summary","complete":true,"records":1,"accounts":[` + c.accounts + `],"records_first":"` + c.first + `","records_last":"` + c.last + `"}`
+			changes, err := collect.ReadChanges("scan", strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			earlier := again(t, before)
+			for i := range earlier.Users.Value {
+				if c.without {
+					earlier.Users.Value[i].MFADevices = nil
+				}
+			}
+			srv.Reset()
+			s, err := reading(t, srv, a, collect.Options{Now: srv.Now, Since: &collect.Since{Snapshot: *earlier, Changes: changes}})
+			if got := fmt.Sprint(err); c.want != "" && got != c.want || c.want == "" && err != nil {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if refused := c.want != ""; refused && (s.Account != "" || len(srv.Calls()) != 1) || c.without != (srv.Counts()["iam:ListMFADevices"] == 2) {
+				t.Errorf("account %q, calls %v", s.Account, srv.Counts())
+			}
+		})
 	}
 }

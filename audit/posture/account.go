@@ -17,11 +17,12 @@ type account struct {
 	root   holder
 	people []*person
 
-	groups   map[string]*audit.Group
-	policies map[string]string // documents by ARN
-	rows     map[string]int    // of the report, by ARN
-	live     map[string]bool   // ARNs of the users that exist
-	owners   map[string][]int  // places of virtual devices, by their owner's id and by the ARN
+	groups     map[string]*audit.Group
+	policies   map[string]string            // documents by ARN
+	rows       map[string]int               // of the report, by ARN
+	live       map[string]bool              // ARNs of the users that exist
+	exemptions map[string][]audit.Exemption // by whose they are
+	owners     map[string][]int             // places of virtual devices, by their owner's id and by the ARN
 }
 
 // holder is whoever may hold a password, keys and factors.
@@ -46,24 +47,32 @@ func look(s *audit.Snapshot, rules Rules) *account {
 	a := &account{
 		Snapshot: s, GapIndex: audit.IndexGaps(s.Gaps), rules: rules,
 		groups: map[string]*audit.Group{}, policies: map[string]string{}, rows: map[string]int{}, live: map[string]bool{},
-		owners: map[string][]int{},
+		owners: map[string][]int{}, exemptions: map[string][]audit.Exemption{},
 	}
 	a.index()
 	a.root = a.lookAtRoot()
-	if s.Users == nil {
-		a.people = a.reported()
-		return a
+	if s.Users != nil {
+		for i := range s.Users.Value {
+			u := &s.Users.Value[i]
+			subject := audit.Subject{Kind: audit.UserSubject, ID: u.ID, Name: u.Name, ARN: u.ARN}
+			a.people = append(a.people, a.person(subject, u, a.rowOf(u)))
+			a.live[u.ARN] = true
+		}
 	}
-	for i := range s.Users.Value {
-		u := &s.Users.Value[i]
-		subject := audit.Subject{Kind: audit.UserSubject, ID: u.ID, Name: u.Name, ARN: u.ARN}
-		a.people = append(a.people, a.person(subject, u, a.rowOf(u)))
-		a.live[u.ARN] = true
+	if !a.complete() {
+		a.people = append(a.people, a.reported()...)
 	}
 	return a
 }
 
+// complete tells whether everybody is known: the users were listed, and nothing
+// speaks against the list.
+func (a *account) complete() bool { return a.Users != nil && !a.Has(audit.FactUsers, "") }
+
 func (a *account) index() {
+	for _, e := range a.rules.Exemptions {
+		a.exemptions[e.ID] = append(a.exemptions[e.ID], e)
+	}
 	if a.VirtualDevices != nil {
 		for i, d := range a.VirtualDevices.Value {
 			a.owners[d.OwnerID] = append(a.owners[d.OwnerID], i)
@@ -92,7 +101,7 @@ func (a *account) subject() audit.Subject {
 	return audit.Subject{Kind: audit.AccountSubject, ID: a.Account, Name: a.Alias}
 }
 
-// reported are the users of the report, where nobody listed the users.
+// reported are the users of the report whom no list has.
 func (a *account) reported() []*person {
 	if a.Report == nil {
 		return nil
@@ -100,7 +109,7 @@ func (a *account) reported() []*person {
 	var all []*person
 	for i := range a.Report.Value.Rows {
 		r := a.Report.Value.Row(i)
-		if r.User() == audit.RootRow {
+		if r.User() == audit.RootRow || a.live[r.ARN()] {
 			continue
 		}
 		subject := audit.Subject{Kind: audit.UserSubject, Name: r.User(), ARN: r.ARN()}
@@ -127,6 +136,9 @@ func (a *account) rowAt(arn, subject, without string) row {
 	switch {
 	case a.Report == nil:
 		gap := a.Gap(audit.FactCredentialReport, "")
+		r.gap = &gap
+	case !exists && a.Has(audit.FactCredentialReport, subject):
+		gap := a.Gap(audit.FactCredentialReport, subject)
 		r.gap = &gap
 	case !exists:
 		gap := r.odd(without)
@@ -172,7 +184,7 @@ func (a *account) activeKeys(list *audit.Read[[]audit.AccessKey], missing audit.
 // more (IAM user guide, quotas).
 func (a *account) reportedKeys(r row) said {
 	first, second := a.cell(r, "access_key_1_active"), a.cell(r, "access_key_2_active")
-	s := said{answer: either(first.answer, second.answer), at: r.made}
+	s := said{answer: either(first.answer, second.answer), at: r.since(a)}
 	s.evidence = append(first.evidence, second.evidence...)
 	s.gaps = slices.Concat(first.gaps, second.gaps)
 	return s

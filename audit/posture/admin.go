@@ -26,8 +26,9 @@ type source struct {
 	gap      *audit.Gap
 }
 
-// administrator asks every policy of the user and of the user's groups whether
-// it allows everything, then whether the permissions boundary does.
+// administrator asks every policy of the user and of the user's groups what it
+// allows, all of them together whether that is everything, then whether the
+// permissions boundary allows it.
 func (a *account) administrator(u *audit.User) admin {
 	if u == nil {
 		return admin{said: unsaid(a.Gap(audit.FactUsers, ""))}
@@ -37,16 +38,24 @@ func (a *account) administrator(u *audit.User) admin {
 	}
 	access := u.Access.Value
 	result := admin{said: said{answer: no}}
-	var through []string
+	together, through := powers(0), []string{}
 	for _, s := range a.sources(access) {
-		all, gap := s.everything()
-		result.answer = either(result.answer, all)
-		if all == yes {
+		granted, gap := s.grants(a.Snapshot)
+		together |= granted
+		if granted != 0 {
 			through = append(through, s.how)
 		}
 		if gap != nil {
+			result.answer = maybe
 			result.gaps = append(result.gaps, *gap)
 		}
+	}
+	switch {
+	case together == everything:
+		result.answer = yes
+	case together != 0 && len(result.gaps) == 0:
+		result.answer = maybe
+		result.gaps = []audit.Gap{audit.FactPolicies.Gap(u.ID, "of what manages IAM, "+together.String()+" is allowed on every resource; how far one gets by that is not evaluated")}
 	}
 	note := a.bound(&result, access.Boundary)
 	switch result.answer {
@@ -97,21 +106,21 @@ func (a *account) managed(arn string) source {
 	return source{gap: &gap}
 }
 
-// everything tells whether a policy allows everything; the gap says why that is
-// not known.
-func (s source) everything() (tri, *audit.Gap) {
+// grants are the powers that a policy allows; the gap says why they are not
+// known.
+func (s source) grants(account *audit.Snapshot) (powers, *audit.Gap) {
 	switch {
 	case s.gap != nil:
-		return maybe, s.gap
+		return 0, s.gap
 	case s.known:
-		return yes, nil
+		return everything, nil
 	}
-	all, err := allowsEverything(s.document)
+	granted, err := allowed(s.document, account)
 	if err != nil {
 		gap := audit.FactPolicies.Gap("", s.how+" is not readable: "+err.Error())
-		return maybe, &gap
+		return 0, &gap
 	}
-	return truth(all), nil
+	return granted, nil
 }
 
 // bound holds an administrator, or who may be one, against a permissions
@@ -123,26 +132,31 @@ func (a *account) bound(result *admin, arn string) string {
 	}
 	s := a.managed(arn)
 	s.how = fmt.Sprintf("boundary %q", arn)
-	all, gap := s.everything()
-	switch all {
-	case yes:
+	left, gap := s.grants(a.Snapshot)
+	switch {
+	case gap != nil:
+		result.answer = maybe
+		result.gaps = append(result.gaps, *gap)
+		return ""
+	case left == everything:
 		return ", which " + s.how + " allows"
-	case no:
+	case left == 0:
 		result.answer = no
-		return ": " + s.how + " does not allow everything"
+		return ": " + s.how + " does not allow to manage IAM"
 	}
 	result.answer = maybe
-	result.gaps = append(result.gaps, *gap)
+	result.gaps = append(result.gaps, audit.FactPolicies.Gap(arn, "of what manages IAM it allows "+left.String()+"; how far one gets by that is not evaluated"))
 	return ""
 }
 
 // statement is what matters of a policy statement. Conditions do not: who is an
 // administrator under a condition is one.
 type statement struct {
-	Effect    string
-	Action    texts
-	NotAction texts
-	Resource  texts
+	Effect      string
+	Action      texts
+	NotAction   texts
+	Resource    texts
+	NotResource texts
 }
 
 // texts is a JSON string or a list of them (IAM user guide, grammar of the JSON
@@ -171,27 +185,96 @@ func (s *statements) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]statement)(s))
 }
 
-// allowsEverything tells whether one statement of a policy allows every action,
-// or all but a list that leaves the whole of IAM in, on every resource. Who has
-// the whole of IAM can have the rest.
-func allowsEverything(document string) (bool, error) {
+// powers are the actions that make a user an administrator, one bit each.
+type powers uint16
+
+// administration is what gives whoever may do it, on every resource of its sort,
+// everything else: all that manages IAM. Who may do some of it may get as far.
+var administration = []struct{ action, resource string }{
+	{"iam:AttachUserPolicy", "user"}, {"iam:PutUserPolicy", "user"}, {"iam:AttachRolePolicy", "role"}, {"iam:PutRolePolicy", "role"},
+	{"iam:CreatePolicyVersion", "policy"}, {"iam:UpdateAssumeRolePolicy", "role"}, {"iam:AddUserToGroup", "group"},
+	{"iam:AttachGroupPolicy", "group"}, {"iam:CreateAccessKey", "user"}, {"iam:CreateLoginProfile", "user"},
+}
+
+var everything = powers(1)<<len(administration) - 1
+
+func (p powers) String() string {
+	var actions []string
+	for i, a := range administration {
+		if p&(1<<i) != 0 {
+			actions = append(actions, a.action)
+		}
+	}
+	return strings.Join(actions, ", ")
+}
+
+// allowed are the powers that a policy's Allow statements grant. A statement that
+// is about a resource nobody named is taken for one about every resource.
+func allowed(document string, account *audit.Snapshot) (powers, error) {
 	var policy struct{ Statement statements }
 	err := json.Unmarshal([]byte(document), &policy)
-	return slices.ContainsFunc(policy.Statement, statement.everything), err
+	granted := powers(0)
+	for _, s := range policy.Statement {
+		if s.Effect == "Allow" {
+			granted |= s.allows("arn:" + account.Partition + ":iam::" + account.Account + ":")
+		}
+	}
+	return granted, err
 }
 
-func (s statement) everything() bool {
-	return s.Effect == "Allow" && slices.ContainsFunc(s.Resource, star) &&
-		(slices.ContainsFunc(s.Action, star) || len(s.NotAction) > 0 && !slices.ContainsFunc(s.NotAction, ofIAM))
+func (s statement) allows(arn string) powers {
+	granted := powers(0)
+	for i, a := range administration {
+		if s.names(strings.ToLower(a.action)) && s.isAbout(arn+a.resource+"/any/one") {
+			granted |= 1 << i
+		}
+	}
+	return granted
 }
 
-// star tells a pattern that matches everything: *, and for actions *:*.
-func star(pattern string) bool {
-	return pattern != "" && strings.ReplaceAll(pattern, "*", "") == "" || pattern == "*:*"
+func (s statement) names(action string) bool {
+	if len(s.NotAction) > 0 {
+		return !s.NotAction.matchAction(action)
+	}
+	return s.Action.matchAction(action)
 }
 
-// ofIAM tells a pattern that may match an action of IAM.
-func ofIAM(pattern string) bool {
-	service, _, _ := strings.Cut(strings.ToLower(pattern), ":")
-	return service == "iam" || strings.ContainsAny(service, "*?")
+func (s statement) isAbout(resource string) bool {
+	if len(s.NotResource) > 0 {
+		return !s.NotResource.match(resource)
+	}
+	return s.Resource.match(resource)
+}
+
+func (t texts) match(text string) bool {
+	return slices.ContainsFunc(t, func(pattern string) bool { return glob(pattern, text) })
+}
+
+// matchAction ignores case, as IAM does in actions.
+func (t texts) matchAction(action string) bool {
+	return slices.ContainsFunc(t, func(pattern string) bool { return glob(strings.ToLower(pattern), action) })
+}
+
+// glob matches a pattern with * for any text and ? for one character (IAM user
+// guide, Action and Resource elements). It remembers the last star only, which is
+// enough: a later one can always take over.
+func glob(pattern, text string) bool {
+	star, from := -1, 0
+	p, i := 0, 0
+	for i < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[i]):
+			p++
+			i++
+		case star >= 0:
+			from++
+			p, i = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -73,14 +73,26 @@ func (a *account) exempt(c Check, f *audit.Finding) {
 	if !c.Exemptable {
 		return
 	}
-	for _, e := range a.rules.Exemptions {
-		if e.Covers(f.Subject.ID, c.ID) && !e.Expired(a.TakenAt) {
+	for _, e := range a.exemptions[f.Subject.ID] {
+		if a.holds(e, f.Subject) && e.Covers(f.Subject.ID, c.ID) {
 			f.Outcome, f.Severity, f.Remediation, f.Exemption = audit.NotApplicable, audit.Info, "", &e
 			f.Detail = "exempt until " + e.Expires.UTC().Format(time.DateOnly) + ", " + by(e) + "; without the exemption: " + f.Detail
 			return
 		}
 	}
 }
+
+// holds tells whether an exemption stands at all: it has an end that is not yet
+// reached and not for ever, and one of root names what it is for.
+func (a *account) holds(e audit.Exemption, s audit.Subject) bool {
+	return !e.Expired(a.TakenAt) && !a.endless(e) && (s.Kind != audit.RootSubject || len(e.Checks) > 0)
+}
+
+// longest is how far ahead an exemption may end: one that outlives who granted it
+// is for ever.
+const longest = 2 * 366 * day
+
+func (a *account) endless(e audit.Exemption) bool { return e.Expires.Sub(a.TakenAt) > longest }
 
 func withGaps(detail string, gaps []audit.Gap) string {
 	texts := []string{detail}

@@ -186,7 +186,7 @@ func adminChecks() []Check {
 		{
 			ID: idAdminMFA, Severity: audit.Critical, Exemptable: true,
 			Question:  "Does a user who is an administrator have a second factor?",
-			Rationale: "AdministratorAccess, or any policy that allows everything, by attachment, inline or through a group, and not cut by a boundary. " + notEvaluated + ". Without password and active key it is ranked medium.",
+			Rationale: "AdministratorAccess, or policies that together allow everything, or all that manages IAM, on every resource: by attachment, inline or through a group, and not cut by a boundary. Of who may do only some of what manages IAM it is not known; " + notEvaluated + ". Without password and active key it is ranked medium.",
 			Remediation: Remediation{
 				Console: []string{openUser, "Assign MFA device, or take the policy away: IAM, Users, the user, Permissions."},
 				CLI:     []string{"aws iam detach-user-policy --user-name USER --policy-arn POLICY", "aws iam remove-user-from-group --user-name USER --group-name GROUP"},

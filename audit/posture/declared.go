@@ -44,6 +44,10 @@ func (a *account) expired(e audit.Exemption) answer {
 	switch {
 	case e.Expires.IsZero():
 		return fail("it names no expiry, so it exempts nobody; " + by(e))
+	case a.endless(e):
+		return fail("it would last until " + e.Expires.UTC().Format(time.DateOnly) + ", more than two years ahead, so it exempts nobody; " + by(e))
+	case e.ID == a.Account && len(e.Checks) == 0:
+		return fail("it is of root and names no checks, so it exempts nobody; " + by(e))
 	case e.Expired(a.TakenAt):
 		return fail("it ended on " + e.Expires.UTC().Format(time.DateOnly) + "; " + by(e))
 	}
@@ -59,14 +63,18 @@ func (a *account) nobodys(e audit.Exemption) answer {
 	if strings.HasPrefix(e.ID, "arn:") {
 		return a.nobodysDevice(e)
 	}
-	if a.Users == nil {
+	if p := a.byID(e.ID); p != nil {
+		return pass(fmt.Sprintf("it is for %q", p.subject.Name)).because(a.listed())
+	}
+	if !a.complete() {
 		return unknown("whose it is is not known", a.Gap(audit.FactUsers, ""))
 	}
-	evidence := a.evidence(a.Users.Call, a.Users.At, "users", fmt.Sprint(len(a.Users.Value)))
-	if p := a.byID(e.ID); p != nil {
-		return pass(fmt.Sprintf("it is for %q", p.subject.Name)).because(evidence)
-	}
+	evidence := a.listed()
 	return fail("no user of this account has this id").because(evidence)
+}
+
+func (a *account) listed() []audit.Evidence {
+	return a.evidence(a.Users.Call, a.Users.At, "users", fmt.Sprint(len(a.Users.Value)))
 }
 
 func (a *account) nobodysDevice(e audit.Exemption) answer {
@@ -105,11 +113,11 @@ func (a *account) breakGlass(c Check) []audit.Finding {
 
 func (a *account) emergency(id string) (audit.Subject, answer) {
 	subject := audit.Subject{Kind: audit.UserSubject, ID: id}
-	if a.Users == nil {
-		return subject, unknown("the account's users are not known by id", a.Gap(audit.FactUsers, ""))
-	}
 	p := a.byID(id)
-	if p == nil {
+	switch {
+	case p == nil && !a.complete():
+		return subject, unknown("the account's users are not known by id", a.Gap(audit.FactUsers, ""))
+	case p == nil:
 		return subject, fail("no user of this account has this id")
 	}
 	evidence := answer{}.because(p.password.evidence, p.keys.evidence, p.factors.evidence).evidence

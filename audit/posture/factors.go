@@ -118,6 +118,11 @@ func (f factors) with(kind audit.FactorKind) bool {
 	return slices.ContainsFunc(f.devices, func(d audit.MFADevice) bool { return d.Kind() == kind })
 }
 
+// onlySMS tells that every device is one by text message.
+func (f factors) onlySMS() bool {
+	return f.complete && f.has == yes && !slices.ContainsFunc(f.devices, func(d audit.MFADevice) bool { return d.Kind() != audit.SMSFactor })
+}
+
 // ruling is whether devices meet a demand.
 type ruling struct {
 	answer tri

@@ -3,6 +3,7 @@ package posture
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"mfawatch/audit"
@@ -98,6 +99,68 @@ func Judge(s audit.Snapshot, rules Rules) Account {
 	}
 	judged.Summary = summarise(judged)
 	return judged
+}
+
+// JudgeAll judges the accounts of an organisation by the same rules. Of the
+// exemptions and emergency users each account gets those that are about it. One
+// that is about none of them is asked of an account whose users are not all
+// known, where it may be, else of the first.
+func JudgeAll(snapshots []audit.Snapshot, rules Rules) []Account {
+	at := places(snapshots)
+	var judged []Account
+	for i, s := range snapshots {
+		own := rules
+		own.Exemptions = ofPlace(at, i, rules.Exemptions, func(e audit.Exemption) string { return e.ID })
+		own.BreakGlass = ofPlace(at, i, rules.BreakGlass, func(id string) string { return id })
+		judged = append(judged, Judge(s, own))
+	}
+	return judged
+}
+
+// place says where an id belongs.
+type place struct {
+	of      map[string]int
+	nowhere int
+}
+
+func places(snapshots []audit.Snapshot) place {
+	at := place{of: map[string]int{}, nowhere: -1}
+	for i := range snapshots {
+		s := &snapshots[i]
+		at.of[s.Account] = i
+		if s.Users == nil || audit.IndexGaps(s.Gaps).Has(audit.FactUsers, "") {
+			at.nowhere = max(at.nowhere, i)
+		}
+		if s.Users != nil {
+			for _, u := range s.Users.Value {
+				at.of[u.ID] = i
+			}
+		}
+	}
+	at.nowhere = max(at.nowhere, 0)
+	return at
+}
+
+// index finds the account of an id: of a user, of an account, or of the ARN of a
+// device.
+func (p place) index(id string) int {
+	if parts := strings.Split(id, ":"); len(parts) > 5 && parts[0] == "arn" {
+		id = parts[4]
+	}
+	if i, known := p.of[id]; known {
+		return i
+	}
+	return p.nowhere
+}
+
+func ofPlace[T any](at place, i int, list []T, id func(T) string) []T {
+	var own []T
+	for _, item := range list {
+		if at.index(id(item)) == i {
+			own = append(own, item)
+		}
+	}
+	return own
 }
 
 func (a *account) roster(findings []audit.Finding) []Holder {

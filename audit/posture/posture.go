@@ -86,6 +86,10 @@ func ofUsers(judge func(*account, *person) answer) func(*account, Check) []audit
 		for _, p := range a.people {
 			all = append(all, a.finding(c, p.subject, judge(a, p)))
 		}
+		if !a.complete() {
+			others := unknown("whether there are users besides these is not known", a.Gap(audit.FactUsers, ""))
+			all = append(all, a.finding(c, a.subject(), others))
+		}
 		return all
 	}
 }

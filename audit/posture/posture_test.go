@@ -23,7 +23,7 @@ import (
 	"mfawatch/audit/posture"
 )
 
-var update = flag.Bool("update", false, "write what Evaluate answers into the cases")
+var update = flag.Bool("update", false, "write what the checks answer into the cases, and the checks into checks.golden")
 
 // A posture case is one file of testdata: what it is about, a snapshot, the
 // rules if any, and the findings of the checks that the section's name lists
@@ -358,6 +358,7 @@ func TestChecksAreDocumented(t *testing.T) {
 func TestRemediationInWords(t *testing.T) {
 	for want, r := range map[string]posture.Remediation{
 		"Console: One. Two. CLI: aws a; aws b.": {Console: []string{"One.", "Two."}, CLI: []string{"aws a", "aws b"}},
+		"Console: One. CLI: aws a.":             {Console: []string{"One."}, CLI: []string{"aws a"}},
 		"Console: One.":                         {Console: []string{"One."}},
 	} {
 		if got := r.String(); got != want {
@@ -400,6 +401,31 @@ func TestChecksAsTheyWere(t *testing.T) {
 		got = append(got, line)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("checks (-want +got):\n%s", diff)
+	}
+}
+
+// The checks and all their words, as a program reads them: findings and
+// docs/checks.md are made of them.
+func TestChecksAsJSON(t *testing.T) {
+	const golden = "testdata/checks.golden"
+	var got bytes.Buffer
+	e := json.NewEncoder(&got)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(posture.Checks()); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
 	}
 }

@@ -139,32 +139,46 @@ func (o Override) validate(where string) error {
 }
 
 func validExemptions(list []audit.Exemption) error {
+	ids := exemptable()
+	before := map[string][]audit.Exemption{}
 	for i, e := range list {
-		if err := valid(e); err != nil {
+		if err := valid(e, ids); err != nil {
 			return fmt.Errorf("exemptions[%d]: %w", i, err)
 		}
-		for _, before := range list[:i] {
-			if check := overlap(before, e); check != "" {
+		for _, o := range before[e.ID] {
+			if check := overlap(o, e, ids); check != "" {
 				return fmt.Errorf("exemptions[%d]: %q is exempt from %s already", i, e.ID, check)
 			}
 		}
+		before[e.ID] = append(before[e.ID], e)
 	}
 	return nil
 }
 
-func valid(e audit.Exemption) error {
+// exemptable are the checks that somebody can be exempt from.
+func exemptable() []string {
+	var ids []string
+	for _, c := range Checks() {
+		if c.Exemptable {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+func valid(e audit.Exemption, exemptable []string) error {
 	switch {
 	case e.ID == "":
 		return fmt.Errorf("names no immutable id")
-	case e.Owner == "":
+	case strings.TrimSpace(e.Owner) == "":
 		return fmt.Errorf("%q has no owner", e.ID)
-	case e.Reason == "":
+	case strings.TrimSpace(e.Reason) == "":
 		return fmt.Errorf("%q has no reason", e.ID)
 	case e.Expires.IsZero():
 		return fmt.Errorf("%q has no expiry", e.ID)
 	}
 	for _, id := range e.Checks {
-		if i := slices.IndexFunc(Checks(), func(c Check) bool { return c.ID == id }); i < 0 || !Checks()[i].Exemptable {
+		if !slices.Contains(exemptable, id) {
 			return fmt.Errorf("check %q is unknown or nobody can be exempt from it", id)
 		}
 	}
@@ -172,10 +186,10 @@ func valid(e audit.Exemption) error {
 }
 
 // overlap names a check that two exemptions cover for the same subject, if any.
-func overlap(a, b audit.Exemption) string {
-	for _, c := range Checks() {
-		if a.Covers(b.ID, c.ID) && b.Covers(a.ID, c.ID) {
-			return c.ID
+func overlap(a, b audit.Exemption, ids []string) string {
+	for _, id := range ids {
+		if a.Covers(b.ID, id) && b.Covers(a.ID, id) {
+			return id
 		}
 	}
 	return ""

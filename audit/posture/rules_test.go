@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mfawatch/audit"
 	"mfawatch/audit/posture"
 )
@@ -61,6 +63,23 @@ func TestRulesAreAccepted(t *testing.T) {
 		if err := r.Validate(); err != nil {
 			t.Errorf("%+v: %v", r, err)
 		}
+	}
+}
+
+// Users who are known by the report only have no immutable id: a slip of the
+// rules, which Validate names, makes none of them an emergency user.
+func TestAnEmptyEmergencyUserExcusesNobody(t *testing.T) {
+	s := small()
+	s.Users = nil
+	s.Report.Value.Rows[1][4] = "2026-08-12T00:00:00Z" // ada
+	got := map[string]audit.Outcome{}
+	for _, f := range posture.Evaluate(s, posture.Rules{BreakGlass: []string{""}}) {
+		if f.Check == "user-console-unused" {
+			got[f.Subject.ID+"/"+f.Subject.Name] = f.Outcome
+		}
+	}
+	if diff := cmp.Diff(map[string]audit.Outcome{"/ada": audit.Fail, "/ben": audit.Pass, "111122223333/": audit.Unknown}, got); diff != "" {
+		t.Errorf("user-console-unused (-want +got):\n%s", diff)
 	}
 }
 

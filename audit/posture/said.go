@@ -85,7 +85,17 @@ func (a *account) cell(r row, column string) said {
 	case !known:
 		return unsaid(r.odd(column + " is " + strconv.Quote(text)))
 	}
-	return said{answer: truth(value), at: r.made, evidence: a.evidence(reportSource, r.made, column, text)}
+	return said{answer: truth(value), at: r.since(a), evidence: a.evidence(reportSource, r.made, column, text)}
+}
+
+// since is from when the row's answers count against others. A report that is
+// younger than the snapshot was made by another clock than the calls were timed
+// by: which of them is younger cannot be told, and the calls asked directly.
+func (r row) since(a *account) time.Time {
+	if r.made.After(a.TakenAt) {
+		return time.Time{}
+	}
+	return r.made
 }
 
 // row is a row of the credential report, or the gap in its place.

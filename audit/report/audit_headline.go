@@ -117,6 +117,8 @@ var rootWords = []struct{ state, one, many string }{
 	{"soft", "root has MFA, not hardware", "root has MFA, not hardware,"},
 	{"kind", "root has MFA, of which kind is not known", "root has MFA, of which kind is not known,"},
 	{"mfa", "root has MFA", "root has MFA"},
+	{"notapp", "root has MFA that is not virtual", "root has MFA that is not virtual,"},
+	{"fido", "root has a security key or passkey", "root has a security key or passkey"},
 	{"hardware", "root has hardware MFA", "root has hardware MFA"},
 	{"needless", "root needs no MFA", "root needs no MFA"},
 }
@@ -169,19 +171,37 @@ func rootState(account posture.Account) string {
 	case hardware == nil:
 		return "mfa"
 	}
-	return hardwareState(hardware)
+	return hardwareState(hardware, account)
 }
 
-func hardwareState(f *audit.Finding) string {
+// hardwareState calls hardware only what certainly is: a FIDO device without a
+// known certification may be a synced passkey, and what was inferred from there
+// being no virtual device may be one too.
+func hardwareState(f *audit.Finding, account posture.Account) string {
+	kinds := rootKinds(account)
 	switch {
-	case f.Outcome == audit.Pass:
+	case f.Outcome == audit.Pass && (slices.Contains(kinds, audit.HardwareTOTPFactor) || slices.Contains(kinds, audit.FIDOCertifiedFactor)):
 		return "hardware"
+	case f.Outcome == audit.Pass && slices.Contains(kinds, audit.FIDOFactor):
+		return "fido"
+	case f.Outcome == audit.Pass:
+		return "notapp"
 	case f.Outcome == audit.Fail || f.Exemption != nil:
 		return "soft"
 	case f.Outcome == audit.Unknown:
 		return "kind"
 	}
 	return "mfa"
+}
+
+// rootKinds are the kinds of root's devices, as far as they are known.
+func rootKinds(account posture.Account) []audit.FactorKind {
+	for _, h := range account.Roster {
+		if h.Kind == audit.RootSubject {
+			return h.Factors
+		}
+	}
+	return nil
 }
 
 // failuresText counts failures by severity, the worst first, and what else a

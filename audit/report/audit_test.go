@@ -432,20 +432,25 @@ func TestRootWords(t *testing.T) {
 		return audit.Finding{Check: check, Outcome: o, Exemption: e}
 	}
 	e := &audit.Exemption{}
+	passes := []audit.Finding{finding(rootHardwareCheck, audit.Pass, nil), finding(rootMFACheck, audit.Pass, nil)}
 	for _, c := range []struct {
 		want     string
 		findings []audit.Finding
+		kinds    []audit.FactorKind
 	}{
-		{"root has no MFA", []audit.Finding{finding(rootMFACheck, audit.Fail, nil), finding(rootHardwareCheck, audit.Fail, nil)}},
-		{"root is exempt from MFA", []audit.Finding{finding(rootMFACheck, audit.NotApplicable, e), finding(rootHardwareCheck, audit.Fail, nil)}},
-		{"root needs no MFA", []audit.Finding{finding(rootMFACheck, audit.NotApplicable, nil), finding(rootHardwareCheck, audit.NotApplicable, nil)}},
-		{"root has MFA, not hardware", []audit.Finding{finding(rootMFACheck, audit.Pass, nil), finding(rootHardwareCheck, audit.NotApplicable, e)}},
-		{"root has MFA, of which kind is not known", []audit.Finding{finding(rootMFACheck, audit.Pass, nil), finding(rootHardwareCheck, audit.Unknown, nil)}},
-		{"root has MFA", []audit.Finding{finding(rootMFACheck, audit.Pass, nil)}},
-		{"root has hardware MFA", []audit.Finding{finding(rootHardwareCheck, audit.Pass, nil), finding(rootMFACheck, audit.Pass, nil)}},
-		{"whether root has MFA is not known", []audit.Finding{finding(consoleMFACheck, audit.Pass, nil)}},
+		{"root has no MFA", []audit.Finding{finding(rootMFACheck, audit.Fail, nil), finding(rootHardwareCheck, audit.Fail, nil)}, nil},
+		{"root is exempt from MFA", []audit.Finding{finding(rootMFACheck, audit.NotApplicable, e), finding(rootHardwareCheck, audit.Fail, nil)}, nil},
+		{"root needs no MFA", []audit.Finding{finding(rootMFACheck, audit.NotApplicable, nil), finding(rootHardwareCheck, audit.NotApplicable, nil)}, nil},
+		{"root has MFA, not hardware", []audit.Finding{finding(rootMFACheck, audit.Pass, nil), finding(rootHardwareCheck, audit.NotApplicable, e)}, nil},
+		{"root has MFA, of which kind is not known", []audit.Finding{finding(rootMFACheck, audit.Pass, nil), finding(rootHardwareCheck, audit.Unknown, nil)}, nil},
+		{"root has MFA", []audit.Finding{finding(rootMFACheck, audit.Pass, nil)}, nil},
+		{"root has MFA that is not virtual", passes, nil},
+		{"root has a security key or passkey", passes, []audit.FactorKind{audit.VirtualFactor, audit.FIDOFactor}},
+		{"root has hardware MFA", passes, []audit.FactorKind{audit.FIDOFactor, audit.FIDOCertifiedFactor}},
+		{"root has hardware MFA", passes, []audit.FactorKind{audit.HardwareTOTPFactor}},
+		{"whether root has MFA is not known", []audit.Finding{finding(consoleMFACheck, audit.Pass, nil)}, nil},
 	} {
-		if got := rootText(Audit{Accounts: []posture.Account{{Findings: c.findings}}}); got != c.want {
+		if got := rootText(Audit{Accounts: []posture.Account{{Findings: c.findings, Roster: []posture.Holder{{Subject: audit.Subject{Kind: audit.RootSubject}, Factors: c.kinds}}}}}); got != c.want {
 			t.Errorf("root of %v: %q, want %q", c.findings, got, c.want)
 		}
 	}

@@ -137,7 +137,7 @@ func htmlAccounts(a Audit) []htmlAccount {
 // htmlRootWords say how root of an account stands.
 var htmlRootWords = map[string]string{
 	"none": "no", "unknown": "not known", "exempt": "exempt", "soft": "yes, not hardware", "kind": "yes, kind not known",
-	"mfa": "yes", "hardware": "yes, hardware", "needless": "not needed",
+	"mfa": "yes", "notapp": "yes, not virtual", "fido": "yes, key or passkey", "hardware": "yes, hardware", "needless": "not needed",
 }
 
 // htmlUnread tells that the checks on users had nobody to ask about, because

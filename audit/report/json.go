@@ -117,7 +117,7 @@ func damaged(d scan.DamagedFile) scan.DamagedFile {
 }
 
 func summary(s scan.Summary) scan.Summary {
-	s.Type, s.WithoutMFA = "summary", list(s.WithoutMFA)
+	s.Type, s.WithoutMFA, s.Accounts = "summary", list(s.WithoutMFA), list(s.Accounts)
 	s.Skipped, s.Detections = counts(s.Skipped), counts(s.Detections)
 	s.ByOutcome = counts[audit.Outcome](s.ByOutcome)
 	s.ByReason = counts[signin.Reason](s.ByReason)

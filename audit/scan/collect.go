@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type collector struct {
 	keyless []*entry // records without an event id: never taken for copies
 	damaged []DamagedFile
 	without map[principal]*WithoutMFA
+	covered coverage
 	summary Summary
 }
 
@@ -41,8 +43,10 @@ type entry struct {
 }
 
 func newCollector(o Options) *collector {
-	return &collector{o: o, byKey: map[string]*entry{}, without: map[principal]*WithoutMFA{}, summary: Summary{
-		Type: "summary", Skipped: map[string]int{}, ByOutcome: map[audit.Outcome]int{},
+	skipped := map[string]int{}
+	maps.Copy(skipped, o.Skipped)
+	return &collector{o: o, byKey: map[string]*entry{}, without: map[principal]*WithoutMFA{}, covered: newCoverage(), summary: Summary{
+		Type: "summary", Filtered: o.Filter != (Filter{}) || len(o.Regions) > 0, Skipped: skipped, ByOutcome: map[audit.Outcome]int{},
 		ByReason: map[signin.Reason]int{}, Detections: map[string]int{},
 	}}
 }
@@ -76,6 +80,7 @@ func (c *collector) judge(record []byte, origin string) *entry {
 // add joins copies of the same event. The record that stays does not depend on
 // which came first.
 func (c *collector) add(e *entry) {
+	c.covered.see(e.event.Account, e.event.Time)
 	key := e.event.Key()
 	if key == "" {
 		c.keyless = append(c.keyless, e)
@@ -133,6 +138,7 @@ func (c *collector) tally(ctx context.Context, src Source, stats trail.Stats, er
 	c.summary.Records += stats.Records
 	if stats.Records > 0 {
 		c.summary.Files++
+		c.covered.file(src.Name)
 	}
 	kind, strange := stats.Kind(), stats.Kinds[trail.KindOther]
 	switch {
@@ -147,6 +153,7 @@ func (c *collector) tally(ctx context.Context, src Source, stats trail.Stats, er
 		c.broken(src, stats, trail.Damage{Offset: stats.Text, Reason: values(strange) + " among its records that CloudTrail does not write"}, false)
 	case kind == trail.KindEmpty && stats.Stored == 0 && strings.HasSuffix(strings.ToLower(src.Name), ".gz"):
 		c.broken(src, stats, trail.Damage{Reason: "the file is empty, which no compressed file is"}, false)
+	case kind == trail.KindEmpty && src.Answer:
 	case kind != "":
 		c.summary.Skipped[string(kind)]++
 	}
@@ -175,6 +182,7 @@ func looksLikeLog(name string) bool {
 
 // result orders, detects, filters and sums up.
 func (c *collector) result(complete bool) Result {
+	c.covered.tell(&c.summary)
 	entries := c.keyless
 	for _, e := range c.byKey {
 		entries = append(entries, e)
@@ -184,7 +192,7 @@ func (c *collector) result(complete bool) Result {
 	r := Result{Damaged: c.damaged}
 	r.Detections = c.detect(entries)
 	for _, e := range entries {
-		if v := e.verdict; v.SignIn() && c.o.Filter.verdict(&v) {
+		if v := e.verdict; v.SignIn() && c.o.within(v.Region) && c.o.Filter.verdict(&v) {
 			r.Verdicts = append(r.Verdicts, v)
 			c.count(v)
 		}
@@ -210,7 +218,7 @@ func (c *collector) detect(entries []*entry) []detect.Detection {
 	var all []detect.Detection
 	keep := func(found []detect.Detection) {
 		for _, x := range found {
-			if c.o.Filter.detection(&x) {
+			if c.o.within(x.Region) && c.o.Filter.detection(&x) {
 				all = append(all, x)
 			}
 		}
@@ -296,6 +304,11 @@ func (f Filter) verdict(v *signin.Verdict) bool {
 func nobody(p audit.Principal) bool { return p.Name == "" && p.ID == "" && p.ARN == "" }
 
 func (f Filter) account(id string) bool { return f.Account == "" || id == "" || f.Account == id }
+
+// within keeps what does not say its Region: it cannot be told to be another.
+func (o Options) within(region string) bool {
+	return len(o.Regions) == 0 || region == "" || slices.Contains(o.Regions, region)
+}
 
 func (f Filter) detection(d *detect.Detection) bool {
 	return f.time(d.Time) && f.account(d.Account) &&

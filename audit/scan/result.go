@@ -47,6 +47,10 @@ type Summary struct {
 	Forgotten    int                   `json:"forgotten"`  // things the detections had to forget for lack of room
 	First        time.Time             `json:"first"`      // of the sign-ins judged; zero when none
 	Last         time.Time             `json:"last"`
+	Filtered     bool                  `json:"filtered"`      // some records were left out on purpose
+	Accounts     []string              `json:"accounts"`      // whose records were read, as far as it is known
+	RecordsFirst time.Time             `json:"records_first"` // of all records read, as far as it is known
+	RecordsLast  time.Time             `json:"records_last"`
 }
 
 // WithoutMFA is a principal that signed in without MFA, and how often.

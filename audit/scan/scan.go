@@ -25,6 +25,8 @@ type Options struct {
 	SignIn signin.Rules
 	Detect detect.Rules
 	Filter Filter
+	// Regions narrows as Filter does, to records of these Regions; none is all.
+	Regions []string
 	// Workers is how many sources are read at a time; 0 is one a processor.
 	Workers int
 	// MaxText bounds one JSON text, in bytes; 0 is trail.DefaultMaxText.
@@ -32,6 +34,11 @@ type Options struct {
 	// Progress, where set, is told the stored bytes as they are read. It is
 	// called from several goroutines.
 	Progress func(n int64)
+	// Ahead bounds what is opened ahead of the workers.
+	Ahead Ahead
+	// Skipped is what was passed over before the sources were made, by kind; a
+	// Summary counts it.
+	Skipped map[string]int
 }
 
 // Filter narrows what a Result lists and counts. Everything is still read and
@@ -51,6 +58,13 @@ type Source struct {
 	Given bool
 	// Stream is true for standard input and pipes: reading may wait for ever.
 	Stream bool
+	// Far is true for what lies across a network: Open waits for it, fails when
+	// it cannot be had, and is called ahead of the workers, several at a time. It
+	// must end with the context that the scan is given.
+	Far bool
+	// Answer is true for what a service answered and is no file: one without
+	// records says that there are none.
+	Answer bool
 	Open   func() (io.ReadCloser, error)
 }
 
@@ -61,23 +75,14 @@ func Run(ctx context.Context, sources []Source, o Options) Result {
 	// The largest first: workers end together, and buffers grow once.
 	sources = slices.Clone(sources)
 	slices.SortStableFunc(sources, func(a, b Source) int { return int(min(max(b.Size-a.Size, -1), 1)) })
-	queue := make(chan Source)
+	queue := newLine(ctx, sources, o.Ahead)
 	var wg sync.WaitGroup
 	for range workers(o, len(sources)) {
 		wg.Go(func() {
 			s := trail.NewScanner(trail.Options{Wants: wants(), MaxText: o.MaxText})
-			for src := range queue {
-				c.source(ctx, s, src)
-			}
+			queue.each(ctx, func(src Source) { c.source(ctx, s, src) })
 		})
 	}
-	for _, src := range sources {
-		if ctx.Err() != nil {
-			break
-		}
-		queue <- src
-	}
-	close(queue)
 	wg.Wait()
 	return c.result(ctx.Err() == nil)
 }
@@ -104,10 +109,9 @@ func Each(ctx context.Context, sources []Source, o Options, emit func(signin.Ver
 	c := newCollector(o)
 	s := trail.NewScanner(trail.Options{All: true, MaxText: o.MaxText})
 	var failed error
-	for _, src := range sources {
-		if ctx.Err() != nil || failed != nil {
-			break
-		}
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	newLine(reading, sources, o.Ahead).each(reading, func(src Source) {
 		stats, err := read(ctx, s, src, o.Progress, func(record []byte) {
 			v := signin.Judge(record, o.SignIn)
 			v.Origin = src.Name
@@ -117,7 +121,10 @@ func Each(ctx context.Context, sources []Source, o Options, emit func(signin.Ver
 			}
 		})
 		c.finished(ctx, src, stats, err)
-	}
+		if failed != nil {
+			stop()
+		}
+	})
 	r := c.result(ctx.Err() == nil)
 	return r, failed
 }

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
+	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ has to be allowed. A long reading can be interrupted: it says how to go on.`),
   mfawatch audit --profile security --diff findings-last-month.json`, "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			f.source.output = slices.Clone(f.output.files)
+			f.output.region = cmp.Or(f.output.region, f.source.region)
 			return runAudit(c.Context(), t, f)
 		},
 	}
@@ -84,10 +85,21 @@ func runAudit(ctx context.Context, t terminal, f auditFlags) error {
 func printPolicy(t terminal, f sourceFlags) error {
 	text := collect.Policy()
 	if f.org {
-		text = collect.OrganizationPolicy()
+		text = collect.OrganizationPolicy(partition(cmp.Or(f.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))))
 	}
 	_, err := t.out.Write(text)
 	return err
+}
+
+// partition is the one that a Region is in (AWS general reference, ARNs).
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // present writes the audit wherever it was asked for and says what it came to.
@@ -99,6 +111,10 @@ func present(t terminal, plan []destination, a report.Audit, previous *report.Au
 		o.Changes = &changes
 	}
 	for _, d := range plan {
+		if ended != nil && d.file != "" {
+			fmt.Fprintf(t.err, "%s was not written: the reading was cut short.\n", report.Plain(d.file))
+			continue
+		}
 		if err := d.write(t, a, o); err != nil {
 			return cannotRun(err)
 		}
@@ -106,12 +122,12 @@ func present(t terminal, plan []destination, a report.Audit, previous *report.Au
 	if ended != nil {
 		return ended
 	}
-	return found(a.Summary(), f.failOn, a)
+	return found(a.Summary(), f.failOn)
 }
 
 // found is what an audit came to. A failure milder than the one asked for is no
 // finding.
-func found(s posture.Summary, least audit.Severity, a report.Audit) error {
+func found(s posture.Summary, least audit.Severity) error {
 	failures := 0
 	for severity, n := range s.BySeverity {
 		if severity >= least {

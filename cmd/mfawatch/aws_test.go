@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -129,4 +130,17 @@ func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("aws takes no !")
 	}
+}
+
+// changesFile is what a scan of the management account's trail of the last day
+// writes, with a device of each of the users changed.
+func changesFile(changed ...string) []byte {
+	var b strings.Builder
+	for _, name := range changed {
+		fmt.Fprintf(&b, `{"type":"detection","id":"mfa-enabled-for-other","account":%q,"target":%q}`+"\n", management, name)
+	}
+	first, last := time.Now().Add(-24*time.Hour).UTC(), time.Now().Add(-5*time.Minute).UTC()
+	fmt.Fprintf(&b, `{"type":"summary","complete":true,"files":1,"records":9,"filtered":false,"accounts":[%q],"records_first":%q,"records_last":%q}`+"\n",
+		management, first.Format(time.RFC3339), last.Format(time.RFC3339))
+	return []byte(b.String())
 }

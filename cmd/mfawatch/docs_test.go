@@ -75,7 +75,7 @@ func readmeFiles(t *testing.T, readme []byte) {
 	}
 	put(t, "exemptions.yaml", yaml[0][1])
 	put(t, "rules.yaml", yaml[1][1])
-	put(t, "scanned.jsonl", []byte(`{"type":"summary","complete":true,"files":1,"records":1}`+"\n"))
+	put(t, "scanned.jsonl", changesFile())
 	url, _, end, err := startAWS()
 	if err != nil {
 		t.Fatal(err)

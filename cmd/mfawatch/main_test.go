@@ -37,7 +37,11 @@ func TestScripts(t *testing.T) {
 			"cut":    cut,
 			"sparse": sparse,
 			"aws":    awsCommand,
+			"trail":  trailCommand,
 			"mode":   mode,
+			"changes": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), changesFile(args[1:]...), 0o600))
+			},
 		},
 	})
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -94,11 +94,18 @@ func (f *outputFlags) plan() ([]destination, error) {
 		}
 		plan = append(plan, d)
 	}
-	if f.region == "" && slices.ContainsFunc(plan, func(d destination) bool { return d.format == report.AuditASFF }) {
+	hub := slices.ContainsFunc(plan, func(d destination) bool { return d.format == report.AuditASFF })
+	switch {
+	case hub && f.region == "":
 		return nil, usage("asff needs the Region of Security Hub: give --security-hub-region")
+	case hub && !region.MatchString(f.region):
+		return nil, usage("--security-hub-region: %q is not a Region; write eu-north-1", f.region)
 	}
 	return plan, nil
 }
+
+// region is what AWS calls Regions like.
+var region = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 
 func toFile(name string) (destination, error) {
 	for _, e := range byEnding {
@@ -113,7 +120,11 @@ func (d destination) write(t terminal, a report.Audit, o report.AuditOptions) er
 	if d.file == "" {
 		o.Width, o.Color = width(t.out), colour(t.out)
 		w := bufio.NewWriterSize(t.out, 64<<10)
-		if err := errors.Join(report.WriteAudit(w, d.format, a, o), w.Flush()); err != nil {
+		err := report.WriteAudit(w, d.format, a, o)
+		if err == nil {
+			err = w.Flush()
+		}
+		if err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 		return nil

@@ -20,7 +20,7 @@ func newBar(t terminal, sources []scan.Source) bar {
 	}
 	var total int64
 	for _, s := range sources {
-		if s.Stream {
+		if s.Stream || s.Answer {
 			total = -1 // no end is known
 			break
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,25 +24,46 @@ type scanFlags struct {
 	only     []string
 	narrowed bool // --only was given
 	each     bool
+
+	live
 }
 
 func newScan(t terminal) *cobra.Command {
 	var f scanFlags
 	c := &cobra.Command{
 		Use:   "scan PATH...",
-		Short: "Judge the sign-ins in CloudTrail files and folders",
+		Short: "Judge the sign-ins in CloudTrail files, folders, S3 and event history",
 		Long: strings.TrimSpace(`
 Reads CloudTrail log files as S3 keeps them (gzip or plain), and records in JSON
 lines, EventBridge events, CloudWatch Logs exports, LookupEvents output and SNS
 or SQS messages, told apart by content. Folders are read with all below them; -
 is standard input.
 
+s3://BUCKET/PREFIX reads a trail's bucket where it is: PREFIX is the folder that
+holds AWSLogs, one below it, any other folder, or an object. --since, --until,
+--account and --region keep what they leave out from being listed at all: days
+from that of --since on, as far as one day after that of --until, because files
+lie in the folder of the day they were delivered on. So what happened on earlier
+days is not known to the detections. With --cache a scan that was interrupted
+goes on where it was. Needs s3:ListBucket, s3:GetObject, and kms:Decrypt where a
+key of your own encrypts.
+
+--lookup needs no trail: it asks CloudTrail's event history of the last 90 days,
+in every Region of the account, for all sign-in events, and for changes of
+devices and passwords, trails that are stopped, and AssumeRoot. It does not ask
+for AssumeRole, GetSessionToken and GetFederationToken, which are too many: what
+only these show is not detected. AWS answers two calls a second in each Region,
+and 50 events a call. Needs cloudtrail:LookupEvents and account:ListRegions.
+
 Prints one verdict for each sign-in, ordered by time, then what was detected
 around them, then a summary.`),
 		Example: strings.TrimRight(`
+  mfawatch scan --lookup --since 7d
   mfawatch scan ./AWSLogs
   mfawatch scan ./AWSLogs --only fail,unknown --since 30d
   mfawatch scan ./AWSLogs --format jsonl > verdicts.jsonl
+  mfawatch scan s3://my-trail-bucket --since 30d --account 111122223333
+  mfawatch scan s3://my-trail-bucket/o-abc123/AWSLogs --cache ./kept
   aws cloudtrail lookup-events --lookup-attributes \
     AttributeKey=EventSource,AttributeValue=signin.amazonaws.com | mfawatch scan -`, "\n"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -58,20 +78,21 @@ around them, then a summary.`),
 	c.Flags().StringVar(&f.user, "user", "", "only this user: name, role session name, id or ARN")
 	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; summary and exit code count all")
 	c.Flags().StringVar(&f.rules, "rules", "", "YAML file that sets which reasons and detections alert, and how severe they are")
+	f.live.add(c)
 	c.Flags().BoolVar(&f.each, "each", false, "one verdict line for each input record, in input order, nothing left out (JSON lines)")
 	return c
 }
 
 func runScan(ctx context.Context, t terminal, f scanFlags, paths []string, now time.Time) error {
-	if len(paths) == 0 || slices.Contains(paths, "") {
-		return usage("scan needs a file, a folder, or - for standard input")
+	if err := f.live.valid(paths); err != nil {
+		return err
 	}
 	o, err := f.options(now)
 	if err != nil {
 		return err
 	}
 	if f.each {
-		return runEach(ctx, t, f, o, paths)
+		return runEach(ctx, t, f, o, paths, now)
 	}
 	format, err := report.ParseFormat(f.format)
 	if err != nil {
@@ -84,17 +105,21 @@ func runScan(ctx context.Context, t terminal, f scanFlags, paths []string, now t
 	if f.narrowed && len(only) == 0 {
 		return usage("--only needs an outcome: fail, unknown, pass or not_applicable")
 	}
-	sources := scan.Files(paths, t.in)
-	bar := newBar(t, sources)
+	in, err := f.inputs(ctx, t, paths, &o, now)
+	if err != nil {
+		return err
+	}
+	bar := newBar(t, in.sources)
 	o.Progress = bar.add
-	r := scan.Run(ctx, sources, o)
+	r := scan.Run(ctx, in.sources, o)
 	bar.done()
-	code := exitCode(r, len(sources))
+	in.kept(t)
+	code := exitCode(r, len(in.sources))
 	r.Verdicts = listed(r.Verdicts, only)
 	if err := write(t, format, r); err != nil {
 		return cannotRun(fmt.Errorf("write the report: %w", err))
 	}
-	return ended(r, code, paths)
+	return finished(r, code, in)
 }
 
 // options reads the flags that narrow and tune a scan.
@@ -111,7 +136,7 @@ func (f scanFlags) options(now time.Time) (o scan.Options, err error) {
 	if f.account != "" && (len(f.account) != 12 || strings.Trim(f.account, "0123456789") != "") {
 		return o, usage("--account %q is not an account id: twelve digits", f.account)
 	}
-	o.Filter.Account, o.Filter.User = f.account, f.user
+	o.Filter.Account, o.Filter.User, o.Regions = f.account, f.user, f.regions
 	rules, err := readRules(f.rules)
 	o.SignIn, o.Detect = rules.SignIn, rules.Detect
 	return o, err
@@ -163,23 +188,27 @@ func outcomes(texts []string) ([]audit.Outcome, error) {
 
 // runEach is scan --each: a filter for pipes. Its output is JSON lines, and
 // only verdicts; what else there is to say goes to standard error.
-func runEach(ctx context.Context, t terminal, f scanFlags, o scan.Options, paths []string) error {
-	if o.Filter != (scan.Filter{}) || len(f.only) > 0 {
-		return usage("--each leaves nothing out: it does not go with --since, --until, --account, --user or --only")
+func runEach(ctx context.Context, t terminal, f scanFlags, o scan.Options, paths []string, now time.Time) error {
+	if o.Filter != (scan.Filter{}) || len(f.only) > 0 || len(f.regions) > 0 {
+		return usage("--each leaves nothing out: it does not go with --since, --until, --account, --user, --region or --only")
 	}
 	if f.format != "table" && f.format != "jsonl" {
 		return usage("--each writes jsonl: leave --format out")
 	}
-	sources := scan.Files(paths, t.in)
+	in, err := f.inputs(ctx, t, paths, &o, now)
+	if err != nil {
+		return err
+	}
 	out := bufio.NewWriterSize(t.out, 64<<10)
-	r, err := scan.Each(ctx, sources, o, func(v signin.Verdict) error { return report.VerdictLine(out, v) })
+	r, err := scan.Each(ctx, in.sources, o, func(v signin.Verdict) error { return report.VerdictLine(out, v) })
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return cannotRun(fmt.Errorf("write verdicts: %w", err))
 	}
 	for _, d := range r.Damaged {
 		fmt.Fprintf(t.err, "mfawatch: %s: at byte %d: %s\n", report.Plain(d.Path), d.Offset, report.Plain(d.Reason))
 	}
-	return ended(r, exitCode(r, len(sources)), paths)
+	in.kept(t)
+	return finished(r, exitCode(r, len(in.sources)), in)
 }
 
 func listed(vs []signin.Verdict, only []audit.Outcome) []signin.Verdict {
@@ -239,19 +268,39 @@ func grave(r scan.Result) bool {
 	return false
 }
 
-// ended turns the code into an error, with words where the report has none.
+// ended is finished for a scan of paths.
 func ended(r scan.Result, code int, paths []string) error {
+	return finished(r, code, inputs{what: named(paths)})
+}
+
+// finished turns the code into an error, with words where the report has none.
+func finished(r scan.Result, code int, in inputs) error {
 	switch {
 	case !r.Summary.Complete:
-		return exit{code, errors.New("interrupted: the report covers only what was read until then")}
+		return exit{code, errors.New("interrupted: the report covers only what was read until then" + in.goOn)}
 	case code == exitCannotRun:
-		return exit{code, fmt.Errorf("nothing could be read in %s", named(paths))}
+		return exit{code, fmt.Errorf("nothing could be read in %s%s", in.what, sameReason(r.Damaged))}
+	case r.Summary.Records == 0 && code == exitUnchecked && len(r.Damaged) == 0 && in.none != "":
+		return exit{code, errors.New(in.none)}
 	case r.Summary.Records == 0 && code == exitUnchecked:
-		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", named(paths))}
+		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", in.what)}
 	case code == exitClean:
 		return nil
 	}
 	return exit{code: code}
+}
+
+// sameReason is why nothing could be read, where it is one reason for all.
+func sameReason(ds []scan.DamagedFile) string {
+	for _, d := range ds {
+		if d.Reason != ds[0].Reason {
+			return ""
+		}
+	}
+	if len(ds) == 0 {
+		return ""
+	}
+	return ": " + strings.TrimPrefix(ds[0].Reason, "cannot be opened: ")
 }
 
 // named lists paths as a person typed them, fit for a terminal.

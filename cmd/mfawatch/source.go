@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +39,6 @@ type sourceFlags struct {
 	snapshots   string
 	concurrency int
 	noRoot      bool
-
-	output []string // only to say how to go on
 }
 
 func (f *sourceFlags) add(c *cobra.Command) {
@@ -84,7 +83,7 @@ func (f *sourceFlags) valid() error {
 		return usage("--since-snapshot and --changes go together: without CloudTrail's changes a new device would be missed")
 	case accountIDs(f.accounts) != nil:
 		return accountIDs(f.accounts)
-	case f.rate <= 0 || f.rate > 100:
+	case !(f.rate > 0 && f.rate <= 100): // NaN is neither
 		return usage("--rate %v is not between 0 and 100 calls a second", f.rate)
 	case f.org && (f.concurrency < 1 || f.concurrency > 50):
 		return usage("--concurrency %d is not between 1 and 50", f.concurrency)
@@ -115,11 +114,24 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	if o.TakenAt, err = moment("--taken-at", f.takenAt, time.Now()); err != nil {
 		return audit.Snapshot{}, err
 	}
+	if o.TakenAt.After(time.Now()) {
+		return audit.Snapshot{}, usage("--taken-at %s is in the future", f.takenAt)
+	}
 	s, err := collect.Folder(f.from, o)
 	if err != nil {
 		return audit.Snapshot{}, cannotRun(err)
 	}
+	if made := reportMade(s); f.takenAt != "" && made.After(s.TakenAt) {
+		return audit.Snapshot{}, usage("--taken-at %s is before the credential report was made (%s): ages and exemptions would be judged wrongly", f.takenAt, made.Format(time.RFC3339))
+	}
 	return s, f.saved(s)
+}
+
+func reportMade(s audit.Snapshot) time.Time {
+	if s.Report == nil {
+		return time.Time{}
+	}
+	return s.Report.Value.Generated
 }
 
 func (f *sourceFlags) saved(s audit.Snapshot) error {
@@ -269,18 +281,33 @@ func stateDir() (string, error) {
 func (f *sourceFlags) auditOrganization(ctx context.Context, t terminal, rules posture.Rules) (report.Audit, error) {
 	r, err := f.organization(ctx, t)
 	a := report.Audit{Organization: r.ID}
+	var read []collect.Member
 	for _, m := range r.Members {
-		if m.Skipped == "not asked" {
-			continue
+		switch {
+		case m.Skipped == "":
+			read = append(read, m)
+		case m.Skipped != "not asked":
+			a.Accounts = append(a.Accounts, posture.Account{Account: m.ID, Name: m.Name, Status: m.Skipped, Summary: posture.NewSummary()})
 		}
-		judged := posture.Account{Account: m.ID, TakenAt: m.Snapshot.TakenAt, Summary: posture.NewSummary()}
-		if m.Skipped == "" {
-			judged = posture.Judge(m.Snapshot, rules)
+		if m.Err != nil && ctx.Err() == nil {
+			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(m.Err.Error()))
 		}
-		judged.Name, judged.Status = m.Name, cmp.Or(m.Skipped, m.Status)
-		a.Accounts = append(a.Accounts, judged)
 	}
+	a.Accounts = append(a.Accounts, judgeMembers(read, rules)...)
+	slices.SortFunc(a.Accounts, func(a, b posture.Account) int { return cmp.Compare(a.Account, b.Account) })
 	return a, err
+}
+
+func judgeMembers(members []collect.Member, rules posture.Rules) []posture.Account {
+	var snapshots []audit.Snapshot
+	for _, m := range members {
+		snapshots = append(snapshots, m.Snapshot)
+	}
+	judged := posture.JudgeAll(snapshots, rules)
+	for i, m := range members {
+		judged[i].Name, judged[i].Status = m.Name, m.Status
+	}
+	return judged
 }
 
 func (f *sourceFlags) organization(ctx context.Context, t terminal) (collect.OrganizationResult, error) {
@@ -292,13 +319,11 @@ func (f *sourceFlags) organization(ctx context.Context, t terminal) (collect.Org
 		Options: base, RoleName: f.role, ExternalID: f.externalID, Accounts: f.accounts,
 		Concurrency: f.concurrency, Root: !f.noRoot,
 	}
-	if f.snapshots != "" {
-		if err := os.MkdirAll(f.snapshots, 0o700); err != nil {
-			return collect.OrganizationResult{}, cannotRun(fmt.Errorf("--snapshots: %w", err))
-		}
-		o.Save = func(s audit.Snapshot) error { return saveSnapshot(f.of(s.Account), s) }
-		o.Load = f.earlier
+	folder := &snapshotFolder{dir: f.snapshots}
+	if err := folder.begin(&o); err != nil {
+		return collect.OrganizationResult{}, cannotRun(fmt.Errorf("--snapshots: %w", err))
 	}
+	defer folder.say(t)
 	cfg, err := awsConfig(ctx, t, f.profile, f.region)
 	if err != nil {
 		return collect.OrganizationResult{}, err
@@ -307,35 +332,14 @@ func (f *sourceFlags) organization(ctx context.Context, t terminal) (collect.Org
 	o.Progress = func(done, total int, _ string) { bar.set(done, total) }
 	r, err := collect.Organization(ctx, cfg, o)
 	bar.done()
-	if err != nil {
-		err = cannotRun(interrupted(err, ""))
-		if f.snapshots != "" && ctx.Err() != nil {
-			err = cannotRun(fmt.Errorf("interrupted\nwhat was read is in %s: run the same command again to go on", f.snapshots))
-		}
+	switch {
+	case err != nil && f.snapshots != "":
+		return r, cannotRun(fmt.Errorf("%w\nwhat was read is in %s: run the same command again to go on", interrupted(err, ""), f.snapshots))
+	case err != nil:
+		return r, cannotRun(interrupted(err, ""))
 	}
-	return r, err
-}
-
-// of is the file of one account's snapshot.
-func (f *sourceFlags) of(account string) string {
-	return filepath.Join(f.snapshots, account+".json")
-}
-
-// freshness is how old an account's snapshot in the folder may be to count as
-// of this run: as old as a credential report can be.
-const freshness = 4 * time.Hour
-
-// earlier is the snapshot that an interrupted run left of an account.
-func (f *sourceFlags) earlier(account string) *audit.Snapshot {
-	data, err := os.ReadFile(f.of(account))
-	if err != nil {
-		return nil
-	}
-	s, err := audit.DecodeSnapshot(data)
-	if err != nil || s.Account != account || time.Since(s.TakenAt) > freshness {
-		return nil
-	}
-	return &s
+	folder.end()
+	return r, nil
 }
 
 // accountIDs tells ids that are none.

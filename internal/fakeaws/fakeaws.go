@@ -46,6 +46,10 @@ type Server struct {
 	Latency time.Duration
 	// Organization is nil for accounts in none.
 	Organization *Organization
+	// Buckets are those of S3, by name.
+	Buckets map[string]*Bucket
+	// History is CloudTrail's event history.
+	History History
 
 	mu       sync.Mutex
 	accounts map[string]*Account
@@ -64,6 +68,8 @@ type Call struct {
 	Account string // whose credentials
 	Action  string // iam:ListMFADevices
 	User    string // the UserName parameter
+	Region  string // that the signature names
+	Key     string // an object's key, a listing's prefix, the value that events are looked up by
 	N       int    // the how manieth of this action, from 1, over all accounts
 	Root    bool   // by a session of AssumeRoot
 }

@@ -7,6 +7,8 @@ type Fault struct {
 	Account string // empty: any
 	Action  string // iam:ListMFADevices; empty: any
 	User    string // the UserName parameter; empty: any
+	Region  string // empty: any
+	Key     string // as in a Call; empty: any
 	Status  int
 	Code    string
 	Message string
@@ -71,5 +73,6 @@ func (s *Server) fault(c Call) *refusal {
 }
 
 func (f *Fault) fits(c Call) bool {
-	return (f.Action == "" || f.Action == c.Action) && (f.Account == "" || f.Account == c.Account) && (f.User == "" || f.User == c.User)
+	return (f.Action == "" || f.Action == c.Action) && (f.Account == "" || f.Account == c.Account) && (f.User == "" || f.User == c.User) &&
+		(f.Region == "" || f.Region == c.Region) && (f.Key == "" || f.Key == c.Key)
 }

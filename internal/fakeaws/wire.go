@@ -13,9 +13,11 @@ import (
 
 // request is what a call asks, whatever the protocol.
 type request struct {
-	service string // iam, sts, organizations
+	service string // iam, sts, organizations, s3, cloudtrail, account
+	region  string // that the signature names
 	action  string // without the service
 	host    string
+	path    string         // an object's key or a listing's prefix
 	form    url.Values     // query protocol
 	body    map[string]any // JSON protocol
 	by      *session
@@ -55,6 +57,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.Latency > 0 {
 		wait(r, s.Latency)
+	}
+	if req.service == "s3" {
+		s.serveS3(w, r, call, no)
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,6 +108,10 @@ func (s *Server) read(r *http.Request) (*request, Call, *refusal) {
 		return req, Call{}, refuse(http.StatusBadRequest, "MalformedInput", "%v", err)
 	}
 	key := req.credential(r.Header.Get("Authorization"))
+	if req.service == "s3" || req.service == "account" {
+		req.rest(r, body)
+		return s.identify(req, key)
+	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		_, req.action, _ = strings.Cut(target, ".")
 		err = json.Unmarshal(body, &req.body)
@@ -124,14 +134,14 @@ func (q *request) credential(authorization string) string {
 	if len(parts) < 5 {
 		return ""
 	}
-	q.service = parts[3]
+	q.region, q.service = parts[2], parts[3]
 	return parts[0]
 }
 
 func (s *Server) identify(req *request, key string) (*request, Call, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	call := Call{Action: req.service + ":" + req.action, User: req.form.Get("UserName")}
+	call := Call{Action: req.service + ":" + req.action, User: req.form.Get("UserName"), Region: req.region, Key: req.key()}
 	by := s.sessions[key]
 	switch {
 	case key == "":
@@ -159,13 +169,17 @@ func (s *Server) answer(q *request) (string, *refusal) {
 		return s.sts(q)
 	case "organizations":
 		return s.organizations(q)
+	case "cloudtrail":
+		return s.lookupEvents(q)
+	case "account":
+		return s.listRegions(q)
 	}
 	return "", refuse(http.StatusBadRequest, "InvalidAction", "%s has no stand-in", q.service)
 }
 
 func write(w http.ResponseWriter, q *request, answer string, no *refusal) {
 	switch {
-	case q.service == "organizations":
+	case q.service == "organizations" || q.service == "cloudtrail" || q.service == "account":
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		writeJSON(w, answer, no)
 	case no != nil:

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// environment is a right one; the file is in a folder of the test's.
+func environment(t *testing.T, file string) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	if file != "" {
+		if err := os.WriteFile(filepath.Join(dir, configName), []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return map[string]string{
+		"MFAWATCH_PARTITION": "aws", "MFAWATCH_ACCOUNT": ownAccount, "MFAWATCH_REPORT_BUCKET": "reports", "MFAWATCH_TOPIC_ARN": "arn:aws:sns:eu-north-1:111122223333:alerts",
+		"MFAWATCH_REGION": "eu-north-1", "LAMBDA_TASK_ROOT": dir,
+	}
+}
+
+func wired(env map[string]string) (*Handler, error) {
+	return wire(context.Background(), func(name string) (string, bool) { v, ok := env[name]; return v, ok }, &bytes.Buffer{})
+}
+
+const rightFile = "version: 1\naccounts:\n  \"111122223333\": prod\n"
+
+func TestWire(t *testing.T) {
+	h, err := wired(environment(t, rightFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Names[ownAccount] != "prod" || h.Settings.Rate != 10 || h.Now == nil || h.Hub == nil || h.Reports.URI("k") != "s3://reports/k" {
+		t.Errorf("handler %+v", h)
+	}
+	if h.Hub(h.AWS) == nil {
+		t.Error("no client of Security Hub")
+	}
+}
+
+// A function that was deployed wrongly says so at its first start, in a line for
+// each fault.
+func TestColdStartErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		file string
+		env  map[string]string
+		want string
+	}{
+		"no file":        {"", nil, "read mfawatch.yaml: "},
+		"unknown key":    {"version: 1\nexemption: []\n", nil, "mfawatch.yaml:2:1: "},
+		"wrong value":    {"version: 1\naudit:\n  hardware: most\n", nil, "mfawatch.yaml:3:"},
+		"no bucket":      {rightFile, map[string]string{"MFAWATCH_REPORT_BUCKET": ""}, "the function's environment: MFAWATCH_REPORT_BUCKET is missing"},
+		"unknown format": {rightFile, map[string]string{"MFAWATCH_FORMATS": "json,pdf"}, "the function's environment: MFAWATCH_FORMATS: "},
+	} {
+		env := environment(t, c.file)
+		maps.Copy(env, c.env)
+		if _, err := wired(env); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %s…", name, err, c.want)
+		}
+	}
+}

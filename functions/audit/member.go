@@ -1,0 +1,146 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/rs/zerolog"
+
+	"mfawatch/audit"
+	"mfawatch/audit/posture"
+	"mfawatch/audit/report"
+)
+
+// member audits one account of the organisation. Whatever keeps it from being
+// read is a Gap in its findings: only S3 fails the map's item.
+func (h *Handler) member(ctx context.Context, e Event) (Result, error) {
+	at := h.place(e.Organization)
+	dir := at.member(e.Run, e.Account)
+	r := Result{Mode: e.Mode, Run: e.Run, Organization: e.Organization, Account: e.Account}
+	var o organization
+	if err := h.get(ctx, at.run(e.Run)+organizationName, &o); err != nil {
+		return r, err
+	}
+	session := func(ctx context.Context) (aws.Config, error) { return h.session(ctx, e.Account) }
+	s, err := h.read(ctx, e, dir, session)
+	var refused *unreadable
+	switch {
+	case errors.Is(err, errOutOfTime):
+		return e.next(), nil
+	case errors.As(err, &refused):
+		zerolog.Ctx(ctx).Warn().Str("account", e.Account).Err(refused).Msg("the account cannot be read")
+		if s, err = h.unread(ctx, e, dir, refused); err != nil {
+			return r, err
+		}
+	case err != nil:
+		return r, err
+	}
+	o.add(&s)
+	a := report.Audit{Accounts: []posture.Account{h.judge(s, e.Name)}}
+	if err := h.writeMember(ctx, e, at, &a); err != nil {
+		return r, err
+	}
+	r = e.result(a)
+	if r.Hub, err = h.importMember(ctx, e, at, a); errors.Is(err, errOutOfTime) && e.Part < maxParts {
+		return e.next(), nil
+	}
+	r.Report = h.Reports.URI(dir + findingsName)
+	return r, nil
+}
+
+// unread is the snapshot of an account that could not be read: what was, and
+// Gaps. It is saved, so that the run stays about the same facts.
+func (h *Handler) unread(ctx context.Context, e Event, dir string, u *unreadable) (audit.Snapshot, error) {
+	s := u.snapshot
+	if s.Account != e.Account {
+		s = h.nothing(e.Account, u.action, u.Error())
+	}
+	return s, h.save(ctx, dir+snapshotName, s)
+}
+
+// nothing is the snapshot of an account of which nothing is known. action is
+// what was missing for all of it, where it was one thing.
+func (h *Handler) nothing(account, action, reason string) audit.Snapshot {
+	s := audit.Snapshot{Schema: audit.SnapshotSchema, Account: account, Partition: h.Settings.Partition, TakenAt: h.now()}
+	for _, fact := range audit.Facts() {
+		s.Gaps = append(s.Gaps, audit.Gap{Fact: fact, Action: cmp.Or(action, fact.Action()), Reason: reason})
+	}
+	return s
+}
+
+// add adds what only the organisation's management can tell.
+func (o *organization) add(s *audit.Snapshot) {
+	if o.Features == nil || s.Organization != nil {
+		return
+	}
+	s.Organization = o.Features
+	s.Gaps = slices.DeleteFunc(slices.Clone(s.Gaps), func(g audit.Gap) bool { return g.Fact == audit.FactOrganization && g.Subject == "" })
+}
+
+// session assumes the audit role in an account; the function's own needs none.
+// The first credentials are asked for here, so that a refusal is told from one
+// of a call.
+func (h *Handler) session(ctx context.Context, account string) (aws.Config, error) {
+	if account == h.Settings.Account {
+		return h.AWS, nil
+	}
+	if h.Settings.Role == "" {
+		return aws.Config{}, errors.New("no role is named to assume: set MFAWATCH_AUDIT_ROLE")
+	}
+	role := "arn:" + h.Settings.Partition + ":iam::" + account + ":role/" + strings.TrimPrefix(h.Settings.Role, "/")
+	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(h.AWS), role, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = "mfawatch-audit"
+		if h.Settings.ExternalID != "" {
+			o.ExternalID = aws.String(h.Settings.ExternalID)
+		}
+	})
+	cache := aws.NewCredentialsCache(provider)
+	if _, err := cache.Retrieve(ctx); err != nil {
+		return aws.Config{}, fmt.Errorf("role %s cannot be assumed: %s", h.Settings.Role, reason(err))
+	}
+	cfg := h.AWS.Copy()
+	cfg.Credentials = cache
+	return cfg, nil
+}
+
+// writeMember writes a member's findings; the reduce step makes the report.
+func (h *Handler) writeMember(ctx context.Context, e Event, at place, a *report.Audit) error {
+	var l latest
+	if err := h.get(ctx, string(at)+latestName, &l); err != nil {
+		return err
+	}
+	var previous *report.Audit
+	if before := l.before(e.Run); before != "" {
+		var err error
+		if previous, err = h.audit(ctx, at.member(before, e.Account)+findingsName); err != nil {
+			return err
+		}
+	}
+	a.SetFirstSeen(previous)
+	return h.writeJSON(ctx, at.member(e.Run, e.Account)+findingsName, *a)
+}
+
+// importMember imports with the member's own credentials: Security Hub takes
+// findings from the account that they are of. A refusal is logged and no more.
+func (h *Handler) importMember(ctx context.Context, e Event, at place, a report.Audit) (string, error) {
+	if !h.Settings.SecurityHub || unread(a.Accounts[0]) {
+		return "", nil
+	}
+	cfg, err := h.session(ctx, e.Account)
+	word := "failed"
+	if err == nil {
+		folder := func(run string) string { return at.member(run, e.Account) }
+		word, err = h.importInto(ctx, e.Run, at.state(e.Account), folder, a, cfg)
+	}
+	if err != nil && !errors.Is(err, errOutOfTime) {
+		zerolog.Ctx(ctx).Error().Str("account", e.Account).Err(err).Msg("findings are not imported")
+	}
+	return cmp.Or(word, "failed"), err
+}

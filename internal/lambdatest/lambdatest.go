@@ -1,0 +1,283 @@
+// Package lambdatest runs the real binary of a Lambda function against a
+// stand-in for the Lambda Runtime API on this machine, so that tests see what
+// AWS would: the cold start, every answer, errors, panics and deadlines. Only
+// tests import it.
+//
+// It promises that an invocation ends: with the function's answer, with its
+// error, with the end of its process, or after its deadline, when the process is
+// killed, as AWS does (Lambda developer guide, custom runtimes).
+package lambdatest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Build makes the bootstrap binary of a package as it is released, for this
+// machine, in dir.
+func Build(pkg, dir string) (string, error) {
+	bin := filepath.Join(dir, "bootstrap")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bin, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	return bin, nil
+}
+
+// Function is a function's binary and its environment. Logs gathers what it
+// writes to standard output and error.
+type Function struct {
+	Binary  string
+	Env     []string
+	Handler string // the name it is invoked by, for the ARN in its context
+
+	mu      sync.Mutex
+	logs    bytes.Buffer
+	process *process
+	starts  int
+	next    int
+}
+
+// Answer is how an invocation ended. One of Payload and Error is set.
+type Answer struct {
+	Payload []byte
+	Error   *Error
+	Cold    bool
+	Took    time.Duration // from the start of the process, when it was cold
+}
+
+// Error is what the function or its process failed with.
+type Error struct {
+	Type    string `json:"errorType"`
+	Message string `json:"errorMessage"`
+	Exited  bool   // the process ended, by itself or after the deadline
+}
+
+func (e *Error) Error() string { return e.Type + ": " + e.Message }
+
+// process is a running execution environment.
+type process struct {
+	cmd     *exec.Cmd
+	server  *http.Server
+	work    chan invocation
+	current chan outcome
+	exited  chan struct{}
+}
+
+type invocation struct {
+	id       string
+	payload  []byte
+	deadline time.Time
+}
+
+type outcome struct {
+	payload []byte
+	failure *Error
+}
+
+// Invoke gives the function an event and waits for its answer. The first one,
+// and the one after an exit, starts the process.
+func (f *Function) Invoke(ctx context.Context, payload []byte, timeout time.Duration) (Answer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	start := time.Now()
+	cold := f.process == nil
+	if cold {
+		if err := f.start(); err != nil {
+			return Answer{}, err
+		}
+	}
+	p := f.process
+	f.next++
+	i := invocation{"request-" + strconv.Itoa(f.next), payload, time.Now().Add(timeout)}
+	answer := Answer{Cold: cold}
+	select {
+	case p.work <- i:
+	case <-p.exited:
+		f.stop()
+		answer.Error = &Error{Type: "Runtime.ExitError", Message: "the process ended before it asked for work", Exited: true}
+		return answer, nil
+	}
+	o := f.wait(ctx, p, timeout)
+	answer.Payload, answer.Error, answer.Took = o.payload, o.failure, time.Since(start)
+	if o.failure != nil && o.failure.Exited {
+		f.stop()
+	}
+	return answer, ctx.Err()
+}
+
+func (f *Function) wait(ctx context.Context, p *process, timeout time.Duration) outcome {
+	select {
+	case o := <-p.current:
+		if o.failure != nil { // a panic is reported, then the process ends
+			select {
+			case <-p.exited:
+				o.failure.Exited = true
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		return o
+	case <-p.exited:
+		return outcome{failure: &Error{Type: "Runtime.ExitError", Message: "the process ended", Exited: true}}
+	case <-time.After(timeout):
+		return outcome{failure: &Error{Type: "Sandbox.Timedout", Message: fmt.Sprintf("Task timed out after %v", timeout), Exited: true}}
+	case <-ctx.Done():
+		return outcome{failure: &Error{Type: "Canceled", Message: ctx.Err().Error(), Exited: true}}
+	}
+}
+
+// Kill ends the process at once, as a host that fails would.
+func (f *Function) Kill() {
+	if p := f.process; p != nil {
+		_ = p.cmd.Process.Kill()
+	}
+}
+
+// Close ends the process.
+func (f *Function) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stop()
+}
+
+// Logs are what the function has written so far.
+func (f *Function) Logs() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.logs.String()
+}
+
+// Starts is how often the process was started.
+func (f *Function) Starts() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.starts
+}
+
+// PeakKiB is the resident memory of the running process at its highest (VmHWM
+// of proc(5)), 0 where there is none.
+func (f *Function) PeakKiB() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.process == nil {
+		return 0
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.process.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, found := strings.CutPrefix(line, "VmHWM:"); found {
+			n, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return n
+		}
+	}
+	return 0
+}
+
+func (f *Function) stop() {
+	p := f.process
+	if p == nil {
+		return
+	}
+	f.process = nil
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+	_ = p.server.Close()
+}
+
+func (f *Function) start() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	p := &process{work: make(chan invocation), current: make(chan outcome, 1), exited: make(chan struct{})}
+	p.server = &http.Server{Handler: f.api(p)}
+	go p.server.Serve(l)
+	p.cmd = exec.Command(f.Binary)
+	p.cmd.Env = append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "_HANDLER=bootstrap", "AWS_LAMBDA_FUNCTION_NAME=" + f.name(), "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT=" + filepath.Dir(f.Binary), "PATH=/usr/bin:/bin", "TMPDIR=" + os.TempDir(),
+	}, f.Env...)
+	p.cmd.Stdout, p.cmd.Stderr = writer{f}, writer{f}
+	if err := p.cmd.Start(); err != nil {
+		_ = p.server.Close()
+		return fmt.Errorf("start %s: %w", f.Binary, err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.exited) }()
+	f.process = p
+	f.starts++
+	return nil
+}
+
+func (f *Function) name() string {
+	if f.Handler == "" {
+		return "mfawatch"
+	}
+	return f.Handler
+}
+
+// writer gathers logs. The function's process writes while Invoke holds the
+// lock, so it has one of its own.
+type writer struct{ f *Function }
+
+var logging sync.Mutex
+
+func (w writer) Write(p []byte) (int, error) {
+	logging.Lock()
+	defer logging.Unlock()
+	return w.f.logs.Write(p)
+}
+
+// api is the Runtime API of one process (Lambda developer guide, runtime API).
+func (f *Function) api(p *process) http.Handler {
+	const base = "/2018-06-01/runtime/"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+base+"invocation/next", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case i := <-p.work:
+			h := w.Header()
+			h.Set("Lambda-Runtime-Aws-Request-Id", i.id)
+			h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
+			h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-north-1:111122223333:function:"+f.name())
+			_, _ = w.Write(i.payload)
+		case <-r.Context().Done():
+		}
+	})
+	mux.HandleFunc("POST "+base+"invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		o := outcome{payload: body}
+		switch {
+		case err != nil:
+			o = outcome{failure: &Error{Type: "Runtime.BrokenResponse", Message: err.Error()}}
+		case len(body) > 6<<20: // Lambda quotas, synchronous payload
+			o = outcome{failure: &Error{Type: "Function.ResponseSizeTooLarge", Message: "more than 6 MB"}}
+		}
+		w.WriteHeader(http.StatusAccepted)
+		p.current <- o
+	})
+	fail := func(w http.ResponseWriter, r *http.Request) {
+		var e Error
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+			e = Error{Type: "Runtime.BrokenError", Message: err.Error()}
+		}
+		w.WriteHeader(http.StatusAccepted)
+		p.current <- outcome{failure: &e}
+	}
+	mux.HandleFunc("POST "+base+"invocation/{id}/error", fail)
+	mux.HandleFunc("POST "+base+"init/error", fail)
+	return mux
+}

@@ -1,0 +1,53 @@
+package lambdatest_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mfawatch/internal/lambdatest"
+)
+
+func TestFunction(t *testing.T) {
+	bin, err := lambdatest.Build("./testdata/echo", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &lambdatest.Function{Binary: bin}
+	defer f.Close()
+	for _, c := range []struct {
+		in, out, failure string
+		cold, exited     bool
+	}{
+		{in: "a", out: `"aa"`, cold: true}, {in: "b", out: `"bb"`}, {in: "deadline", out: `"true"`},
+		{in: "error", failure: "errorString: refused"}, {in: "c", out: `"cc"`},
+		{in: "panic", failure: "string: lost", exited: true}, {in: "d", out: `"dd"`, cold: true},
+		{in: "exit", failure: "Runtime.ExitError: the process ended", exited: true}, {in: "e", out: `"ee"`, cold: true},
+		{in: "hang", failure: "Sandbox.Timedout: Task timed out after 2s", exited: true}, {in: "f", out: `"ff"`, cold: true},
+	} {
+		a, err := f.Invoke(t.Context(), []byte(`"`+c.in+`"`), 2*time.Second)
+		failure := ""
+		if a.Error != nil {
+			failure = a.Error.Error()
+		}
+		if err != nil || string(a.Payload) != c.out || failure != c.failure || a.Cold != c.cold || a.Error != nil && a.Error.Exited != c.exited {
+			t.Fatalf("%s: %s, %q, cold %v, error %v; want %+v", c.in, a.Payload, failure, a.Cold, err, c)
+		}
+	}
+	if f.Starts() != 4 || f.PeakKiB() < 1000 || !strings.Contains(f.Logs(), "heard a") {
+		t.Errorf("%d starts, peak %d KiB, logs %.200q", f.Starts(), f.PeakKiB(), f.Logs())
+	}
+}
+
+func TestFunctionThatDoesNotStart(t *testing.T) {
+	bin, err := lambdatest.Build("./testdata/echo", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &lambdatest.Function{Binary: bin, Env: []string{"BROKEN=1"}}
+	defer f.Close()
+	a, err := f.Invoke(t.Context(), []byte(`"a"`), 2*time.Second)
+	if err != nil || a.Error == nil || !a.Error.Exited || !strings.Contains(f.Logs(), "no settings") {
+		t.Errorf("%+v, error %v, logs %q", a, err, f.Logs())
+	}
+}
