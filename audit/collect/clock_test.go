@@ -99,31 +99,34 @@ func TestDatesThatTellNothing(t *testing.T) {
 	}
 }
 
-// A machine that sleeps while an account is read counts too little time.
-func TestMachineThatSleptMeanwhile(t *testing.T) {
-	a := crowd(100)
-	srv := fakeaws.New(a)
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		srv.Now = func() time.Time { return noon.Add(time.Since(began)) }
-		var off atomic.Int64
-		off.Store(int64(20 * time.Minute))
-		srv.Before = func(c fakeaws.Call) {
-			if c.Action == "iam:ListMFADevices" && c.N == 30 {
-				off.Store(-int64(time.Hour))
+// A clock that jumps while an account is read is followed, whichever way.
+func TestClockThatJumps(t *testing.T) {
+	for _, jump := range [][2]time.Duration{{20 * time.Minute, -time.Hour}, {-time.Hour, 20 * time.Minute}} {
+		a := crowd(100)
+		a.Report.Polls = 4 // it jumps while the report is waited for
+		srv := fakeaws.New(a)
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			srv.Now = func() time.Time { return noon.Add(time.Since(began)) }
+			var off atomic.Int64
+			off.Store(int64(jump[0]))
+			srv.Before = func(c fakeaws.Call) {
+				if c.Action == "iam:GenerateCredentialReport" && c.N == 3 {
+					off.Store(int64(jump[1]))
+				}
 			}
-		}
-		cfg := asAuditor(srv, a)
-		cfg.HTTPClient = dated(srv, nil)
-		now := func() time.Time { return srv.Now().Add(time.Duration(off.Load())) }
-		s, err := collect.Account(t.Context(), cfg, collect.Options{Now: now, Rate: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := srv.Now().Sub(s.TakenAt); d < 0 || d > 5*time.Second {
-			t.Errorf("taken at %s, AWS's clock is at %s", s.TakenAt, srv.Now())
-		}
-	})
+			cfg := asAuditor(srv, a)
+			cfg.HTTPClient = dated(srv, nil)
+			now := func() time.Time { return srv.Now().Add(time.Duration(off.Load())) }
+			s, err := collect.Account(t.Context(), cfg, collect.Options{Now: now, Rate: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := srv.Now().Sub(s.TakenAt); d < 0 || d > 5*time.Second {
+				t.Errorf("from %s to %s: taken at %s, AWS's clock is at %s", jump[0], jump[1], s.TakenAt, srv.Now())
+			}
+		})
+	}
 }
 
 // A clock that stands still, here and there, gives what it gave.

@@ -180,6 +180,9 @@ func TestNameTakenOver(t *testing.T) {
 	srv := frozen(a)
 	a.MakeReport(noon)
 	evil.Devices = nil
+	refused := fakeaws.Denied("iam:ListMFADevices") // under the name that was not theirs
+	refused.User, refused.Times = "b-good", 1
+	srv.Fault(refused)
 	srv.Before = func(c fakeaws.Call) {
 		if c.Action == "iam:ListMFADevices" && c.N == 1 { // the first name is nobody's now, the second another's
 			srv.Change(func() { evil.Name, good.Name = "b-good", "good"; a.Delete(left.Name) })

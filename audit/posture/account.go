@@ -122,6 +122,10 @@ func (a *account) reported() []*person {
 // same name is not theirs: the report knows no immutable id, but when its user
 // was made.
 func (a *account) rowOf(u *audit.User) row {
+	if a.Has(audit.FactCredentialReport, u.ID) { // somebody knows better why none is theirs
+		gap := a.Gap(audit.FactCredentialReport, u.ID)
+		return row{subject: u.ID, gap: &gap}
+	}
 	r := a.rowAt(u.ARN, u.ID, "no row: the user is newer than the report")
 	if r.Contradicts(u.Created) {
 		gap := r.odd("the row is of an earlier user of this name")
@@ -136,9 +140,6 @@ func (a *account) rowAt(arn, subject, without string) row {
 	switch {
 	case a.Report == nil:
 		gap := a.Gap(audit.FactCredentialReport, "")
-		r.gap = &gap
-	case !exists && a.Has(audit.FactCredentialReport, subject):
-		gap := a.Gap(audit.FactCredentialReport, subject)
 		r.gap = &gap
 	case !exists:
 		gap := r.odd(without)

@@ -124,12 +124,12 @@ type place struct {
 }
 
 func places(snapshots []audit.Snapshot) place {
-	at := place{of: map[string]int{}, nowhere: -1}
+	at := place{of: map[string]int{}}
 	for i := range snapshots {
 		s := &snapshots[i]
 		at.of[s.Account] = i
 		if s.Users == nil || audit.IndexGaps(s.Gaps).Has(audit.FactUsers, "") {
-			at.nowhere = max(at.nowhere, i)
+			at.nowhere = i
 		}
 		if s.Users != nil {
 			for _, u := range s.Users.Value {
@@ -137,7 +137,6 @@ func places(snapshots []audit.Snapshot) place {
 			}
 		}
 	}
-	at.nowhere = max(at.nowhere, 0)
 	return at
 }
 

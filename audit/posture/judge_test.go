@@ -277,16 +277,19 @@ func TestJudgeIsLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures time")
 	}
-	took := func(n int) time.Duration {
-		s := large(n)
-		start := time.Now()
-		posture.Judge(s, posture.Rules{})
-		return time.Since(start)
+	took := func(n int) time.Duration { // the best of three: the machine may be busy
+		best := time.Hour
+		for range 3 {
+			s := large(n)
+			start := time.Now()
+			posture.Judge(s, posture.Rules{})
+			best = min(best, time.Since(start))
+		}
+		return best
 	}
-	took(500)
 	few, many := took(1000), took(8000)
 	t.Logf("1,000 users in %v, 8,000 in %v", few, many)
-	if many > 20*few+200*time.Millisecond {
+	if many > 40*few { // the square would be 64 times
 		t.Errorf("1,000 users took %v, 8,000 took %v", few, many)
 	}
 }
@@ -449,5 +452,17 @@ func TestExemptionsThatExemptNobody(t *testing.T) {
 				t.Errorf("%+v: %s %s", c, f.Outcome, f.Detail)
 			}
 		}
+	}
+}
+
+// Whose row it is was put in doubt: then it is nobody's.
+func TestARowWithAGapIsNobodys(t *testing.T) {
+	s := small()
+	ben := &s.Users.Value[1]
+	ben.MFADevices = nil
+	s.Gaps = append(s.Gaps, audit.FactCredentialReport.Gap(ben.ID, "renamed or deleted meanwhile"))
+	f := outcomeOf(t, s, posture.Rules{}, "user-console-mfa", "ben")
+	if f.Outcome != audit.Unknown || !strings.Contains(f.Detail, "renamed or deleted meanwhile") {
+		t.Errorf("%s %s", f.Outcome, f.Detail)
 	}
 }

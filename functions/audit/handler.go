@@ -113,7 +113,7 @@ func (h *Handler) conclude(ctx context.Context, e Event, at place, a report.Audi
 		return r, err
 	}
 	if l.Run != e.Run && l.TakenAt.After(a.TakenAt()) {
-		r.Summary = "superseded" // a late repeat: a newer run was compared and told of
+		r.Summary = summarySuperseded // a late repeat: a newer run was compared and told of
 		return r, nil
 	}
 	previous, err := h.run(ctx, at, l.before(e.Run))

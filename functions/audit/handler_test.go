@@ -336,6 +336,34 @@ func TestALateRepeatDoesNotTurnTheClockBack(t *testing.T) {
 	})
 }
 
+// Each run's files say since when a failure is known, and end the findings that
+// the run before had.
+func TestLifeCycleInFiles(t *testing.T) {
+	a := office()
+	s := newStage(a)
+	s.Settings.Formats = []string{"asff"}
+	synctest.Test(t, func(t *testing.T) {
+		s.next(t, 0)
+		s.srv.Change(func() { a.Delete("bob") })
+		s.next(t, 1)
+	})
+	fails := 0
+	for _, f := range s.findings(t, "audit/111122223333/runs/r2/findings.json").Accounts[0].Findings {
+		if f.Outcome == audit.Fail {
+			if fails++; !f.FirstSeen.Equal(noon) {
+				t.Errorf("%s is first seen at %v", f.Check, f.FirstSeen)
+			}
+		}
+	}
+	if fails == 0 || !strings.Contains(s.objects["audit/111122223333/runs/r2/findings.asff.json"], `"ARCHIVED"`) {
+		t.Errorf("%d failures; what is gone is not archived", fails)
+	}
+	var d struct{ Gone []any }
+	if err := json.Unmarshal([]byte(s.objects["audit/111122223333/runs/r2/diff.json"]), &d); err != nil || len(d.Gone) == 0 {
+		t.Errorf("diff.json: %v, %s", err, s.objects["audit/111122223333/runs/r2/diff.json"])
+	}
+}
+
 func TestSecurityHubLifeCycle(t *testing.T) {
 	a := office()
 	s := newStage(a)

@@ -41,9 +41,12 @@ func (h *Handler) importInto(ctx context.Context, run, state string, folder func
 	if known.Run == run {
 		return "imported", nil
 	}
-	previous, err := h.earlier(ctx, folder, known.Run, a)
-	if err != nil {
+	previous, err := h.earlier(ctx, folder, known.Run)
+	switch {
+	case err != nil:
 		return "failed", err
+	case previous != nil && !a.TakenAt().After(previous.TakenAt()):
+		return summarySuperseded, nil // Security Hub drops what is not later than what it has
 	}
 	var body bytes.Buffer
 	o := report.AuditOptions{Version: version, Region: h.Settings.Region, Only: hubOutcomes, Previous: previous}
@@ -66,17 +69,12 @@ func hubWord(err error) string {
 	return "failed"
 }
 
-// earlier is the audit that Security Hub knows of. One that is not older than
-// this one cannot be updated.
-func (h *Handler) earlier(ctx context.Context, folder func(run string) string, run string, a report.Audit) (*report.Audit, error) {
+// earlier is the audit that Security Hub knows of, nil where there is none.
+func (h *Handler) earlier(ctx context.Context, folder func(run string) string, run string) (*report.Audit, error) {
 	if run == "" {
 		return nil, nil
 	}
-	previous, err := h.audit(ctx, folder(run)+findingsName)
-	if err != nil || previous == nil || !a.TakenAt().After(previous.TakenAt()) {
-		return nil, err
-	}
-	return previous, nil
+	return h.audit(ctx, folder(run)+findingsName)
 }
 
 // importAll imports what is left of a run's findings: their order is the same

@@ -116,6 +116,12 @@ func (h *Handler) writeMember(ctx context.Context, e Event, at place, a *report.
 	if err := h.get(ctx, string(at)+latestName, &l); err != nil {
 		return err
 	}
+	key := at.member(e.Run, e.Account) + findingsName
+	if l.Run != e.Run && l.TakenAt.After(a.TakenAt()) { // a late repeat: what is there was compared with the right run
+		if there, err := h.audit(ctx, key); err != nil || there != nil {
+			return err
+		}
+	}
 	var previous *report.Audit
 	if before := l.before(e.Run); before != "" {
 		var err error
@@ -124,7 +130,7 @@ func (h *Handler) writeMember(ctx context.Context, e Event, at place, a *report.
 		}
 	}
 	a.SetFirstSeen(previous)
-	return h.writeJSON(ctx, at.member(e.Run, e.Account)+findingsName, *a)
+	return h.writeJSON(ctx, key, *a)
 }
 
 // importMember imports with the member's own credentials: Security Hub takes

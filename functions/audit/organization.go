@@ -111,8 +111,7 @@ func (h *Handler) members(ctx context.Context, client *organizations.Client) ([]
 			return nil, h.advice("organizations:ListAccounts", err)
 		}
 		for _, a := range page.Accounts {
-			// State stands in for the retired Status (Organizations API reference, Account).
-			m := member{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Status: cmp.Or(string(a.State), string(a.Status))}
+			m := member{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Status: status(a)}
 			if m.active() && m.ID != h.Settings.Account && h.Settings.Role == "" {
 				return nil, errors.New("no role is named to assume in the accounts: set MFAWATCH_AUDIT_ROLE")
 			}
@@ -122,6 +121,10 @@ func (h *Handler) members(ctx context.Context, client *organizations.Client) ([]
 	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(all, func(a, b member) bool { return a.ID == b.ID }), nil
 }
+
+// status prefers State, which stands in for the retired Status (Organizations
+// API reference, Account).
+func status(a types.Account) string { return cmp.Or(string(a.State), string(a.Status)) }
 
 // features asks what members' root users may be spared. That it is not known is
 // no reason to stop.

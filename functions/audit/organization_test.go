@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/google/go-cmp/cmp"
 
 	"mfawatch/audit"
@@ -121,7 +122,7 @@ func TestOrganization(t *testing.T) {
 // What only the organisation knows is asked once, and every member has it.
 func TestOrganizationIsAskedOnce(t *testing.T) {
 	s := company()
-	synctest.Test(t, func(t *testing.T) { s.audited(t, "r1") })
+	synctest.Test(t, func(t *testing.T) { s.audited(t, "r1", "100000000009") })
 	counts := s.srv.Counts()
 	if counts["organizations:DescribeOrganization"] != 1 || counts["organizations:ListAccounts"] != 3 {
 		t.Errorf("calls %v", counts)
@@ -253,12 +254,55 @@ func TestMembersImportIntoTheirOwn(t *testing.T) {
 		s.at(day(1))
 		s.audited(t, "r2")
 	})
+	if n := strings.Count(s.log.String(), `"account":"`+deniedAccount+`","organization":"o-exampleorgid","continue":false,"accounts":1,"unread":1,`); n != 2 || strings.Contains(s.log.String(), "findings are not imported") {
+		t.Errorf("the denied account was logged %d times:\n%s", n, s.log.String())
+	}
 	if len(s.hubs) != 10 { // neither the denied nor the suspended account's
 		t.Errorf("%d hubs were given findings", len(s.hubs))
 	}
 	for account, h := range s.hubs {
 		if len(h.findings) == 0 || h.dropped > 0 || strings.Contains(s.log.String(), "refused a finding") {
 			t.Errorf("account %s: %d findings, %d dropped", account, len(h.findings), h.dropped)
+		}
+	}
+}
+
+// A member's findings say since when they are known, and a late repeat of an old
+// item does not take Security Hub back.
+func TestMembersLifeCycle(t *testing.T) {
+	s := company()
+	s.Settings.SecurityHub = true
+	const account = "100000000001"
+	synctest.Test(t, func(t *testing.T) {
+		for n := range 3 {
+			s.at(day(n))
+			s.audited(t, fmt.Sprintf("r%d", n+1))
+		}
+		for _, f := range s.findings(t, orgDir+"runs/r3/members/"+account+"/findings.json").Accounts[0].Findings {
+			if f.Outcome == audit.Fail && !f.FirstSeen.Equal(noon) {
+				t.Errorf("%s is first seen at %v", f.Check, f.FirstSeen)
+			}
+		}
+		was := s.objects[orgDir+"members/"+account+"/securityhub.json"]
+		findings := s.objects[orgDir+"runs/r2/members/"+account+"/findings.json"]
+		defer func() {
+			if s.objects[orgDir+"runs/r2/members/"+account+"/findings.json"] != findings {
+				t.Error("the repeat writes other findings")
+			}
+		}()
+		item := s.items(t, Result{ItemsKey: orgDir + "runs/r2/items.json"})[0]
+		if r := s.ok(t, item); item.Account != account || r.Hub != "superseded" || s.objects[orgDir+"members/"+account+"/securityhub.json"] != was || s.hubOf(account).dropped != 0 {
+			t.Errorf("item %+v: %+v, %d dropped", item, r, s.hubOf(account).dropped)
+		}
+	})
+}
+
+func TestStatus(t *testing.T) {
+	for want, a := range map[string]types.Account{
+		"SUSPENDED": {State: types.AccountStateSuspended, Status: types.AccountStatusActive}, "ACTIVE": {Status: types.AccountStatusActive}, "": {},
+	} {
+		if got := status(a); got != want {
+			t.Errorf("status of %+v is %q, want %q", a, got, want)
 		}
 	}
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mfawatch/audit"
 	"mfawatch/internal/fakeaws"
@@ -70,6 +73,32 @@ func TestFiveThousandUsersInParts(t *testing.T) {
 			t.Error("no duration")
 		}
 	})
+}
+
+// What cannot be kept is an error, not another part: it would begin anew.
+func TestCheckpointFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(crowd(300))
+		s.running()
+		s.fault = func(verb, key string) error {
+			return map[bool]error{true: errInjected}[verb == "put" && strings.HasSuffix(key, "/checkpoint.json")]
+		}
+		ctx, stop := context.WithTimeout(context.Background(), 40*time.Second)
+		defer stop()
+		if r, err := s.Handle(ctx, accountEvent); !errors.Is(err, errInjected) || r.Continue || strings.Contains(err.Error(), "\n") {
+			t.Errorf("result %+v, error %v", r, err)
+		}
+	})
+}
+
+// Another invocation needs the event, and nothing of what others returned.
+func TestNext(t *testing.T) {
+	e := Event{Mode: ModeMember, Run: "r", Organization: "o-exampleorgid", Account: ownAccount, Name: "n", Part: 3, Began: noon, Results: []byte("[]")}
+	want := e
+	want.Part, want.Results = 4, nil
+	if r := e.next(); !r.Continue || !cmp.Equal(&want, r.Event) || r.Account != ownAccount {
+		t.Errorf("%+v with %+v", r, r.Event)
+	}
 }
 
 // A checkpoint that is too old to make one picture with what is read now is left

@@ -20,10 +20,11 @@ type Topic interface {
 
 // What became of a summary.
 const (
-	summarySent      = "sent"
-	summaryUnchanged = "unchanged"
-	summaryBefore    = "sent-before"
-	summaryFailed    = "failed"
+	summarySent       = "sent"
+	summaryUnchanged  = "unchanged"
+	summaryBefore     = "sent-before"
+	summarySuperseded = "superseded" // a later run was told of
+	summaryFailed     = "failed"
 )
 
 // tell sends a summary when something changed since people were told last, when

@@ -102,11 +102,11 @@ func (s summary) size() string {
 
 // list lists changes, the worst first.
 func (s summary) list(line func(string, ...any), title string, changes []report.Change) {
-	var lines []string
-	for _, c := range worstFirst(changes) {
-		lines = append(lines, fmt.Sprintf("%s %s: %s: %s", strings.ToUpper(c.Severity.String()), c.Check, s.who(c), harmless(cmp.Or(c.Reason, c.Detail), maxDetail)))
-	}
-	s.bounded(line, title, lines)
+	worst := worstFirst(changes)
+	bounded(line, title, len(worst), func(i int) string {
+		c := worst[i]
+		return fmt.Sprintf("%s %s: %s: %s", strings.ToUpper(c.Severity.String()), c.Check, s.who(c), harmless(cmp.Or(c.Reason, c.Detail), maxDetail))
+	})
 }
 
 func worstFirst(changes []report.Change) []report.Change {
@@ -143,11 +143,11 @@ func (s summary) account(id string) string {
 // missing says what could not be read: whole accounts with the reason, and of
 // the others the IAM actions that were missing, and in how many.
 func (s summary) missing(line func(string, ...any)) {
-	var lines []string
+	var shut []posture.Account
 	accounts, reasons := map[string]map[string]bool{}, map[string]string{}
 	for _, a := range s.audit.Accounts {
 		if unread(a) {
-			lines = append(lines, fmt.Sprintf("%s, all of it (%s)", named(a, maxName), harmless(why(a), maxDetail)))
+			shut = append(shut, a)
 			continue
 		}
 		for _, g := range a.Gaps {
@@ -157,15 +157,15 @@ func (s summary) missing(line func(string, ...any)) {
 			accounts[g.Action][a.Account] = true
 		}
 	}
+	bounded(line, "Accounts that could not be read", len(shut), func(i int) string {
+		return fmt.Sprintf("%s, all of it (%s)", named(shut[i], maxName), harmless(why(shut[i]), maxDetail))
+	})
 	often := slices.SortedFunc(maps.Keys(accounts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(accounts[b]), len(accounts[a])), cmp.Compare(a, b))
 	})
-	s.bounded(line, "Accounts that could not be read", lines)
-	lines = nil
-	for _, action := range often {
-		lines = append(lines, fmt.Sprintf("%s in %s (%s)", action, count(len(accounts[action]), "account", "accounts"), harmless(reasons[action], maxDetail)))
-	}
-	s.bounded(line, "IAM actions that were missing", lines)
+	bounded(line, "IAM actions that were missing", len(often), func(i int) string {
+		return fmt.Sprintf("%s in %s (%s)", often[i], count(len(accounts[often[i]]), "account", "accounts"), harmless(reasons[often[i]], maxDetail))
+	})
 }
 
 // why is the reason for which an account could not be read.
@@ -178,16 +178,17 @@ func why(a posture.Account) string {
 	return "not known"
 }
 
-func (s summary) bounded(line func(string, ...any), title string, lines []string) {
-	if len(lines) == 0 {
+// bounded lists the first n items, as many as a person reads.
+func bounded(line func(string, ...any), title string, n int, item func(i int) string) {
+	if n == 0 {
 		return
 	}
 	line("\n%s:", title)
-	for _, text := range lines[:min(len(lines), maxListed)] {
-		line("- %s", text)
+	for i := range min(n, maxListed) {
+		line("- %s", item(i))
 	}
-	if more := len(lines) - maxListed; more > 0 {
-		line("- and %d more", more)
+	if n > maxListed {
+		line("- and %d more", n-maxListed)
 	}
 }
 

@@ -181,7 +181,7 @@ func TestDue(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{
-		{"first", newSummary(a, nil, ""), 0, true}, {"changed", other, 0, true},
+		{"first", newSummary(a, nil, ""), 0, true}, {"first, without a failure", newSummary(loud(0), nil, ""), 0, true}, {"changed", other, 0, true},
 		{"same, at once", same, 0, false}, {"same, a little early", same, time.Hour - 1, false}, {"same, in time", same, time.Hour, true},
 	} {
 		if got := c.s.due(noon, noon.Add(c.after), time.Hour); got != c.want {
@@ -254,7 +254,45 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestOldest(t *testing.T) {
+	made := func(all ...time.Time) (a report.Audit) {
+		for _, m := range all {
+			a.Accounts = append(a.Accounts, posture.Account{ReportMade: m})
+		}
+		return a
+	}
+	for _, c := range []struct {
+		all  []time.Time
+		want time.Time
+	}{
+		{nil, time.Time{}}, {[]time.Time{{}}, time.Time{}}, {[]time.Time{day(1), noon, {}, day(2)}, noon}, {[]time.Time{noon, day(1)}, noon},
+	} {
+		if got := oldest(made(c.all...)); !got.Equal(c.want) {
+			t.Errorf("the oldest of %v is %v", c.all, got)
+		}
+	}
+}
+
 func text(v any) string {
 	s, _ := v.(string)
 	return s
+}
+
+func TestWho(t *testing.T) {
+	one, all := newSummary(report.Audit{Accounts: []posture.Account{{Account: ownAccount}}}, nil, ""), newSummary(loud(0), nil, "")
+	all.audit.Accounts[0].Name = "prod"
+	for _, c := range []struct {
+		s       summary
+		subject audit.Subject
+		want    string
+	}{
+		{one, audit.Subject{Kind: audit.AccountSubject, ID: ownAccount, Name: "x"}, "the account"},
+		{one, audit.Subject{Kind: audit.RootSubject, Name: "root"}, "root"},
+		{one, audit.Subject{Kind: audit.UserSubject, ID: "AIDA1"}, `user "AIDA1"`},
+		{all, audit.Subject{Kind: audit.DeviceSubject, ARN: "arn:d"}, `MFA device "arn:d" in prod (111122223333)`},
+	} {
+		if got := c.s.who(report.Change{Account: ownAccount, Subject: c.subject}); got != c.want {
+			t.Errorf("who(%+v) = %q, want %q", c.subject, got, c.want)
+		}
+	}
 }

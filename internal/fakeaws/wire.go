@@ -49,6 +49,7 @@ type session struct {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat)) // AWS's clock
 	req, call, no := s.read(r)
 	s.enter(&call)
 	defer s.leave()
