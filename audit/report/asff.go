@@ -105,7 +105,7 @@ var asffTypes = []string{"Software and Configuration Checks/AWS Security Best Pr
 // once: what is not updated any more would stay for ninety days.
 func writeASFF(w io.Writer, a Audit, o AuditOptions) error {
 	if o.Region == "" {
-		return errors.New("asff: the Region of Security Hub is not known: name it with --region")
+		return errors.New("asff: the Region of Security Hub is not known: name it with --security-hub-region")
 	}
 	x := &exporter{audit: a, options: o, about: described()}
 	if err := x.later(); err != nil {
@@ -138,6 +138,9 @@ func (x *exporter) later() error {
 	}
 	then := indexed(*x.options.Previous)
 	for _, account := range x.audit.Accounts {
+		if account.TakenAt.IsZero() {
+			continue // closed or suspended: nothing was read, and nothing is written
+		}
 		if last := then.taken(account.Account); !account.TakenAt.After(last) {
 			return fmt.Errorf("asff: account %s: the earlier audit was taken at %s and this one at %s, which is not later: Security Hub would drop the update; give --diff an older audit",
 				account.Account, rfc3339(last), rfc3339(account.TakenAt))

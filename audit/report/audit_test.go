@@ -801,3 +801,20 @@ func FuzzAuditTexts(f *testing.F) {
 		}
 	})
 }
+
+// An account that was not read, then as now, has no time that could be later.
+func TestASFFOfASuspendedAccount(t *testing.T) {
+	now := exampleAudits()["clean"]
+	now.Organization = "o-exampleorgid"
+	now.Accounts = append(now.Accounts, posture.Account{Account: "777788889999", Status: "SUSPENDED", Summary: posture.NewSummary()})
+	before := now
+	before.Accounts = slices.Clone(now.Accounts)
+	before.Accounts[0].TakenAt = now.Accounts[0].TakenAt.Add(-time.Hour)
+	if err := WriteAudit(io.Discard, AuditASFF, now, AuditOptions{Region: "eu-north-1", Previous: &before}); err != nil {
+		t.Error(err)
+	}
+	before.Accounts[0].TakenAt = now.Accounts[0].TakenAt
+	if err := WriteAudit(io.Discard, AuditASFF, now, AuditOptions{Region: "eu-north-1", Previous: &before}); err == nil {
+		t.Error("an earlier audit of the same time was taken")
+	}
+}

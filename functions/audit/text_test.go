@@ -114,7 +114,7 @@ func TestForms(t *testing.T) {
 // be clicked on.
 func loud(n int) report.Audit {
 	a := report.Audit{Organization: "o-exampleorgid"}
-	nasty := "http://evil.example.com/pay\r\nSubject: you@evil.example [x](https://e.vil) www.evil.example‮ é"
+	nasty := "http://evil.example.com/pay\r\nSubject: you@evil.example [x](https://e.vil) www.evil.example\u202e é"
 	p := posture.Account{Account: ownAccount, Name: nasty, TakenAt: noon, Summary: posture.NewSummary()}
 	for i := range n {
 		p.Findings = append(p.Findings, audit.Finding{
@@ -131,7 +131,7 @@ func TestNamesAreHarmless(t *testing.T) {
 	a := loud(3)
 	for name, s := range map[string]summary{"organisation": newSummary(a, nil, "s3://b/k"), "account": newSummary(report.Audit{Accounts: a.Accounts}, nil, "s3://b/k")} {
 		for form, text := range map[string]string{"text": s.text(), "subject": s.subject(), "body": s.body()} {
-			for _, bad := range []string{"http:", "https://", "evil.example", "e.vil", "@", "\r", "‮", "]("} {
+			for _, bad := range []string{"http:", "https://", "evil.example", "e.vil", "@", "\r", "\u202e", "]("} {
 				if strings.Contains(strings.ReplaceAll(text, `"https":`, ""), bad) {
 					t.Errorf("%s, %s has %q:\n%s", name, form, bad, text)
 				}
@@ -194,7 +194,7 @@ func TestHarmless(t *testing.T) {
 	for in, want := range map[string]string{
 		"ada": "ada", "": "", "ada.lovelace@example.com": "ada[.]lovelace[at]example[.]com", "a.b.c.d": "a[.]b[.]c[.]d",
 		"https://x": "https[:]//x", "<b>`x`": "(b)'x'", "two\nlines": "two�lines", "a\tb": "a�b", "12.5 and so on.": "12[.]5 and so on.",
-		"[x](y)": "[x] (y)", "x。y": "x[.]y", "‮gpj": "�gpj",
+		"[x](y)": "[x] (y)", "x。y": "x[.]y", "\u202egpj": "�gpj",
 	} {
 		if got := harmless(in, 100); got != want {
 			t.Errorf("harmless(%q) = %q, want %q", in, got, want)

@@ -198,7 +198,7 @@ func (c *Client) send(ctx context.Context, batch []finding) (map[string]string, 
 }
 
 // ErrOff is that the account has no Security Hub CSPM to import into.
-var ErrOff = errors.New("Security Hub CSPM is not switched on there: enable it, or set MFAWATCH_SECURITY_HUB=false")
+var ErrOff = errors.New("no Security Hub CSPM is switched on there: enable it, or set MFAWATCH_SECURITY_HUB=false")
 
 // explain words an error by its code: AWS's message names people.
 func explain(ctx context.Context, err error) error {

@@ -213,7 +213,7 @@ func TestErrors(t *testing.T) {
 		asff string
 		want string
 	}{
-		"off":           {answer(401, `{"__type":"InvalidAccessException","Message":"Account 111122223333 is not subscribed to AWS Security Hub"}`), "", "securityhub:BatchImportFindings: Security Hub CSPM is not switched on there: enable it, or set MFAWATCH_SECURITY_HUB=false"},
+		"off":           {answer(401, `{"__type":"InvalidAccessException","Message":"Account 111122223333 is not subscribed to AWS Security Hub"}`), "", "securityhub:BatchImportFindings: no Security Hub CSPM is switched on there: enable it, or set MFAWATCH_SECURITY_HUB=false"},
 		"denied":        {answer(403, `{"__type":"AccessDeniedException","Message":"User ada"}`), "", "securityhub:BatchImportFindings: access denied: allow it on"},
 		"broken":        {answer(500, `{"__type":"InternalException","Message":"m"}`), "", "securityhub:BatchImportFindings: AWS answered InternalException"},
 		"unknown field": {&fake{}, `[{"Id":"a","Colour":"red"}]`, `finding 0 for Security Hub: json: unknown field "Colour"`},
