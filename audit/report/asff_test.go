@@ -60,8 +60,8 @@ func TestASFFIdsAreUnique(t *testing.T) {
 
 func TestASFFNeedsARegion(t *testing.T) {
 	err := WriteAudit(io.Discard, AuditASFF, exampleAudits()["mixed"], AuditOptions{})
-	if err == nil || !strings.Contains(err.Error(), "--region") {
-		t.Errorf("error %v, want one that names --region", err)
+	if err == nil || !strings.Contains(err.Error(), "--security-hub-region") {
+		t.Errorf("error %v, want one that names --security-hub-region", err)
 	}
 }
 
