@@ -119,7 +119,7 @@ func (c *CredentialReport) twice(cells []string, at int, users, arns map[string]
 		}
 		k.seen[cell] = at
 	}
-	return 0, "", 0, false
+	return
 }
 
 // check holds a report out of a saved snapshot to what the parser promises.

@@ -203,6 +203,15 @@ func TestGaps(t *testing.T) {
 			t.Errorf("gap of %s, %q: %s, want %s", c.fact, c.subject, got, c.want)
 		}
 	}
+	for _, c := range []struct {
+		fact    audit.Fact
+		subject string
+		want    bool
+	}{{audit.FactTags, "AIDA1", true}, {audit.FactTags, "", true}, {audit.FactTags, "AIDA3", false}, {audit.FactUsers, "", false}} {
+		if got := index.Has(c.fact, c.subject); got != c.want {
+			t.Errorf("a gap of %s recorded for just %q: %v, want %v", c.fact, c.subject, got, c.want)
+		}
+	}
 }
 
 // The facts and their actions are an interface.

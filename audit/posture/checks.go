@@ -66,7 +66,12 @@ func (r Remediation) String() string {
 func Checks() []Check {
 	var all []Check
 	for _, group := range [][]Check{rootChecks(), userChecks(), adminChecks(), deviceChecks(), idleChecks(), accountChecks(), declaredChecks()} {
-		all = append(all, group...)
+		for _, c := range group {
+			if c.Remediation.CLI == nil {
+				c.Remediation.CLI = []string{} // [] in JSON
+			}
+			all = append(all, c)
+		}
 	}
 	return all
 }

@@ -201,7 +201,7 @@ func weigh(all []Holder, findings []audit.Finding) {
 	for _, f := range findings {
 		h := at[f.Subject.ARN]
 		switch {
-		case h == nil:
+		case h == nil || f.Subject.ARN == "":
 		case f.Outcome == audit.Fail:
 			h.Failures++
 			h.Risk += weights[f.Severity]
