@@ -1,7 +1,7 @@
 # Every target works from a fresh clone. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test acceptance bench faults fuzz mutate lint
+.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -25,6 +25,9 @@ acceptance: ## compare with real peer programs (jq, moto, Chromium, validators â
 
 bench: ## print what a scan costs, as ratios to bases measured in the same run
 	go run ./internal/bench
+
+functions: ## build each Lambda function's ZIP for arm64 and amd64, reproducibly
+	go run ./internal/release -out bin/functions -version $(VERSION)
 
 faults: ## send 100,000 sign-ins through every fault: none without MFA may be lost
 	go run ./internal/faults

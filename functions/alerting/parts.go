@@ -1,7 +1,7 @@
 package alerting
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
@@ -48,7 +48,7 @@ const (
 )
 
 // Open makes the parts that an environment names.
-func Open(ctx context.Context, env func(string) (string, bool), common settings.Common, to settings.Alerting, out io.Writer) (Parts, error) {
+func Open(env func(string) (string, bool), common settings.Common, to settings.Alerting, out io.Writer) (Parts, error) {
 	root, _ := env("LAMBDA_TASK_ROOT")
 	file, err := readFile(filepath.Join(root, configName))
 	if err != nil {
@@ -58,9 +58,9 @@ func Open(ctx context.Context, env func(string) (string, bool), common settings.
 	if err != nil {
 		return Parts{}, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
 	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}), awsconfig.WithRetryMaxAttempts(attempts))
+	cfg, err := awsFrom(env)
 	if err != nil {
-		return Parts{}, fmt.Errorf("load the AWS configuration: %w", err)
+		return Parts{}, err
 	}
 	quick := cfg.Copy()
 	quick.HTTPClient = awshttp.NewBuildableClient().WithTimeout(patience)
@@ -78,6 +78,25 @@ func Open(ctx context.Context, env func(string) (string, bool), common settings.
 		Clock: time.Now, Log: p.Log, Lease: to.Lease, KeepFor: to.Keep,
 	}
 	return p, nil
+}
+
+// awsFrom is the SDK's configuration out of what Lambda gives a function: its
+// role's keys for as long as the process lives, and the Region (Lambda developer
+// guide, environment variables). The SDK's own loader knows ten other ways, and
+// carries three services with it.
+func awsFrom(env func(string) (string, bool)) (aws.Config, error) {
+	get := func(name string) string { v, _ := env(name); return v }
+	if get("AWS_REGION") == "" {
+		return aws.Config{}, errors.New("the function's environment: AWS_REGION is missing: Lambda sets it")
+	}
+	cfg := aws.Config{
+		Region: get("AWS_REGION"), Logger: logging.Nop{}, RetryMaxAttempts: attempts,
+		Credentials: credentials.NewStaticCredentialsProvider(get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY"), get("AWS_SESSION_TOKEN")),
+	}
+	if url := get("AWS_ENDPOINT_URL"); url != "" {
+		cfg.BaseEndpoint = &url
+	}
+	return cfg, nil
 }
 
 func readFile(path string) (config.File, error) {

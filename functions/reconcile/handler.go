@@ -119,7 +119,7 @@ func (r *run) do(ctx context.Context) error {
 	flushed, unflushed := (&delivery.Flusher{Deliverer: r.deliverer, Digests: r.Store}).Flush(ctx)
 	r.counts[digestsSent] += flushed.Digests
 	var uncovered error
-	if !r.window.replay && unlisted == nil {
+	if !r.window.replay && unlisted == nil && ctx.Err() == nil { // half a listing would show silence
 		uncovered = r.cover(ctx, listed)
 	}
 	late := ctx.Err()

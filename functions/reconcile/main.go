@@ -25,23 +25,27 @@ import (
 	"mfawatch/internal/s3"
 )
 
+// version is set when the function is built.
+var version = "dev"
+
 func main() {
-	h, err := wire(context.Background(), os.LookupEnv, os.Stdout)
+	h, err := wire(os.LookupEnv, os.Stdout)
 	if err != nil {
 		log := zerolog.New(os.Stdout)
 		log.Error().Err(err).Msg("the function cannot start")
 		os.Exit(1)
 	}
+	h.Log.Info().Str("version", version).Msg("started")
 	lambda.StartWithOptions(h.Handle)
 }
 
 // wire makes the handler of the environment.
-func wire(ctx context.Context, env func(string) (string, bool), out io.Writer) (*Handler, error) {
+func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 	set, err := settings.FromEnv[settings.Reconcile](env)
 	if err != nil {
 		return nil, err
 	}
-	p, err := alerting.Open(ctx, env, set.Common, set.Alerting, out)
+	p, err := alerting.Open(env, set.Common, set.Alerting, out)
 	if err != nil {
 		return nil, err
 	}

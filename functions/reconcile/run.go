@@ -27,6 +27,8 @@ type run struct {
 	deliverer *delivery.Deliverer
 	log       zerolog.Logger
 
+	telling sync.Mutex // one reader delivers at a time: copies in two files are no rivals
+
 	mu      sync.Mutex
 	counts  alerting.Counts
 	damaged []string
@@ -105,8 +107,8 @@ func (r *run) list(ctx context.Context, from Files) ([]file, error) {
 }
 
 // readers is how many files are read at a time: reading waits for S3 more than
-// it works.
-const readers = 8
+// it works, and each holds a file's text in memory.
+const readers = 4
 
 // read reads every file and delivers what its records alert.
 func (r *run) read(ctx context.Context, from Files, files []file) error {
@@ -178,7 +180,7 @@ func (r *run) file(ctx context.Context, s *trail.Scanner, from Files, f file) er
 
 // most is how many events sequences are looked for in. What is beyond is judged
 // by itself all the same.
-const most = 300_000
+const most = 100_000
 
 // judge judges one record, which is the caller's only until it returns.
 func (r *run) judge(record []byte) []found {
@@ -210,6 +212,8 @@ const page = 100
 
 // missing delivers what was not delivered before.
 func (r *run) missing(ctx context.Context, all []found) error {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	var errs []error
 	for part := range slices.Chunk(all, page) {
 		var keys []string

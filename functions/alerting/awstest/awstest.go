@@ -1,0 +1,280 @@
+// Package awstest stands in for the AWS that functions/signin and
+// functions/reconcile talk to, on one address of this machine: DynamoDB, SNS, and
+// S3 of which internal/fakeaws answers what is read. Only tests import it.
+//
+// It promises that what the real binaries send arrives here over the real wire.
+// What DynamoDB's conditions mean is deliverytest.Memory's, so this is no proof
+// of them: internal/dynamo is held against DynamoDB itself.
+package awstest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"mfawatch/functions/delivery"
+	"mfawatch/functions/delivery/deliverytest"
+	"mfawatch/internal/fakeaws"
+)
+
+// Server is the stand-in.
+type Server struct {
+	Reads  *fakeaws.Server // buckets that are read
+	Memory *deliverytest.Memory
+	Topic  *deliverytest.Topic
+	URL    string
+	// Before, where set, is asked before each call, "dynamodb:UpdateItem"; an
+	// answer other than 0 is the status that the call fails with.
+	Before func(call string) int
+
+	http  *httptest.Server
+	mu    sync.Mutex
+	kept  map[string][]byte // what was written to S3, by bucket/key
+	calls map[string]int
+}
+
+// Start starts a stand-in for an account.
+func Start(account string) *Server {
+	s := &Server{
+		Reads: fakeaws.New(fakeaws.NewAccount(account)), Memory: deliverytest.NewMemory(), Topic: &deliverytest.Topic{},
+		kept: map[string][]byte{}, calls: map[string]int{},
+	}
+	s.http = httptest.NewServer(s)
+	s.URL = s.http.URL
+	return s
+}
+
+// Close ends it.
+func (s *Server) Close() { s.http.Close() }
+
+// Kept is what was written to S3, by BUCKET/KEY.
+func (s *Server) Kept() map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[string][]byte{}
+	for k, v := range s.kept {
+		all[k] = v
+	}
+	return all
+}
+
+// Calls is how often something was called.
+func (s *Server) Calls(call string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[call]
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	_, action, dynamo := strings.Cut(target, "DynamoDB_20120810.")
+	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	call := "s3:" + r.Method
+	switch {
+	case dynamo:
+		call = "dynamodb:" + action
+	case form:
+		call = "sns:Publish"
+	}
+	s.mu.Lock()
+	s.calls[call]++
+	s.mu.Unlock()
+	if s.Before != nil {
+		if status := s.Before(call); status != 0 {
+			w.WriteHeader(status)
+			return
+		}
+	}
+	switch {
+	case dynamo:
+		s.table(w, r, action)
+	case form:
+		s.publish(w, r)
+	default:
+		s.object(w, r)
+	}
+}
+
+func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil || r.PostForm.Get("Action") != "Publish" || r.PostForm.Get("MessageStructure") != "json" {
+		http.Error(w, "not a Publish of a message of protocols", http.StatusBadRequest)
+		return
+	}
+	id, _ := s.Topic.Publish(r.Context(), r.PostForm.Get("Subject"), r.PostForm.Get("Message"), map[string]string{})
+	w.Header().Set("Content-Type", "text/xml")
+	fmt.Fprintf(w, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>%s</MessageId></PublishResult></PublishResponse>`, id)
+}
+
+// object keeps what is written and gives it back; the rest is fakeaws's.
+func (s *Server) object(w http.ResponseWriter, r *http.Request) {
+	key := strings.TrimPrefix(r.URL.Path, "/")
+	s.mu.Lock()
+	body, ok := s.kept[key]
+	s.mu.Unlock()
+	switch {
+	case r.Method == http.MethodPut && ok && r.Header.Get("If-None-Match") == "*":
+		refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
+	case r.Method == http.MethodPut:
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.kept[key] = unchunked(r, body)
+		s.mu.Unlock()
+	case r.Method == http.MethodGet && ok:
+		_, _ = w.Write(body)
+	case r.Method == http.MethodGet && strings.HasPrefix(key, "evidence/"):
+		refuse(w, http.StatusNotFound, "NoSuchKey")
+	default:
+		s.Reads.ServeHTTP(w, r)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "<Error><Code>%s</Code><Message>refused</Message></Error>", code)
+}
+
+// unchunked takes a body out of aws-chunked (S3 API reference, Signature
+// Calculations: Transferring Payload in Multiple Chunks).
+func unchunked(r *http.Request, body []byte) []byte {
+	if !strings.Contains(r.Header.Get("Content-Encoding"), "aws-chunked") {
+		return body
+	}
+	var whole []byte
+	for text := string(body); ; {
+		head, rest, ok := strings.Cut(text, "\r\n")
+		size, _, _ := strings.Cut(head, ";")
+		n, err := strconv.ParseInt(size, 16, 32)
+		if !ok || err != nil || n == 0 || int(n) > len(rest) {
+			return whole
+		}
+		whole, text = append(whole, rest[:n]...), strings.TrimPrefix(rest[n:], "\r\n")
+	}
+}
+
+// value is an attribute's value on the wire.
+type value struct {
+	S  string   `json:",omitempty"`
+	N  string   `json:",omitempty"`
+	SS []string `json:",omitempty"`
+}
+
+type request struct {
+	Key                       map[string]value
+	UpdateExpression          string
+	ExpressionAttributeValues map[string]value
+	RequestItems              map[string]struct{ Keys []map[string]value }
+}
+
+// table answers for DynamoDB: an update is known by what it sets, and done by
+// the memory.
+func (s *Server) table(w http.ResponseWriter, r *http.Request, action string) {
+	var q request
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	switch action {
+	case "UpdateItem":
+		row, ok := s.update(r.Context(), q)
+		if !ok {
+			w.WriteHeader(http.StatusBadRequest)
+			answer(w, map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": row})
+			return
+		}
+		answer(w, map[string]any{"Attributes": row})
+	case "BatchGetItem":
+		s.batch(r.Context(), w, q)
+	case "Query":
+		keys, _, _ := s.Memory.Pending(r.Context(), millis(q, ":now"), "")
+		items := []map[string]value{}
+		for _, k := range keys {
+			items = append(items, map[string]value{"key": {S: k}})
+		}
+		answer(w, map[string]any{"Items": items, "Count": len(items)})
+	default:
+		http.Error(w, action, http.StatusBadRequest)
+	}
+}
+
+func answer(w io.Writer, v any) { _ = json.NewEncoder(w).Encode(v) }
+
+func (s *Server) batch(ctx context.Context, w io.Writer, q request) {
+	found := map[string][]map[string]value{}
+	for table, asked := range q.RequestItems {
+		found[table] = []map[string]value{}
+		for _, k := range asked.Keys {
+			rows, _ := s.Memory.State(ctx, []string{k["key"].S})
+			for _, row := range rows {
+				found[table] = append(found[table], item(row))
+			}
+		}
+	}
+	answer(w, map[string]any{"Responses": found, "UnprocessedKeys": map[string]any{}})
+}
+
+// update gives the row as it was, and whether the condition held.
+func (s *Server) update(ctx context.Context, q request) (map[string]value, bool) {
+	v := q.ExpressionAttributeValues
+	l := delivery.Lease{Key: q.Key["key"].S, Owner: v[":owner"].S, Now: millis(q, ":now"), Until: millis(q, ":until"), Expires: time.Unix(number(v[":expires"].N), 0)}
+	m := delivery.Mark{Rank: int(number(v[":rank"].N)), Reason: v[":reason"].S, MessageID: v[":message"].S, Digest: v[":digest"].S}
+	var err error
+	switch u := q.UpdateExpression; {
+	case strings.Contains(u, "#state = :claimed"):
+		a, err := s.Memory.Claim(ctx, l, m.Rank)
+		return item(a.Row), err == nil && a.Took
+	case strings.Contains(u, "ADD members"):
+		ok, _ := s.Memory.Admit(ctx, l.Key, v[":member"].S, int(number(v[":limit"].N)), l.Expires)
+		return nil, ok
+	case strings.Contains(u, "#alert = :alert"):
+		err = s.Memory.Fold(ctx, l, m, []byte(v[":alert"].S), millis(q, ":ready"))
+	case strings.Contains(u, "message_id = :message"):
+		err = s.Memory.Send(ctx, l, m)
+	case strings.HasPrefix(u, "REMOVE lease_until"):
+		err = s.Memory.Release(ctx, l)
+	default:
+		row, ok, _ := s.Memory.Take(ctx, l)
+		return item(row), ok
+	}
+	return nil, err == nil
+}
+
+func number(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}
+
+func millis(q request, name string) time.Time {
+	return time.UnixMilli(number(q.ExpressionAttributeValues[name].N))
+}
+
+// item is a row on the wire, nil when there is none.
+func item(r delivery.Row) map[string]value {
+	if r.Key == "" {
+		return nil
+	}
+	i := map[string]value{"key": {S: r.Key}}
+	for name, text := range map[string]string{"state": string(r.State), "owner": r.Owner, "reason": r.Reason, "message_id": r.MessageID, "digest": r.Digest, "alert": string(r.Alert)} {
+		if text != "" {
+			i[name] = value{S: text}
+		}
+	}
+	if r.Rank > 0 {
+		i["rank"] = value{N: strconv.Itoa(r.Rank)}
+	}
+	for name, at := range map[string]time.Time{"lease_until": r.Until, "ready": r.Ready} {
+		if !at.IsZero() {
+			i[name] = value{N: strconv.FormatInt(at.UnixMilli(), 10)}
+		}
+	}
+	return i
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFunctions(t *testing.T) {
+	names, err := functions("../..")
+	if err != nil || !slices.Contains(names, "signin") || !slices.Contains(names, "reconcile") || slices.Contains(names, "delivery") {
+		t.Errorf("%v, error %v", names, err)
+	}
+	if _, err := functions(t.TempDir()); err == nil {
+		t.Error("an empty folder has functions")
+	}
+}
+
+func TestPack(t *testing.T) {
+	a, err := pack([]byte("binary"))
+	b, again := pack([]byte("binary"))
+	if err != nil || again != nil || !bytes.Equal(a, b) {
+		t.Fatalf("error %v, %v, same bytes %v", err, again, bytes.Equal(a, b))
+	}
+	z, err := zip.NewReader(bytes.NewReader(a), int64(len(a)))
+	if err != nil || len(z.File) != 1 || z.File[0].Name != "bootstrap" || z.File[0].Mode().Perm() != 0o755 {
+		t.Fatalf("%v, error %v", z, err)
+	}
+	r, err := z.File[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(r); err != nil || string(text) != "binary" {
+		t.Errorf("%q, error %v", text, err)
+	}
+}
+
+// small is a module with one function.
+func small(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	at := filepath.Join(dir, "functions", "tiny")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		filepath.Join(dir, "go.mod"): "module tiny\n\ngo 1.24\n", filepath.Join(at, "main.go"): "package main\n\nvar version = \"dev\"\n\nfunc main() { println(version) }\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// The folder a build is made in does not show in it, and the version does.
+func TestReproducible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a binary")
+	}
+	lines := func(version string) string {
+		var b bytes.Buffer
+		if err := (releaser{out: &b, root: small(t), to: t.TempDir(), version: version}).run(); err != nil {
+			t.Fatal(err)
+		}
+		var sums []string
+		for _, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
+			sums = append(sums, strings.Fields(line)[0])
+		}
+		return strings.Join(sums, " ")
+	}
+	one := lines("v1")
+	if len(one) != 2*64+1 || one != lines("v1") || one == lines("v2") {
+		t.Errorf("sums %s, again %s", one, lines("v1"))
+	}
+}
+
+func TestBrokenFunction(t *testing.T) {
+	dir := small(t)
+	if err := os.WriteFile(filepath.Join(dir, "functions", "tiny", "main.go"), []byte("package main\n\nfunc main() { nothing() }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := releaser{out: io.Discard, root: dir, to: t.TempDir(), version: "v1"}.run()
+	if err == nil || !strings.HasPrefix(err.Error(), "functions/tiny for arm64: go build") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What is too large is named, and all are built all the same.
+func TestTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a binary")
+	}
+	to := t.TempDir()
+	err := releaser{out: io.Discard, root: small(t), to: to, version: "v1", most: 1000}.run()
+	built, _ := filepath.Glob(filepath.Join(to, "*.zip"))
+	if err == nil || strings.Count(err.Error(), "more than 1000") != 2 || len(built) != 2 {
+		t.Errorf("error %v, built %q", err, built)
+	}
+}
