@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"mfawatch/functions/settings"
@@ -263,5 +264,41 @@ func (e *estate) put(at time.Time, records ...string) {
 	}
 	if err != nil {
 		e.t.Fatal(err)
+	}
+}
+
+// TestScheduledAudit has the real function audit an account of moto: reports in
+// S3, a summary to people, failures in Security Hub; and nothing again when
+// nothing changed.
+func TestScheduledAudit(t *testing.T) {
+	e := newEstate(t)
+	e.make(t, crowd(20))
+	hub := securityhub.NewFromConfig(e.config("test", "test", ""))
+	if _, err := hub.EnableSecurityHub(t.Context(), &securityhub.EnableSecurityHubInput{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("reports")}); err != nil {
+		t.Fatal(err)
+	}
+	f := e.function("audit", settings.Audit{
+		Common: settings.Common{Partition: "aws", Account: motoAccount, LogLevel: "info"}, ReportBucket: "reports", ReportPrefix: "audit/", TopicARN: e.topic,
+		Formats: []string{"json", "html"}, SecurityHub: true, Region: "us-east-1", Remind: 24 * time.Hour, Rate: 50,
+	})
+	first := e.invoke(f, map[string]any{"mode": "account", "run": "first"})
+	if n := len(e.take("people")); n != 1 {
+		t.Errorf("%d summaries, want 1: %v", n, first)
+	}
+	for _, key := range []string{"latest.json", "runs/first/findings.json", "runs/first/report.html", "runs/first/snapshot.json"} {
+		if _, err := e.s3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("reports"), Key: aws.String("audit/" + motoAccount + "/" + key)}); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	found, err := hub.GetFindings(t.Context(), &securityhub.GetFindingsInput{MaxResults: aws.Int32(100)})
+	if err != nil || len(found.Findings) < 20 {
+		t.Fatalf("%d findings in Security Hub, error %v; %v\n%.2000s", len(found.Findings), err, first, f.Logs())
+	}
+	e.invoke(f, map[string]any{"mode": "account", "run": "second"})
+	if n := len(e.take("people")); n != 0 {
+		t.Errorf("%d summaries although nothing changed", n)
 	}
 }
