@@ -124,7 +124,7 @@ func (a *account) reported() []*person {
 func (a *account) rowOf(u *audit.User) row {
 	if a.Has(audit.FactCredentialReport, u.ID) { // somebody knows better why none is theirs
 		gap := a.Gap(audit.FactCredentialReport, u.ID)
-		return row{subject: u.ID, gap: &gap}
+		return row{gap: &gap}
 	}
 	r := a.rowAt(u.ARN, u.ID, "no row: the user is newer than the report")
 	if r.Contradicts(u.Created) {
