@@ -3,59 +3,42 @@ package report
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // the page's template, style and script
+	_ "embed" // the page's style and script
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"strings"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 )
 
 // The parts of the page. They are put into it whole: a browser that opens it
 // asks nobody for anything.
 var (
-	//go:embed html/page.html
-	htmlTemplate string
 	//go:embed html/page.css
 	htmlStyle string
 	//go:embed html/page.js
 	htmlScript string
 )
 
-var htmlParsed = template.Must(template.New("page").Funcs(template.FuncMap{
-	"thousands": thousands,
-}).Parse(htmlTemplate))
-
-// htmlPage is what the template is filled with.
-type htmlPage struct {
-	Policy  string
-	Icon    template.URL
-	Style   template.HTML
-	Script  template.HTML
-	Data    template.HTML
-	Version string
-	*htmlView
-}
-
 // writeHTML writes one page that needs nothing else: no request leaves it, and
 // its policy (Content Security Policy 3, hashes) lets nothing run but the style
 // and the script that come with it. Texts that somebody else chose get into it
-// by html/template and by JSON without <, > and &, so they stay texts.
+// by gomponents, which escapes them, and by JSON without <, > and &, so they stay
+// texts. html/template is not used: it calls methods by name, so the linker would
+// keep every exported method of everything, which doubles the size of a program.
 func writeHTML(w io.Writer, a Audit, o AuditOptions) error {
 	view := newHTMLView(a, o)
 	data, err := json.Marshal(view.data)
 	if err != nil {
 		return fmt.Errorf("write HTML: %w", err)
 	}
-	page := htmlPage{
-		Policy: htmlPolicy(), Icon: "data:,", Version: plain(o.Version), htmlView: view,
-		Style:  template.HTML("<style>" + htmlStyle + "</style>"),
-		Script: template.HTML("<script>" + htmlScript + "</script>"),
-		Data:   template.HTML(`<script type="application/json" id="data">` + string(data) + "</script>"),
-	}
+	page := view.page(plain(o.Version), htmlPolicy(), h.StyleEl(g.Raw(htmlStyle)),
+		h.Script(h.Type("application/json"), h.ID("data"), g.Raw(string(data))), h.Script(g.Raw(htmlScript)))
 	var b bytes.Buffer
-	if err := htmlParsed.Execute(&b, page); err != nil {
+	if err := page.Render(&b); err != nil {
 		return fmt.Errorf("write HTML: %w", err)
 	}
 	_, err = w.Write(b.Bytes())

@@ -239,7 +239,8 @@ func TestHTMLAsksNobody(t *testing.T) {
 var hostile = []string{
 	`<script>alert(1)</script>`, `</script><img src=x onerror=alert(1)>`, `<!--<script>`, `"><svg onload=alert(1)>`, `' onfocus=alert(1) x='`,
 	"user\u202Etxt.exe", "line\u2028break\u2029", "tab\tnew\nline\x00\x1b[31m", `{{.Policy}}`, `${alert(1)}`, "\xff\xfe", strings.Repeat("W", 64), "",
-	`]]>`, `&lt;b&gt;`, "__proto__", "constructor",
+	`]]>`, `&lt;b&gt;`, "__proto__", "constructor", `" onmouseover="alert(1)`, `javascript:alert(1)`, `</title><script>alert(1)</script>`,
+	`</pre></noscript></svg><script>alert(1)</script>`, `--></SCRIPT ><a href=javascript:alert(1)>`, "a+b=c`d",
 }
 
 func strange(name string) report.Audit {

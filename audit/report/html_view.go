@@ -251,6 +251,3 @@ func htmlEnded(a posture.Account, f audit.Finding) htmlExemption {
 	id, checks, _ := strings.Cut(f.Subject.ID, "#")
 	return htmlExemption{Who: plain(id), Account: plain(a.Account), Checks: plain(cmp.Or(checks, "all")), Ticket: plain(f.Subject.Name), Reason: plain(f.Detail), State: state}
 }
-
-// AccountRefs names the accounts by a row's index.
-func (v *htmlView) AccountRefs() []htmlAccountRef { return v.data.Accounts }
