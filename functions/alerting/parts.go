@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,17 +9,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/smithy-go/logging"
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit/alert"
 	"mfawatch/audit/config"
 	"mfawatch/functions/delivery"
 	"mfawatch/functions/settings"
+	"mfawatch/internal/awsenv"
 	"mfawatch/internal/dynamo"
 	"mfawatch/internal/s3"
 	"mfawatch/internal/sns"
@@ -58,10 +56,11 @@ func Open(env func(string) (string, bool), common settings.Common, to settings.A
 	if err != nil {
 		return Parts{}, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
 	}
-	cfg, err := awsFrom(env)
+	cfg, err := awsenv.Config(env)
 	if err != nil {
 		return Parts{}, err
 	}
+	cfg.RetryMaxAttempts = attempts
 	quick := cfg.Copy()
 	quick.HTTPClient = awshttp.NewBuildableClient().WithTimeout(patience)
 	cfg.HTTPClient = awshttp.NewBuildableClient()
@@ -78,25 +77,6 @@ func Open(env func(string) (string, bool), common settings.Common, to settings.A
 		Clock: time.Now, Log: p.Log, Lease: to.Lease, KeepFor: to.Keep,
 	}
 	return p, nil
-}
-
-// awsFrom is the SDK's configuration out of what Lambda gives a function: its
-// role's keys for as long as the process lives, and the Region (Lambda developer
-// guide, environment variables). The SDK's own loader knows ten other ways, and
-// carries three services with it.
-func awsFrom(env func(string) (string, bool)) (aws.Config, error) {
-	get := func(name string) string { v, _ := env(name); return v }
-	if get("AWS_REGION") == "" {
-		return aws.Config{}, errors.New("the function's environment: AWS_REGION is missing: Lambda sets it")
-	}
-	cfg := aws.Config{
-		Region: get("AWS_REGION"), Logger: logging.Nop{}, RetryMaxAttempts: attempts,
-		Credentials: credentials.NewStaticCredentialsProvider(get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY"), get("AWS_SESSION_TOKEN")),
-	}
-	if url := get("AWS_ENDPOINT_URL"); url != "" {
-		cfg.BaseEndpoint = &url
-	}
-	return cfg, nil
 }
 
 func readFile(path string) (config.File, error) {

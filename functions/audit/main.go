@@ -15,7 +15,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -24,13 +23,12 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/smithy-go/logging"
 	"github.com/rs/zerolog"
 
 	"mfawatch/functions/settings"
+	"mfawatch/internal/awsenv"
 	"mfawatch/internal/s3"
 	"mfawatch/internal/securityhub"
 	"mfawatch/internal/sns"
@@ -40,7 +38,7 @@ import (
 var version = "dev"
 
 func main() {
-	h, err := wire(context.Background(), os.LookupEnv, os.Stdout)
+	h, err := wire(os.LookupEnv, os.Stdout)
 	if err != nil {
 		log := zerolog.New(os.Stdout)
 		log.Error().Err(err).Msg("the function cannot start")
@@ -50,7 +48,7 @@ func main() {
 }
 
 // wire makes the handler of the environment.
-func wire(ctx context.Context, env func(string) (string, bool), out io.Writer) (*Handler, error) {
+func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 	set, err := settings.FromEnv[settings.Audit](env)
 	if err != nil {
 		return nil, err
@@ -63,9 +61,9 @@ func wire(ctx context.Context, env func(string) (string, bool), out io.Writer) (
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}))
+	cfg, err := awsenv.Config(env)
 	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+		return nil, err
 	}
 	level, err := zerolog.ParseLevel(set.LogLevel)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,12 +20,12 @@ func environment(t *testing.T, file string) map[string]string {
 	}
 	return map[string]string{
 		"MFAWATCH_PARTITION": "aws", "MFAWATCH_ACCOUNT": ownAccount, "MFAWATCH_REPORT_BUCKET": "reports", "MFAWATCH_TOPIC_ARN": "arn:aws:sns:eu-north-1:111122223333:alerts",
-		"MFAWATCH_REGION": "eu-north-1", "LAMBDA_TASK_ROOT": dir,
+		"MFAWATCH_REGION": "eu-north-1", "AWS_REGION": "eu-north-1", "LAMBDA_TASK_ROOT": dir,
 	}
 }
 
 func wired(env map[string]string) (*Handler, error) {
-	return wire(context.Background(), func(name string) (string, bool) { v, ok := env[name]; return v, ok }, &bytes.Buffer{})
+	return wire(func(name string) (string, bool) { v, ok := env[name]; return v, ok }, &bytes.Buffer{})
 }
 
 const rightFile = "version: 1\naccounts:\n  \"111122223333\": prod\n"
@@ -56,6 +55,7 @@ func TestColdStartErrors(t *testing.T) {
 		"unknown key":    {"version: 1\nexemption: []\n", nil, "mfawatch.yaml:2:1: "},
 		"wrong value":    {"version: 1\naudit:\n  hardware: most\n", nil, "mfawatch.yaml:3:"},
 		"no bucket":      {rightFile, map[string]string{"MFAWATCH_REPORT_BUCKET": ""}, "the function's environment: MFAWATCH_REPORT_BUCKET is missing"},
+		"no Region":      {rightFile, map[string]string{"AWS_REGION": ""}, "the function's environment: AWS_REGION is missing"},
 		"unknown format": {rightFile, map[string]string{"MFAWATCH_FORMATS": "json,pdf"}, "the function's environment: MFAWATCH_FORMATS: "},
 	} {
 		env := environment(t, c.file)

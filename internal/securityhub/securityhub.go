@@ -9,7 +9,6 @@
 package securityhub
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +21,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
-	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 	"github.com/aws/smithy-go"
 )
 
 // The limits of BatchImportFindings (Security Hub partner guide, guidelines for
 // BatchImportFindings): 100 findings and 6 MB a batch, 240 KB a finding. They
-// are kept with room for what the SDK writes otherwise than we counted.
+// are kept with room for what stands between the findings.
 const (
 	batchCount   = 100
 	batchBytes   = 5_500_000
@@ -40,9 +38,7 @@ const (
 const attempts = 5
 
 // Client imports into the account and Region of its configuration.
-type Client struct {
-	api *securityhub.Client
-}
+type Client struct{ api securityhub.Options }
 
 // New makes a client for a Region. Ten calls a second are allowed in each
 // account and Region, and a batch at a time never makes that many; only who
@@ -53,7 +49,7 @@ func New(cfg aws.Config, region string) *Client {
 		o.Retryer = retry.NewStandard(func(so *retry.StandardOptions) {
 			so.MaxAttempts, so.MaxBackoff, so.RateLimiter = 8, 20*time.Second, ratelimit.None
 		})
-	})}
+	}).Options()}
 }
 
 // Result is what became of the findings.
@@ -65,9 +61,8 @@ type Result struct {
 // Refusal is a finding that Security Hub did not take.
 type Refusal struct{ ID, Code string }
 
-// Import imports a JSON array of findings in the AWS Security Finding Format. A
-// field that the API does not know is an error: it would be dropped in silence.
-// An error beside a result is that the rest was not tried.
+// Import imports a JSON array of findings in the AWS Security Finding Format, as
+// they are. An error beside a result is that the rest was not tried.
 func (c *Client) Import(ctx context.Context, asff []byte) (Result, error) {
 	all, err := decode(asff)
 	if err != nil {
@@ -85,13 +80,11 @@ func (c *Client) Import(ctx context.Context, asff []byte) (Result, error) {
 	return result, nil
 }
 
-// finding is one with the size it has in the format.
+// finding is one as it is given.
 type finding struct {
-	types.AwsSecurityFinding
-	size int
+	id   string
+	text json.RawMessage
 }
-
-func (f finding) id() string { return aws.ToString(f.Id) }
 
 func decode(asff []byte) ([]finding, error) {
 	var texts []json.RawMessage
@@ -100,12 +93,13 @@ func decode(asff []byte) ([]finding, error) {
 	}
 	all := make([]finding, len(texts))
 	for i, text := range texts {
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&all[i].AwsSecurityFinding); err != nil {
+		var f struct {
+			ID string `json:"Id"`
+		}
+		if err := json.Unmarshal(text, &f); err != nil {
 			return nil, fmt.Errorf("finding %d for Security Hub: %w", i, err)
 		}
-		all[i].size = len(text)
+		all[i] = finding{f.ID, text}
 	}
 	return all, nil
 }
@@ -114,8 +108,8 @@ func decode(asff []byte) ([]finding, error) {
 func (r *Result) oversized(all []finding) []finding {
 	kept := all[:0]
 	for _, f := range all {
-		if f.size > findingBytes {
-			r.Refused = append(r.Refused, Refusal{f.id(), "LargerThan240KB"})
+		if len(f.text) > findingBytes {
+			r.Refused = append(r.Refused, Refusal{f.id, "LargerThan240KB"})
 			continue
 		}
 		kept = append(kept, f)
@@ -127,7 +121,7 @@ func (r *Result) oversized(all []finding) []finding {
 func fill(all []finding) int {
 	size := 0
 	for i, f := range all {
-		if size += f.size; i == batchCount || size > batchBytes && i > 0 {
+		if size += len(f.text); i == batchCount || size > batchBytes && i > 0 {
 			return i
 		}
 	}
@@ -156,14 +150,14 @@ func (c *Client) batch(ctx context.Context, batch []finding, result *Result) err
 func (r *Result) settle(batch []finding, refused map[string]string, more bool) []finding {
 	var again []finding
 	for _, f := range batch {
-		code, no := refused[f.id()]
+		code, no := refused[f.id]
 		switch {
 		case !no:
 			r.Imported++
 		case more && passing(code):
 			again = append(again, f)
 		default:
-			r.Refused = append(r.Refused, Refusal{f.id(), code})
+			r.Refused = append(r.Refused, Refusal{f.id, code})
 		}
 	}
 	return again
@@ -178,23 +172,6 @@ func passing(code string) bool {
 		}
 	}
 	return false
-}
-
-// send makes one call and gives the codes of what was refused, by id.
-func (c *Client) send(ctx context.Context, batch []finding) (map[string]string, error) {
-	in := &securityhub.BatchImportFindingsInput{}
-	for _, f := range batch {
-		in.Findings = append(in.Findings, f.AwsSecurityFinding)
-	}
-	out, err := c.api.BatchImportFindings(ctx, in)
-	if err != nil {
-		return nil, explain(ctx, err)
-	}
-	refused := map[string]string{}
-	for _, f := range out.FailedFindings {
-		refused[aws.ToString(f.Id)] = aws.ToString(f.ErrorCode)
-	}
-	return refused, nil
 }
 
 // ErrOff is that the account has no Security Hub CSPM to import into.
@@ -223,7 +200,11 @@ func explain(ctx context.Context, err error) error {
 // pause waits before attempt n+1.
 func pause(ctx context.Context, n int) error {
 	d := time.Second << (n - 1)
-	t := time.NewTimer(d/2 + rand.N(d))
+	return sleep(ctx, d/2+rand.N(d))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

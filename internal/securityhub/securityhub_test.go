@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,9 @@ type fake struct {
 	bytes   []int
 	first   string // the first finding, as it came
 	hosts   []string
+	signed  []string    // Authorization
+	header  http.Header // of the answers
+	lost    int         // calls that get no answer
 	answer  func(call int, ids []string) (status int, body string)
 }
 
@@ -35,6 +39,9 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
+	}
+	if f.lost--; f.lost >= 0 {
+		return nil, syscall.ECONNRESET
 	}
 	var in struct{ Findings []json.RawMessage }
 	if err := json.Unmarshal(text, &in); err != nil || r.URL.Path != "/findings/import" {
@@ -52,11 +59,12 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 		f.first = string(in.Findings[0])
 	}
 	f.batches, f.bytes, f.hosts = append(f.batches, ids), append(f.bytes, len(text)), append(f.hosts, r.URL.Host)
+	f.signed = append(f.signed, r.Header.Get("Authorization"))
 	status, body := http.StatusOK, fmt.Sprintf(`{"FailedCount":0,"SuccessCount":%d,"FailedFindings":[]}`, len(ids))
 	if f.answer != nil {
 		status, body = f.answer(len(f.batches), ids)
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: status, Header: f.header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 func (f *fake) client() *securityhub.Client {
@@ -137,6 +145,50 @@ func TestNothingIsLostOnTheWire(t *testing.T) {
 	if f.hosts[0] != "securityhub.eu-north-1.amazonaws.com" {
 		t.Errorf("asked %s", f.hosts[0])
 	}
+	if s := f.signed[0]; !strings.HasPrefix(s, "AWS4-HMAC-SHA256 Credential=AKIA/") || !strings.Contains(s, "/eu-north-1/securityhub/aws4_request") {
+		t.Errorf("signed %q", s)
+	}
+}
+
+// endpoints are what the environment says of them.
+type endpoints struct{}
+
+func (endpoints) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
+	return aws.FIPSEndpointStateEnabled, true, nil
+}
+
+// The Region's endpoint is the one that the configuration asks for.
+func TestEndpoints(t *testing.T) {
+	for want, cfg := range map[string]aws.Config{
+		"securityhub-fips.us-east-1.amazonaws.com": {ConfigSources: []any{endpoints{}}},
+		"192.0.2.1:5000": {BaseEndpoint: aws.String("http://192.0.2.1:5000")},
+	} {
+		var f fake
+		cfg.HTTPClient, cfg.Credentials = &http.Client{Transport: &f}, credentials.NewStaticCredentialsProvider("AKIA", "secret", "")
+		if _, err := securityhub.New(cfg, "us-east-1").Import(context.Background(), many(1, 0)); err != nil || f.hosts[0] != want {
+			t.Errorf("asked %q, error %v, want %s", f.hosts, err, want)
+		}
+	}
+}
+
+// A call that got no answer is made again: an import may be repeated.
+func TestLostCallsAreRepeated(t *testing.T) {
+	f := fake{lost: 3}
+	if r, _, err := do(t, &f, many(2, 0)); err != nil || r.Imported != 2 {
+		t.Errorf("%+v, error %v", r, err)
+	}
+	f = fake{lost: 1000}
+	if r, _, err := do(t, &f, many(2, 0)); err == nil || f.lost != 1000-8 || r.Imported != 0 {
+		t.Errorf("%+v, error %v, %d calls", r, err, 1000-f.lost)
+	}
+}
+
+// The code of an error may stand in the header, with more behind it.
+func TestErrorInTheHeader(t *testing.T) {
+	f := fake{header: http.Header{"X-Amzn-Errortype": {"InvalidAccessException:http://internal/"}}, answer: func(int, []string) (int, string) { return 401, "" }}
+	if _, _, err := do(t, &f, many(1, 0)); !errors.Is(err, securityhub.ErrOff) {
+		t.Errorf("error %v", err)
+	}
 }
 
 func failed(code string, ids ...string) string {
@@ -213,11 +265,13 @@ func TestErrors(t *testing.T) {
 		asff string
 		want string
 	}{
-		"off":           {answer(401, `{"__type":"InvalidAccessException","Message":"Account 111122223333 is not subscribed to AWS Security Hub"}`), "", "securityhub:BatchImportFindings: no Security Hub CSPM is switched on there: enable it, or set MFAWATCH_SECURITY_HUB=false"},
-		"denied":        {answer(403, `{"__type":"AccessDeniedException","Message":"User ada"}`), "", "securityhub:BatchImportFindings: access denied: allow it on"},
-		"broken":        {answer(500, `{"__type":"InternalException","Message":"m"}`), "", "securityhub:BatchImportFindings: AWS answered InternalException"},
-		"unknown field": {&fake{}, `[{"Id":"a","Colour":"red"}]`, `finding 0 for Security Hub: json: unknown field "Colour"`},
-		"no array":      {&fake{}, `{}`, "findings for Security Hub: "},
+		"off":        {answer(401, `{"__type":"InvalidAccessException","Message":"Account 111122223333 is not subscribed to AWS Security Hub"}`), "", "securityhub:BatchImportFindings: no Security Hub CSPM is switched on there: enable it, or set MFAWATCH_SECURITY_HUB=false"},
+		"denied":     {answer(403, `{"__type":"AccessDeniedException","Message":"User ada"}`), "", "securityhub:BatchImportFindings: access denied: allow it on"},
+		"broken":     {answer(500, `{"__type":"InternalException","Message":"m"}`), "", "securityhub:BatchImportFindings: AWS answered InternalException"},
+		"no finding": {&fake{}, `[{"Id":"a"},7]`, "finding 1 for Security Hub: "},
+		"no array":   {&fake{}, `{}`, "findings for Security Hub: "},
+		"not JSON":   {answer(502, "<html>bad gateway, ada</html>"), "", "securityhub:BatchImportFindings: AWS answered UnknownError"},
+		"no answer":  {answer(200, "<html>a proxy, ada</html>"), "", "securityhub:BatchImportFindings: the answer is not understood: "},
 	} {
 		if c.asff == "" {
 			c.asff = string(many(150, 0))
