@@ -9,12 +9,12 @@
 package awsenv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go/logging"
 )
@@ -33,22 +33,15 @@ func Config(env func(string) (string, bool)) (aws.Config, error) {
 	if url := get("AWS_ENDPOINT_URL"); url != "" {
 		cfg.BaseEndpoint = &url
 	}
-	fips, err := yes(get, "AWS_USE_FIPS_ENDPOINT")
-	if err != nil {
+	var wanted endpoints
+	var err error
+	if wanted.fips, err = yes(get, "AWS_USE_FIPS_ENDPOINT"); err != nil {
 		return aws.Config{}, err
 	}
-	dual, err := yes(get, "AWS_USE_DUALSTACK_ENDPOINT")
-	if err != nil {
+	if wanted.dual, err = yes(get, "AWS_USE_DUALSTACK_ENDPOINT"); err != nil {
 		return aws.Config{}, err
 	}
-	endpoints := config.EnvConfig{} // where the SDK's clients look for these two
-	if fips {
-		endpoints.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
-	}
-	if dual {
-		endpoints.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
-	}
-	cfg.ConfigSources = []any{endpoints}
+	cfg.ConfigSources = []any{wanted}
 	return cfg, nil
 }
 
@@ -62,4 +55,24 @@ func yes(get func(string) string, name string) (bool, error) {
 		return false, fmt.Errorf("the function's environment: %s is %q: set it to true or false, or leave it out", name, text)
 	}
 	return b, nil
+}
+
+// endpoints are those that the SDK's clients are to use: they ask a source of
+// their configuration by these two methods, as they ask the loader's EnvConfig.
+type endpoints struct{ fips, dual bool }
+
+// GetUseFIPSEndpoint answers the SDK.
+func (e endpoints) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
+	if e.fips {
+		return aws.FIPSEndpointStateEnabled, true, nil
+	}
+	return aws.FIPSEndpointStateUnset, false, nil
+}
+
+// GetUseDualStackEndpoint answers the SDK.
+func (e endpoints) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
+	if e.dual {
+		return aws.DualStackEndpointStateEnabled, true, nil
+	}
+	return aws.DualStackEndpointStateUnset, false, nil
 }
