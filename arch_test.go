@@ -108,7 +108,7 @@ var rules = []struct {
 	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
 	{"audit/scan", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/trail"}, "joins trail to the judges"},
 	{"audit/collect", []string{"std", "mfawatch/audit", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
-	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet", "github.com/muesli/termenv", "maragu.dev/gomponents"}, "prints results"},
+	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet/x/ansi", "maragu.dev/gomponents"}, "prints results"},
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
 	{"functions/settings", []string{"std"}, "infra and the functions share it"},
 	{"internal/lambdatest", []string{"std"}, "a stand-in for Lambda knows no function"},

@@ -1,43 +1,38 @@
 package report
 
 import (
-	"io"
-
-	"github.com/charmbracelet/lipgloss"
-	"github.com/muesli/termenv"
+	"github.com/charmbracelet/x/ansi"
 
 	"mfawatch/audit"
 )
 
 // paint puts texts in colour, or leaves them as they are. It uses the sixteen
 // colours that a terminal's own theme defines.
-type paint struct{ renderer *lipgloss.Renderer }
+type paint struct{ on bool }
 
-func painter(color bool) paint {
-	if !color {
-		return paint{}
-	}
-	r := lipgloss.NewRenderer(io.Discard) // asks no terminal: whether there is colour is the caller's to know
-	r.SetColorProfile(termenv.ANSI)
-	return paint{r}
-}
+// painter asks no terminal: whether there is colour is the caller's to know.
+func painter(color bool) paint { return paint{color} }
 
-func (p paint) in(color string, bold bool, s string) string {
-	if p.renderer == nil || s == "" {
+// in is s in a colour, nil for the terminal's own.
+func (p paint) in(color ansi.Color, bold bool, s string) string {
+	if !p.on || s == "" {
 		return s
 	}
-	style := p.renderer.NewStyle().Bold(bold)
-	if color != "" {
-		style = style.Foreground(lipgloss.Color(color))
+	var style ansi.Style
+	if bold {
+		style = style.Bold()
 	}
-	return style.Render(s)
+	if color != nil {
+		style = style.ForegroundColor(color)
+	}
+	return style.String() + s + ansi.Style{}.Reset().String()
 }
 
 const (
-	red, green, yellow, grey = "1", "2", "3", "8"
+	red, green, yellow, grey = ansi.Red, ansi.Green, ansi.Yellow, ansi.BrightBlack
 )
 
-func (p paint) title(s string) string { return p.in("", true, s) }
+func (p paint) title(s string) string { return p.in(nil, true, s) }
 func (p paint) alarm(s string) string { return p.in(red, true, s) }
 func (p paint) doubt(s string) string { return p.in(yellow, true, s) }
 func (p paint) calm(s string) string  { return p.in(green, true, s) }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 
 	"mfawatch/audit"
 	"mfawatch/audit/detect"
@@ -108,7 +108,7 @@ func (p *page) verdicts(vs []signin.Verdict) {
 // two the session says who it was.
 func person(name string, width int) string {
 	i := strings.LastIndexByte(name, '/')
-	if i < 0 || lipgloss.Width(name) <= width {
+	if i < 0 || ansi.StringWidth(name) <= width {
 		return name
 	}
 	return "…" + name[i:]
@@ -175,7 +175,7 @@ func needed(vs []signin.Verdict) (columns []column, needs []int) {
 		need, some := 0, false
 		for i := range vs {
 			text := c.cell(&vs[i])
-			need = max(need, lipgloss.Width(text))
+			need = max(need, ansi.StringWidth(text))
 			some = some || text != "" && (c.title != "SEEN" || text != "1")
 		}
 		if some {

@@ -6,7 +6,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 
 	"mfawatch/audit"
@@ -31,11 +30,11 @@ func plain(s string) string {
 // fit makes s exactly width columns wide: cut with … or filled with blanks.
 func fit(s string, width int) string {
 	s = cut(s, width)
-	return s + strings.Repeat(" ", max(0, width-lipgloss.Width(s)))
+	return s + strings.Repeat(" ", max(0, width-ansi.StringWidth(s)))
 }
 
 func cut(s string, width int) string {
-	if lipgloss.Width(s) <= width {
+	if ansi.StringWidth(s) <= width {
 		return s
 	}
 	return ansi.Truncate(s, width, "…")
@@ -52,7 +51,7 @@ func wrap(s string, width int, indent string) string {
 		switch {
 		case i == 0:
 			line = word
-		case width == 0 || lipgloss.Width(line)+1+lipgloss.Width(word) <= room:
+		case width == 0 || ansi.StringWidth(line)+1+ansi.StringWidth(word) <= room:
 			line += " " + word
 		default:
 			lines, line = append(lines, line), word
