@@ -18,7 +18,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -314,8 +313,8 @@ func TestAuditTableWidth(t *testing.T) {
 			}
 			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
-				if lipgloss.Width(line) > width || line != strings.TrimRight(line, " ") {
-					t.Errorf("%s, width %d: line of %d columns: %q", name, width, lipgloss.Width(line), line)
+				if ansi.StringWidth(line) > width || line != strings.TrimRight(line, " ") {
+					t.Errorf("%s, width %d: line of %d columns: %q", name, width, ansi.StringWidth(line), line)
 				}
 			}
 		}

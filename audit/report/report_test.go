@@ -15,7 +15,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -118,8 +117,8 @@ func TestTableWidth(t *testing.T) {
 			}
 			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
-				if lipgloss.Width(line) > width {
-					t.Errorf("%s, width %d: line of %d columns: %s", path, width, lipgloss.Width(line), line)
+				if ansi.StringWidth(line) > width {
+					t.Errorf("%s, width %d: line of %d columns: %s", path, width, ansi.StringWidth(line), line)
 				}
 				if line != strings.TrimRight(line, " ") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 					t.Errorf("%s, width %d: line %q", path, width, line)

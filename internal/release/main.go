@@ -5,7 +5,9 @@
 // It promises that the same sources and the same Go give the same bytes,
 // whatever folder, clock or machine they are built in; asked to build twice, or to
 // keep to a size, it fails where that does not hold, after it has built the
-// others. mfawatch.yaml is not in the ZIP: it is the deployer's.
+// others. The second build is one of a copy of the sources in another folder, with
+// a build cache of its own that is empty at first. mfawatch.yaml is not in the
+// ZIP: it is the deployer's.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +30,7 @@ import (
 func main() {
 	out := flag.String("out", "bin/functions", "the folder that the ZIP files go to")
 	version := flag.String("version", "dev", "the version that the binaries say they are")
-	twice := flag.Bool("twice", false, "build each a second time from nothing and compare")
+	twice := flag.Bool("twice", false, "build each a second time, elsewhere and from nothing, and compare")
 	most := flag.Int("most", 0, "fail when a ZIP file has more bytes than this; 0 is no limit")
 	flag.Parse()
 	r := releaser{out: os.Stdout, root: ".", to: *out, version: *version, twice: *twice, most: *most}
@@ -57,15 +60,56 @@ func (r releaser) run() error {
 	if err := os.MkdirAll(r.to, 0o755); err != nil {
 		return err
 	}
+	builders := []builder{{root: r.root, version: r.version}}
+	if r.twice {
+		dir, err := os.MkdirTemp("", "release-again-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		again := builder{root: filepath.Join(dir, "elsewhere"), version: r.version, env: []string{"GOCACHE=" + filepath.Join(dir, "cache")}}
+		if err := copySources(again.root, r.root); err != nil {
+			return fmt.Errorf("copy the sources for the second build: %w", err)
+		}
+		builders = append(builders, again)
+	}
 	var errs []error
 	for _, arch := range architectures { // what they share is then in the build cache
 		for _, name := range names {
-			if err := r.release(filepath.Join(r.to, name+"-"+arch+".zip"), name, arch); err != nil {
+			if err := r.release(filepath.Join(r.to, name+"-"+arch+".zip"), name, arch, builders); err != nil {
 				errs = append(errs, fmt.Errorf("functions/%s for %s: %w", name, arch, err))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// copySources copies the tree without what no build reads: hidden folders, what
+// was built, and other programs' modules.
+func copySources(to, from string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		under, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, under)
+		switch name := e.Name(); {
+		case e.IsDir() && under != "." && (strings.HasPrefix(name, ".") || under == "bin" || name == "node_modules"):
+			return filepath.SkipDir
+		case e.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case !e.Type().IsRegular():
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, 0o644)
+	})
 }
 
 // functions are the folders below functions that hold a main package.
@@ -84,17 +128,17 @@ func functions(root string) ([]string, error) {
 	return names, nil
 }
 
-// release builds and packs one function.
-func (r releaser) release(file, name, arch string) error {
-	zipped, err := packed(r.root, name, arch, r.version)
+// release builds and packs one function, by each of the builders.
+func (r releaser) release(file, name, arch string, builders []builder) error {
+	zipped, err := builders[0].packed(name, arch)
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(zipped)
-	if r.twice {
-		again, err := packed(r.root, name, arch, r.version, "-a")
+	for _, b := range builders[1:] {
+		again, err := b.packed(name, arch)
 		if err != nil {
-			return err
+			return fmt.Errorf("the second build: %w", err)
 		}
 		if sha256.Sum256(again) != sum {
 			return errors.New("two builds differ: it is not reproducible")
@@ -110,15 +154,22 @@ func (r releaser) release(file, name, arch string) error {
 	return nil
 }
 
-// packed is the ZIP file of a fresh build.
-func packed(root, name, arch, version string, flags ...string) ([]byte, error) {
+// builder builds the sources below a folder.
+type builder struct {
+	root    string
+	version string
+	env     []string // beside the process's own
+}
+
+// packed is the ZIP file of a build.
+func (b builder) packed(name, arch string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "release-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin := filepath.Join(dir, "bootstrap")
-	if err := build(root, name, arch, version, bin, flags); err != nil {
+	if err := b.build(name, arch, bin); err != nil {
 		return nil, err
 	}
 	body, err := os.ReadFile(bin)
@@ -128,15 +179,30 @@ func packed(root, name, arch, version string, flags ...string) ([]byte, error) {
 	return pack(body)
 }
 
+// tags leave out what no function uses: Lambda's old way of calling one, and
+// HTTP/2, of which net/http carries a second client and server.
+const tags = "lambda.norpc,nethttpomithttp2"
+
+// compilerFlags switch inlining off (-l): a fifth of a function is the same small
+// bodies over and over, above all in the SDK's generated code, and a function
+// waits for AWS. What looks at each byte of a trail keeps it.
+var compilerFlags = []string{
+	"-gcflags=all=-l",
+	"-gcflags=mfawatch/audit/trail=", "-gcflags=mfawatch/audit/signin=", "-gcflags=mfawatch/audit/detect=", "-gcflags=github.com/klauspost/compress/...=",
+}
+
 // build makes the binary. What depends on the machine is left out: paths
 // (-trimpath), the state of the checkout (-buildvcs=false), what the build id is
-// made of, and the machine's own idea of the processor.
-func build(root, name, arch, version, bin string, flags []string) error {
-	args := append([]string{"build"}, flags...)
-	args = append(args, "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid= -X main.version="+version, "-o", bin, "./functions/"+name)
+// made of, and the machine's own idea of the processor, of experiments and of
+// other modules beside this one.
+func (b builder) build(name, arch, bin string) error {
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", tags}, compilerFlags...)
+	args = append(args, "-ldflags", "-s -w -buildid= -X main.version="+b.version, "-o", bin, "./functions/"+name)
 	cmd := exec.Command("go", args...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=-mod=readonly", "GOARM64=v8.0", "GOAMD64=v1")
+	cmd.Dir = b.root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=-mod=readonly", "GOARM64=v8.0", "GOAMD64=v1",
+		"GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off")
+	cmd.Env = append(cmd.Env, b.env...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(text)))
 	}

@@ -80,6 +80,51 @@ func TestReproducible(t *testing.T) {
 	}
 }
 
+// What the folder or the build cache changes is noticed, and the sources are
+// left as they are.
+func TestTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a binary")
+	}
+	var b bytes.Buffer
+	r := releaser{out: &b, root: small(t), to: t.TempDir(), version: "v1", twice: true}
+	if err := r.run(); err != nil || strings.Count(b.String(), "tiny-") != 2 {
+		t.Errorf("%s, error %v", b.String(), err)
+	}
+	other := builder{root: small(t), version: "v2"}
+	err := r.release(filepath.Join(r.to, "tiny-arm64.zip"), "tiny", "arm64", []builder{{root: r.root, version: "v1"}, other})
+	if err == nil || !strings.Contains(err.Error(), "two builds differ") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestCopySources(t *testing.T) {
+	from, to := small(t), filepath.Join(t.TempDir(), "copy")
+	for _, name := range []string{".git/config", "bin/tiny", "docs/node_modules/x.js", "docs/text.md", "cmd/bin/main.go"} {
+		path := filepath.Join(from, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copySources(to, from); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	err := filepath.WalkDir(to, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			under, _ := filepath.Rel(to, path)
+			names = append(names, filepath.ToSlash(under))
+		}
+		return err
+	})
+	if want := []string{"cmd/bin/main.go", "docs/text.md", "functions/tiny/main.go", "go.mod"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("%q, error %v, want %q", names, err, want)
+	}
+}
+
 func TestBrokenFunction(t *testing.T) {
 	dir := small(t)
 	if err := os.WriteFile(filepath.Join(dir, "functions", "tiny", "main.go"), []byte("package main\n\nfunc main() { nothing() }\n"), 0o644); err != nil {
