@@ -28,7 +28,7 @@ var (
 // and the script that come with it. Texts that somebody else chose get into it
 // by gomponents, which escapes them, and by JSON without <, > and &, so they stay
 // texts. html/template is not used: it calls methods by name, so the linker would
-// keep every exported method of everything, which doubles the size of a program.
+// keep every exported method of everything (docs/operations.md has the sizes).
 func writeHTML(w io.Writer, a Audit, o AuditOptions) error {
 	view := newHTMLView(a, o)
 	data, err := json.Marshal(view.data)
