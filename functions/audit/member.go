@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit"
+	"mfawatch/audit/collect"
 	"mfawatch/audit/posture"
 	"mfawatch/audit/report"
 )
@@ -28,15 +29,15 @@ func (h *Handler) member(ctx context.Context, e Event) (Result, error) {
 	if err := h.get(ctx, at.run(e.Run)+organizationName, &o); err != nil {
 		return r, err
 	}
-	session := func(ctx context.Context) (aws.Config, error) { return h.session(ctx, e.Account) }
-	s, err := h.read(ctx, e, dir, session)
+	m := h.management(o)
+	s, err := h.read(ctx, e, dir, func(ctx context.Context) (reading, error) { return h.within(ctx, m, e.Account) })
 	var refused *unreadable
 	switch {
 	case errors.Is(err, errOutOfTime):
 		return e.next(), nil
 	case errors.As(err, &refused):
 		zerolog.Ctx(ctx).Warn().Str("account", e.Account).Err(refused).Msg("the account cannot be read")
-		if s, err = h.unread(ctx, e, dir, refused); err != nil {
+		if s, err = h.unread(ctx, e, dir, m, refused); err != nil {
 			return r, err
 		}
 	case err != nil:
@@ -55,12 +56,34 @@ func (h *Handler) member(ctx context.Context, e Event) (Result, error) {
 	return r, nil
 }
 
-// unread is the snapshot of an account that could not be read: what was, and
-// Gaps. It is saved, so that the run stays about the same facts.
-func (h *Handler) unread(ctx context.Context, e Event, dir string, u *unreadable) (audit.Snapshot, error) {
+// management asks the organisation what its members cannot be asked.
+func (h *Handler) management(o organization) *collect.Management {
+	b := collect.Belonging{Partition: h.Settings.Partition, ManagementAccount: o.Management, Features: o.Features, NoFeatures: o.NoFeatures}
+	return collect.NewManagement(h.AWS, b, collect.Options{Rate: float64(h.Settings.Rate), Now: h.Now})
+}
+
+// within reads a member as 'mfawatch audit --org' does: by its role, and what
+// the organisation tells of it.
+func (h *Handler) within(ctx context.Context, m *collect.Management, account string) (reading, error) {
+	cfg, err := h.session(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, o collect.Options) (audit.Snapshot, error) { return m.Account(ctx, cfg, o) }, nil
+}
+
+// unread is the snapshot of an account that could not be read: what was, what
+// the organisation tells of it, and Gaps. It is saved, so that the run stays about
+// the same facts.
+func (h *Handler) unread(ctx context.Context, e Event, dir string, m *collect.Management, u *unreadable) (audit.Snapshot, error) {
 	s := u.snapshot
 	if s.Account != e.Account {
 		s = h.nothing(e.Account, u.action, u.Error())
+	}
+	limited, stop := h.limit(ctx)
+	defer stop()
+	if err := m.Add(limited, &s); err != nil {
+		zerolog.Ctx(ctx).Warn().Str("account", e.Account).Msg("the time is over: what the organisation tells of the account is not known")
 	}
 	return s, h.save(ctx, dir+snapshotName, s)
 }

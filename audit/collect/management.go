@@ -1,0 +1,67 @@
+package collect
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"mfawatch/audit"
+)
+
+// Belonging is what an organisation told of itself, once for all its accounts.
+type Belonging struct {
+	Partition         string
+	ManagementAccount string
+	Features          *audit.Read[audit.OrganizationFeatures]
+	NoFeatures        string // why they are not known
+}
+
+// Management reads members of an organisation one at a time, for a caller that
+// has listed them already: the same facts as Organization. It is not safe for
+// concurrent use.
+type Management struct{ r *organizationReader }
+
+// NewManagement asks what members cannot be asked with the credentials of cfg:
+// those of the management account or of a delegated administrator. Of o it takes
+// Rate and Now.
+func NewManagement(cfg aws.Config, b Belonging, o Options) *Management {
+	r := newOrganizationReader(cfg, OrganizationOptions{Options: Options{Rate: o.Rate, Now: o.Now}, Root: true})
+	r.partition, r.management = b.Partition, b.ManagementAccount
+	r.features = &features{answer: b.Features}
+	if b.Features == nil {
+		r.features.gap = audit.FactOrganization.Gap("", b.NoFeatures)
+	}
+	return &Management{r}
+}
+
+// Account reads the member that a session is for, then adds what Add does. Its
+// error is Account's or Add's, with what was read.
+func (m *Management) Account(ctx context.Context, session aws.Config, o Options) (audit.Snapshot, error) {
+	o.features, o.clock = m.r.features, m.r.clock
+	s, err := Account(ctx, session, o)
+	if err != nil {
+		return s, err
+	}
+	s.SCPs, s.Root = nil, audit.RootCredentials{} // of o.Resume: they are asked again, all or none
+	err = m.Add(ctx, &s)
+	if err != nil && o.Checkpoint != nil {
+		if unsaved := o.Checkpoint(s); unsaved != nil {
+			return s, unsaved
+		}
+	}
+	return s, err
+}
+
+// Add adds to a member's snapshot what the organisation tells of it: its
+// features, the service control policies above it, and root's credentials where
+// the organisation manages them. What is refused is a Gap; the error is that ctx
+// ended.
+func (m *Management) Add(ctx context.Context, s *audit.Snapshot) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	member := Member{ID: s.Account, Snapshot: *s}
+	m.r.fromOutside(ctx, &member)
+	*s = member.Snapshot
+	return member.Err
+}
