@@ -32,7 +32,9 @@ type reading func(context.Context, collect.Options) (audit.Snapshot, error)
 
 // alone reads the account that a configuration is for.
 func alone(cfg aws.Config) reading {
-	return func(ctx context.Context, o collect.Options) (audit.Snapshot, error) { return collect.Account(ctx, cfg, o) }
+	return func(ctx context.Context, o collect.Options) (audit.Snapshot, error) {
+		return collect.Account(ctx, cfg, o)
+	}
 }
 
 // read reads an account into the run's folder. What the run has read already is
