@@ -131,7 +131,7 @@ var rules = []struct {
 	{"internal/corpus", []string{"std", "github.com/klauspost/compress"}, "the generator is an oracle: it does not know the judges"},
 	{"internal/demo", []string{"std"}, "the demo's archive is made without the judges"},
 	{"internal/mutate", []string{"std"}, "a tool beside the house"},
-	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/corpus"}, "measures from outside"},
+	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/functions/alerting/awstest", "mfawatch/functions/settings", "mfawatch/internal/corpus", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest"}, "measures from outside"},
 	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/internal/cloudtrail", "mfawatch/internal/demo", "mfawatch/internal/outfile", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
 }
 
