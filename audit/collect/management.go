@@ -16,6 +16,22 @@ type Belonging struct {
 	NoFeatures        string // why they are not known
 }
 
+// Directory lists the accounts of the organisation that the credentials of cfg
+// belong to, ordered by id, and reads none of them. Of o it takes Rate and Now.
+func Directory(ctx context.Context, cfg aws.Config, o Options) (OrganizationResult, Belonging, error) {
+	r := newOrganizationReader(cfg, OrganizationOptions{Options: Options{Rate: o.Rate, Now: o.Now}})
+	result, err := r.list(ctx)
+	if err != nil {
+		return OrganizationResult{}, Belonging{}, err
+	}
+	r.askFeatures(ctx)
+	b := Belonging{Partition: r.partition, ManagementAccount: r.management, NoFeatures: "AWS could not be asked"}
+	if r.features != nil {
+		b.Features, b.NoFeatures = r.features.answer, r.features.gap.Reason
+	}
+	return result, b, nil
+}
+
 // Management reads members of an organisation one at a time, for a caller that
 // has listed them already: the same facts as Organization. It is not safe for
 // concurrent use.

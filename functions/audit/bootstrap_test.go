@@ -110,7 +110,7 @@ func (f deployed) errors(t *testing.T) {
 	t.Helper()
 	for event, want := range map[string]string{
 		`{}`:                              `event: mode "" is not one of account, list, member, reduce`,
-		`{"mode":"list","run":"r2"}`:      "organizations:DescribeOrganization: account 111122223333 is in no organisation: use mode account",
+		`{"mode":"list","run":"r2"}`:      "account 111122223333 is in no organisation: audit it alone",
 		`{"mode":"account","run":"../r"}`: `event: run "../r" is no name of a run`,
 	} {
 		if r, failure, _ := f.ask(t, event, 30*time.Second); failure == nil || failure.Exited || !strings.HasPrefix(failure.Message, want) {

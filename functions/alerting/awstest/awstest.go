@@ -134,7 +134,10 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPut && ok && r.Header.Get("If-None-Match") == "*":
 		refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
 	case r.Method == http.MethodPut:
-		body, _ := io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil { // who wrote it died: S3 keeps an object whole or not at all
+			return
+		}
 		s.mu.Lock()
 		s.kept[key] = unchunked(r, body)
 		s.mu.Unlock()
