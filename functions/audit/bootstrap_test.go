@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mfawatch/audit"
 	"mfawatch/functions/alerting/awstest"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/fakeaws"
@@ -280,5 +281,53 @@ func TestBootstrapDoesNotStart(t *testing.T) {
 	_, failure, _ := f.ask(t, `{"mode":"account"}`, 10*time.Second)
 	if failure == nil || !failure.Exited || !strings.Contains(f.Logs(), "the function's environment: MFAWATCH_FORMATS") || strings.Count(f.Logs(), "\n") != 1 {
 		t.Errorf("%v, logs %s", failure, f.Logs())
+	}
+}
+
+// An organisation through the real binary: listed, each member by its role and
+// from outside, and one report of all.
+func TestBootstrapOrganization(t *testing.T) {
+	f := started(t, office(), 200)
+	const member = "100000000001"
+	o := fakeaws.NewOrganization(ownAccount)
+	o.Features = []string{"RootCredentialsManagement"}
+	o.Member(member, "team")
+	o.Member(deniedAccount, "denied")
+	o.Policies = []fakeaws.SCP{{ID: "p-mfa", Name: "mfa", Document: `{"mfa":1}`, Targets: []string{"r-abcd"}}}
+	for _, id := range []string{member, deniedAccount} {
+		a := fakeaws.NewAccount(id)
+		a.User("dev").Password = true
+		if id == member {
+			role := a.Role("MfawatchAudit")
+			role.Path, role.ExternalID = "/audit/", "x-1"
+		}
+		f.srv.Reads.Add(a)
+	}
+	f.srv.Reads.Change(func() { f.srv.Reads.Organization = o })
+	listed, failure, _ := f.ask(t, `{"mode":"list","run":"r1"}`, 30*time.Second)
+	if failure != nil || len(listed.Items) != 3 || listed.Organization != o.ID {
+		t.Fatalf("list: %+v, %v\n%s", listed, failure, f.Logs())
+	}
+	for _, item := range listed.Items {
+		text, err := json.Marshal(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, failure, _ := f.ask(t, string(text), 30*time.Second); failure != nil || r.Continue || (r.Unread == 1) != (item.Account == deniedAccount) {
+			t.Fatalf("member %s: %+v, %v\n%s", item.Account, r, failure, f.Logs())
+		}
+	}
+	for _, id := range []string{member, deniedAccount} {
+		s, err := audit.DecodeSnapshot(f.srv.Kept()["reports/audit/o-exampleorgid/runs/r1/members/"+id+"/snapshot.json"])
+		if err != nil || s.SCPs == nil || len(s.SCPs.Value) != 1 || s.Root.MFADevices == nil || (s.Users == nil) != (id == deniedAccount) {
+			t.Errorf("account %s: policies %+v, root %+v, error %v", id, s.SCPs, s.Root, err)
+		}
+	}
+	r, failure, _ := f.ask(t, `{"mode":"reduce","run":"r1","organization":"o-exampleorgid"}`, 30*time.Second)
+	if failure != nil || r.Accounts != 3 || r.Unread != 1 || r.Summary != "sent" || len(f.srv.Topic.Sent()) != 1 {
+		t.Errorf("reduce: %+v, %v, %d messages", r, failure, len(f.srv.Topic.Sent()))
+	}
+	if strings.Contains(f.Logs(), "x-1") || strings.Contains(f.Logs(), "ASIA") {
+		t.Errorf("the log holds what it must not:\n%s", f.Logs())
 	}
 }

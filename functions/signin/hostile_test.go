@@ -16,7 +16,7 @@ import (
 // minute, and its memory 512 MB.
 const (
 	longest = 20 * time.Second
-	mostKiB = 320 << 10
+	mostKiB = 384 << 10
 )
 
 // hostile is a payload and what has to become of it.
