@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -39,15 +40,27 @@ type Management struct{ r *organizationReader }
 
 // NewManagement asks what members cannot be asked with the credentials of cfg:
 // those of the management account or of a delegated administrator. Of o it takes
-// Rate and Now.
-func NewManagement(cfg aws.Config, b Belonging, o Options) *Management {
-	r := newOrganizationReader(cfg, OrganizationOptions{Options: Options{Rate: o.Rate, Now: o.Now}, Root: true})
+// RoleName, ExternalID, SessionName, Rate and Now.
+func NewManagement(cfg aws.Config, b Belonging, o OrganizationOptions) *Management {
+	o.Options, o.Root = Options{Rate: o.Rate, Now: o.Now}, true
+	r := newOrganizationReader(cfg, o)
 	r.partition, r.management = b.Partition, b.ManagementAccount
 	r.features = &features{answer: b.Features}
 	if b.Features == nil {
 		r.features.gap = audit.FactOrganization.Gap("", b.NoFeatures)
 	}
 	return &Management{r}
+}
+
+// Session assumes the role in an account. Its credentials renew themselves.
+func (m *Management) Session(ctx context.Context, account string) (aws.Config, error) {
+	session, err := m.r.assume(ctx, account)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("role %s cannot be assumed: %s", m.r.RoleName, reasonOf(ctx, "sts:AssumeRole", err))
+	}
+	cfg := m.r.cfg.Copy()
+	cfg.Credentials = session
+	return cfg, nil
 }
 
 // Account reads the member that a session is for, then adds what Add does. Its

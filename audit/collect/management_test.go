@@ -79,7 +79,7 @@ func TestManagementReadsAsOrganizationDoes(t *testing.T) {
 		stale := want
 		stale.SCPs = &audit.Read[[]audit.SCP]{Call: "x", At: want.TakenAt, Value: []audit.SCP{{ID: "p-old"}}}
 		for name, resume := range map[string]*audit.Snapshot{"fresh": nil, "resumed": &stale} {
-			got, err := collect.NewManagement(c.config(0), b, collect.Options{}).Account(t.Context(), c.itself(3), collect.Options{Resume: resume})
+			got, err := collect.NewManagement(c.config(0), b, collect.OrganizationOptions{}).Account(t.Context(), c.itself(3), collect.Options{Resume: resume})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestManagementInterrupted(t *testing.T) {
 			}
 		}
 		var kept *audit.Snapshot
-		m := collect.NewManagement(c.config(0), b, collect.Options{})
+		m := collect.NewManagement(c.config(0), b, collect.OrganizationOptions{})
 		s, err := m.Account(ctx, c.itself(3), collect.Options{Checkpoint: func(s audit.Snapshot) error { kept = &s; return nil }})
 		if !errors.Is(err, context.Canceled) || s.Users == nil || s.SCPs != nil || kept == nil || kept.Users == nil {
 			t.Errorf("error %v, users %v, policies %v, kept %v", err, s.Users, s.SCPs, kept != nil)

@@ -7,11 +7,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
-	"github.com/aws/smithy-go"
 
 	"mfawatch/audit"
 	"mfawatch/audit/collect"
-	"mfawatch/internal/awserr"
 )
 
 // organization is what a run knows of its organisation, read once for all
@@ -97,19 +95,4 @@ func (h *Handler) describe(ctx context.Context, began time.Time) (organization, 
 		o.Members = append(o.Members, m)
 	}
 	return o, nil
-}
-
-// reason is why a role cannot be assumed, in a word: AWS's own message names
-// people.
-func reason(err error) string {
-	var answer smithy.APIError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		return "interrupted"
-	case !errors.As(err, &answer):
-		return awserr.Unanswered(err).Error()
-	case answer.ErrorCode() == "AccessDeniedException":
-		return "AccessDenied"
-	}
-	return answer.ErrorCode()
 }
