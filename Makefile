@@ -24,7 +24,7 @@ acceptance: ## compare with real peer programs (jq, moto, Chromium, validators â
 	bash acceptance/install.sh
 	go test -tags acceptance -count=1 -timeout 30m ./acceptance
 
-bench: ## print what a scan costs, as ratios to bases measured in the same run
+bench: ## print what a scan and the functions cost, beside bases measured in the same run
 	go run ./internal/bench
 
 functions: ## build each Lambda function's ZIP for arm64 and amd64, reproducibly, under 4.5 MB

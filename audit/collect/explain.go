@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"mfawatch/internal/awserr"
 )
 
 // plainReason is an error that is a reason for a gap as it stands.
@@ -30,14 +30,14 @@ func explain(ctx context.Context, action string, err error) (reason string, fata
 	switch {
 	case errors.As(err, &plain):
 		return string(plain), nil
-	case ofCredentials(err):
-		return "", fmt.Errorf("%s: no usable AWS credentials: sign in or name a profile (%s)", action, root(err))
+	case awserr.OfCredentials(err):
+		return "", fmt.Errorf("%s: %w", action, awserr.Unanswered(err))
 	case errors.As(err, &answer):
 		return explainAnswer(action, err, answer)
 	case errors.As(err, &broken):
 		return "the answer cannot be read", nil
 	}
-	return "", explainConnection(action, err)
+	return "", fmt.Errorf("%s: %w", action, awserr.Unanswered(err))
 }
 
 // endOf is why the context ended, or will before the rate limit allows a call.
@@ -57,20 +57,10 @@ func unreadable(ctx context.Context, action string, err error) error {
 	return fmt.Errorf("%s: %s", action, reason)
 }
 
-// ofCredentials tells an error on the way to credentials, among them a refused
-// AssumeRole of the profile: it is no answer to the question.
-func ofCredentials(err error) bool {
-	var asked, inner *smithy.OperationError
-	if errors.As(err, &asked) && errors.As(asked.Err, &inner) {
-		return true
-	}
-	return statusOf(err) == 0 && strings.Contains(err.Error(), "get identity")
-}
-
 func explainAnswer(action string, err error, answer smithy.APIError) (string, error) {
-	code, status := answer.ErrorCode(), statusOf(err)
-	if advice, known := credentialCodes[code]; known {
-		return "", fmt.Errorf("%s: %s (%s): %s", action, advice.what, code, advice.todo)
+	code, status := answer.ErrorCode(), awserr.Status(err)
+	if advice, known := awserr.Credentials(code); known {
+		return "", fmt.Errorf("%s: %s (%s): %s", action, advice.What, code, advice.Todo)
 	}
 	switch {
 	case isThrottle(err):
@@ -83,14 +73,6 @@ func explainAnswer(action string, err error, answer smithy.APIError) (string, er
 	return fmt.Sprintf("%s (HTTP %d)", code, status), nil
 }
 
-func statusOf(err error) int {
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
-		return response.HTTPStatusCode()
-	}
-	return 0
-}
-
 // deniedCodes mean that the question is not allowed.
 var deniedCodes = map[string]bool{"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true, "AuthorizationError": true}
 
@@ -99,66 +81,16 @@ const accessDenied = "AccessDenied"
 
 func isDenial(reason string) bool { return strings.HasPrefix(reason, accessDenied) }
 
-// denied says what kind of policy refused, as far as AWS's message tells (IAM
-// user guide, troubleshoot access denied error messages).
+// denied says what kind of policy refused, as far as AWS's message tells.
 func denied(message string) string {
-	const reason = accessDenied
-	explicit := strings.Contains(message, "explicit deny")
-	for _, sort := range []string{"service control policy", "resource control policy", "permissions boundary", "session policy", "VPC endpoint policy", "identity-based policy"} {
-		if !strings.Contains(message, sort) {
-			continue
-		}
-		switch {
-		case explicit:
-			return reason + ": explicit deny in a policy of this kind: " + sort
-		case sort != "identity-based policy":
-			return reason + ": not allowed by this kind of policy: " + sort
-		}
-	}
-	if explicit {
-		return reason + ": explicit deny"
-	}
-	return reason
-}
-
-// advice is what to do about credentials that AWS does not take.
-type advice struct{ what, todo string }
-
-var (
-	signInAgain = advice{"the credentials have expired", "sign in again"}
-	notTaken    = advice{"AWS does not know these credentials", "check the access key, the profile, and whether the Region is of the right partition"}
-	wrongClock  = advice{"AWS does not take the time of this signature, or the secret key", "check the secret key, and set this machine's clock"}
-)
-
-// credentialCodes are answers that every further question would get too (IAM
-// API reference, common errors).
-var credentialCodes = map[string]advice{
-	"ExpiredToken": signInAgain, "ExpiredTokenException": signInAgain, "TokenRefreshRequired": signInAgain,
-	"InvalidClientTokenId": notTaken, "UnrecognizedClientException": notTaken, "InvalidAccessKeyId": notTaken, "AuthFailure": notTaken,
-	"MissingAuthenticationToken": notTaken, "MissingAuthenticationTokenException": notTaken, "MissingAuthentication": notTaken, "IncompleteSignature": notTaken,
-	"SignatureDoesNotMatch": wrongClock, "InvalidSignatureException": wrongClock, "RequestTimeTooSkewed": wrongClock, "RequestExpired": wrongClock,
-}
-
-// explainConnection names the host that could not be reached.
-func explainConnection(action string, err error) error {
-	var name *net.DNSError
+	kind, explicit := awserr.Policy(message)
 	switch {
-	case errors.As(err, &name):
-		return fmt.Errorf("%s: %s has no address: check the network, the Region and the endpoint", action, name.Name)
-	case strings.Contains(err.Error(), "certificate") || strings.Contains(err.Error(), "tls:"):
-		return fmt.Errorf("%s: no safe connection: check the proxy and AWS_CA_BUNDLE (%s)", action, root(err))
+	case explicit && kind != "":
+		return accessDenied + ": explicit deny in a policy of this kind: " + kind
+	case explicit:
+		return accessDenied + ": explicit deny"
+	case kind != "" && kind != awserr.IdentityBased:
+		return accessDenied + ": not allowed by this kind of policy: " + kind
 	}
-	return fmt.Errorf("%s: AWS cannot be reached: check the network, the proxy, the Region and the endpoint (%s)", action, root(err))
-}
-
-// root is the innermost cause in one line: what wraps it repeats the request.
-func root(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			text, _, _ := strings.Cut(err.Error(), "\n")
-			return text
-		}
-		err = inner
-	}
+	return accessDenied
 }

@@ -3,6 +3,7 @@ package alerting_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,20 @@ func TestCounts(t *testing.T) {
 	m := line.AWS.CloudWatchMetrics[0]
 	if line.AlertsSent != 2 || line.AlertsFolded != 1 || line.Function != "signin" || line.AWS.Timestamp != 7 || m.Namespace != "mfawatch" || m.Dimensions[0][0] != "function" || len(m.Metrics) != 2 {
 		t.Errorf("%s", text)
+	}
+}
+
+// A message can bring any number of errors, and a line of the log stays one that
+// can be read.
+func TestJoinIsBounded(t *testing.T) {
+	all, cause := make([]error, 100_000), errors.New("cause")
+	for i := range all {
+		all[i] = fmt.Errorf("error %d", i/2)
+	}
+	all[99_999] = cause
+	err := alerting.Join(all...)
+	if want := "error 0; error 1; error 2; error 3; error 4; error 5; error 6; error 7; and 99992 more"; err.Error() != want || !errors.Is(err, cause) {
+		t.Errorf("%.300v, want %s", err, want)
 	}
 }
 

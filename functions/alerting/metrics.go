@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -58,12 +59,26 @@ func (c Counts) Line(function string, at time.Time) []byte {
 // joined are several errors in one line.
 type joined []error
 
+// mostTexts is how many different errors are told of: one message can bring
+// hundreds of thousands, and who reads the log learns no more from them.
+const mostTexts = 8
+
 func (j joined) Error() string {
 	var texts []string
+	more := 0
 	for _, err := range j {
-		texts = append(texts, strings.ReplaceAll(err.Error(), "\n", "; "))
+		text := strings.ReplaceAll(err.Error(), "\n", "; ")
+		if slices.Contains(texts, text) || len(texts) == mostTexts {
+			more++
+			continue
+		}
+		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ")
+	line := strings.Join(texts, "; ")
+	if more > 0 {
+		line += fmt.Sprintf("; and %d more", more)
+	}
+	return line
 }
 
 func (j joined) Unwrap() []error { return j }

@@ -84,7 +84,7 @@ func (h *Handler) account(ctx context.Context, e Event) (Result, error) {
 	e.Account = h.Settings.Account
 	at := h.place(e.Account)
 	dir := at.run(e.Run)
-	s, err := h.read(ctx, e, dir, func(context.Context) (aws.Config, error) { return h.AWS, nil })
+	s, err := h.read(ctx, e, dir, func(context.Context) (reading, error) { return alone(h.AWS), nil })
 	switch {
 	case errors.Is(err, errOutOfTime):
 		return e.next(), nil

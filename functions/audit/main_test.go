@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mfawatch/audit/collect"
 )
 
 // environment is a right one; the file is in a folder of the test's.
@@ -62,6 +65,30 @@ func TestColdStartErrors(t *testing.T) {
 		maps.Copy(env, c.env)
 		if _, err := wired(env); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %s…", name, err, c.want)
+		}
+	}
+}
+
+// Every permission that the function uses is on the operators' page.
+func TestPermissionsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p struct {
+		Statement []struct {
+			Sid    string
+			Action []string
+		}
+	}
+	if err := json.Unmarshal(collect.OrganizationPolicy("aws"), &p); err != nil || len(p.Statement) < 4 {
+		t.Fatalf("%d statements, error %v", len(p.Statement), err)
+	}
+	for _, s := range p.Statement {
+		for _, action := range s.Action {
+			if s.Sid != "ReadWhoHoldsWhichFactor" && !strings.Contains(string(page), "`"+action+"`") {
+				t.Errorf("docs/operations.md does not name %s", action)
+			}
 		}
 	}
 }

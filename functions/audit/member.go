@@ -4,16 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit"
+	"mfawatch/audit/collect"
 	"mfawatch/audit/posture"
 	"mfawatch/audit/report"
 )
@@ -28,15 +25,15 @@ func (h *Handler) member(ctx context.Context, e Event) (Result, error) {
 	if err := h.get(ctx, at.run(e.Run)+organizationName, &o); err != nil {
 		return r, err
 	}
-	session := func(ctx context.Context) (aws.Config, error) { return h.session(ctx, e.Account) }
-	s, err := h.read(ctx, e, dir, session)
+	m := h.management(o)
+	s, err := h.read(ctx, e, dir, func(ctx context.Context) (reading, error) { return h.within(ctx, m, e.Account) })
 	var refused *unreadable
 	switch {
 	case errors.Is(err, errOutOfTime):
 		return e.next(), nil
 	case errors.As(err, &refused):
 		zerolog.Ctx(ctx).Warn().Str("account", e.Account).Err(refused).Msg("the account cannot be read")
-		if s, err = h.unread(ctx, e, dir, refused); err != nil {
+		if s, err = h.unread(ctx, e, dir, m, refused); err != nil {
 			return r, err
 		}
 	case err != nil:
@@ -48,19 +45,44 @@ func (h *Handler) member(ctx context.Context, e Event) (Result, error) {
 		return r, err
 	}
 	r = e.result(a)
-	if r.Hub, err = h.importMember(ctx, e, at, a); errors.Is(err, errOutOfTime) && e.Part < maxParts {
+	if r.Hub, err = h.importMember(ctx, e, m, at, a); errors.Is(err, errOutOfTime) && e.Part < maxParts {
 		return e.next(), nil
 	}
 	r.Report = h.Reports.URI(dir + findingsName)
 	return r, nil
 }
 
-// unread is the snapshot of an account that could not be read: what was, and
-// Gaps. It is saved, so that the run stays about the same facts.
-func (h *Handler) unread(ctx context.Context, e Event, dir string, u *unreadable) (audit.Snapshot, error) {
+// management asks the organisation what its members cannot be asked.
+func (h *Handler) management(o organization) *collect.Management {
+	b := collect.Belonging{Partition: h.Settings.Partition, ManagementAccount: o.Management, Features: o.Features, NoFeatures: o.NoFeatures}
+	return collect.NewManagement(h.AWS, b, collect.OrganizationOptions{
+		RoleName: h.Settings.Role, ExternalID: h.Settings.ExternalID, SessionName: "mfawatch-audit",
+		Options: collect.Options{Rate: float64(h.Settings.Rate), Now: h.Now},
+	})
+}
+
+// within reads a member as 'mfawatch audit --org' does: by its role, and what
+// the organisation tells of it.
+func (h *Handler) within(ctx context.Context, m *collect.Management, account string) (reading, error) {
+	cfg, err := h.session(ctx, m, account)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, o collect.Options) (audit.Snapshot, error) { return m.Account(ctx, cfg, o) }, nil
+}
+
+// unread is the snapshot of an account that could not be read: what was, what
+// the organisation tells of it, and Gaps. It is saved, so that the run stays about
+// the same facts.
+func (h *Handler) unread(ctx context.Context, e Event, dir string, m *collect.Management, u *unreadable) (audit.Snapshot, error) {
 	s := u.snapshot
 	if s.Account != e.Account {
 		s = h.nothing(e.Account, u.action, u.Error())
+	}
+	limited, stop := h.limit(ctx)
+	defer stop()
+	if err := m.Add(limited, &s); err != nil {
+		zerolog.Ctx(ctx).Warn().Str("account", e.Account).Msg("the time is over: what the organisation tells of the account is not known")
 	}
 	return s, h.save(ctx, dir+snapshotName, s)
 }
@@ -85,29 +107,14 @@ func (o *organization) add(s *audit.Snapshot) {
 }
 
 // session assumes the audit role in an account; the function's own needs none.
-// The first credentials are asked for here, so that a refusal is told from one
-// of a call.
-func (h *Handler) session(ctx context.Context, account string) (aws.Config, error) {
-	if account == h.Settings.Account {
+func (h *Handler) session(ctx context.Context, m *collect.Management, account string) (aws.Config, error) {
+	switch {
+	case account == h.Settings.Account:
 		return h.AWS, nil
-	}
-	if h.Settings.Role == "" {
+	case h.Settings.Role == "":
 		return aws.Config{}, errors.New("no role is named to assume: set MFAWATCH_AUDIT_ROLE")
 	}
-	role := "arn:" + h.Settings.Partition + ":iam::" + account + ":role/" + strings.TrimPrefix(h.Settings.Role, "/")
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(h.AWS), role, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = "mfawatch-audit"
-		if h.Settings.ExternalID != "" {
-			o.ExternalID = aws.String(h.Settings.ExternalID)
-		}
-	})
-	cache := aws.NewCredentialsCache(provider)
-	if _, err := cache.Retrieve(ctx); err != nil {
-		return aws.Config{}, fmt.Errorf("role %s cannot be assumed: %s", h.Settings.Role, reason(err))
-	}
-	cfg := h.AWS.Copy()
-	cfg.Credentials = cache
-	return cfg, nil
+	return m.Session(ctx, account)
 }
 
 // writeMember writes a member's findings; the reduce step makes the report.
@@ -135,11 +142,11 @@ func (h *Handler) writeMember(ctx context.Context, e Event, at place, a *report.
 
 // importMember imports with the member's own credentials: Security Hub takes
 // findings from the account that they are of. A refusal is logged and no more.
-func (h *Handler) importMember(ctx context.Context, e Event, at place, a report.Audit) (string, error) {
+func (h *Handler) importMember(ctx context.Context, e Event, m *collect.Management, at place, a report.Audit) (string, error) {
 	if !h.Settings.SecurityHub || unread(a.Accounts[0]) {
 		return "", nil
 	}
-	cfg, err := h.session(ctx, e.Account)
+	cfg, err := h.session(ctx, m, e.Account)
 	word := "failed"
 	if err == nil {
 		folder := func(run string) string { return at.member(run, e.Account) }

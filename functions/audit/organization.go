@@ -1,21 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
-	"github.com/aws/smithy-go"
 
 	"mfawatch/audit"
+	"mfawatch/audit/collect"
 )
 
 // organization is what a run knows of its organisation, read once for all
@@ -85,85 +79,20 @@ func (h *Handler) keep(ctx context.Context, dir string, o *organization) error {
 // describe asks with the function's own credentials: those of the management
 // account or of a delegated administrator.
 func (h *Handler) describe(ctx context.Context, began time.Time) (organization, error) {
-	client := organizations.NewFromConfig(h.AWS)
-	described, err := client.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	listed, b, err := collect.Directory(ctx, h.AWS, collect.Options{Rate: float64(h.Settings.Rate), Now: h.Now})
 	if err != nil {
-		return organization{}, h.advice("organizations:DescribeOrganization", err)
-	}
-	org := described.Organization
-	if org == nil || !organizationForm.MatchString(aws.ToString(org.Id)) {
-		return organization{}, errors.New("organizations:DescribeOrganization: the answer names no organisation")
-	}
-	o := organization{ID: aws.ToString(org.Id), Management: aws.ToString(org.MasterAccountId), Began: began.UTC()}
-	if o.Members, err = h.members(ctx, client); err != nil {
 		return organization{}, err
 	}
-	o.Features, o.NoFeatures = h.features(ctx)
+	if !organizationForm.MatchString(listed.ID) {
+		return organization{}, errors.New("organizations:DescribeOrganization: the answer names no organisation")
+	}
+	o := organization{ID: listed.ID, Management: listed.ManagementAccount, Began: began.UTC(), Features: b.Features, NoFeatures: b.NoFeatures}
+	for _, a := range listed.Members {
+		m := member{ID: a.ID, Name: a.Name, Status: a.Status}
+		if m.active() && m.ID != h.Settings.Account && h.Settings.Role == "" {
+			return organization{}, errors.New("no role is named to assume in the accounts: set MFAWATCH_AUDIT_ROLE")
+		}
+		o.Members = append(o.Members, m)
+	}
 	return o, nil
-}
-
-func (h *Handler) members(ctx context.Context, client *organizations.Client) ([]member, error) {
-	var all []member
-	pages := organizations.NewListAccountsPaginator(client, &organizations.ListAccountsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, h.advice("organizations:ListAccounts", err)
-		}
-		for _, a := range page.Accounts {
-			m := member{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Status: status(a)}
-			if m.active() && m.ID != h.Settings.Account && h.Settings.Role == "" {
-				return nil, errors.New("no role is named to assume in the accounts: set MFAWATCH_AUDIT_ROLE")
-			}
-			all = append(all, m)
-		}
-	}
-	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(all, func(a, b member) bool { return a.ID == b.ID }), nil
-}
-
-// status prefers State, which stands in for the retired Status (Organizations
-// API reference, Account).
-func status(a types.Account) string { return cmp.Or(string(a.State), string(a.Status)) }
-
-// features asks what members' root users may be spared. That it is not known is
-// no reason to stop.
-func (h *Handler) features(ctx context.Context) (*audit.Read[audit.OrganizationFeatures], string) {
-	at := h.now()
-	out, err := iam.NewFromConfig(h.AWS).ListOrganizationsFeatures(ctx, &iam.ListOrganizationsFeaturesInput{})
-	if err != nil {
-		return nil, reason(err)
-	}
-	f := audit.OrganizationFeatures{OrganizationID: aws.ToString(out.OrganizationId), Enabled: []string{}}
-	for _, enabled := range out.EnabledFeatures {
-		f.Enabled = append(f.Enabled, string(enabled))
-	}
-	slices.Sort(f.Enabled)
-	return &audit.Read[audit.OrganizationFeatures]{Call: audit.FactOrganization.Action(), At: at, Value: f}, ""
-}
-
-// advice says what to do about an organisation that does not answer.
-func (h *Handler) advice(action string, err error) error {
-	switch code := reason(err); code {
-	case "AWSOrganizationsNotInUseException":
-		return fmt.Errorf("%s: account %s is in no organisation: use mode account", action, h.Settings.Account)
-	case "AccessDenied":
-		return fmt.Errorf("%s: account %s may not ask: deploy to the management account or a delegated administrator, and allow it", action, h.Settings.Account)
-	default:
-		return fmt.Errorf("%s: %s", action, code)
-	}
-}
-
-// reason is an error in a word: AWS's own message names people.
-func reason(err error) string {
-	var answer smithy.APIError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		return "interrupted"
-	case !errors.As(err, &answer):
-		return "AWS cannot be reached: check the network, the Region and the endpoint"
-	case answer.ErrorCode() == "AccessDeniedException":
-		return "AccessDenied"
-	}
-	return answer.ErrorCode()
 }

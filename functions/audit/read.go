@@ -27,12 +27,22 @@ type unreadable struct {
 func (u *unreadable) Error() string { return u.err.Error() }
 func (u *unreadable) Unwrap() error { return u.err }
 
+// reading reads one account.
+type reading func(context.Context, collect.Options) (audit.Snapshot, error)
+
+// alone reads the account that a configuration is for.
+func alone(cfg aws.Config) reading {
+	return func(ctx context.Context, o collect.Options) (audit.Snapshot, error) {
+		return collect.Account(ctx, cfg, o)
+	}
+}
+
 // read reads an account into the run's folder. What the run has read already is
 // taken from there: a run that is repeated is about the same facts.
 //
 // Every reading is cold: without CloudTrail's changes since, an earlier run's
 // devices prove nothing.
-func (h *Handler) read(ctx context.Context, e Event, dir string, open func(context.Context) (aws.Config, error)) (audit.Snapshot, error) {
+func (h *Handler) read(ctx context.Context, e Event, dir string, open func(context.Context) (reading, error)) (audit.Snapshot, error) {
 	s, err := h.snapshot(ctx, dir+snapshotName)
 	if err != nil {
 		return audit.Snapshot{}, err
@@ -44,11 +54,11 @@ func (h *Handler) read(ctx context.Context, e Event, dir string, open func(conte
 	if err != nil {
 		return audit.Snapshot{}, err
 	}
-	cfg, err := open(ctx)
+	from, err := open(ctx)
 	if err != nil {
 		return audit.Snapshot{}, &unreadable{action: "sts:AssumeRole", err: err}
 	}
-	return h.ask(ctx, e, dir, cfg, resume)
+	return h.ask(ctx, e, dir, from, resume)
 }
 
 // checkpoint is what an earlier invocation of the run read.
@@ -65,11 +75,11 @@ func (h *Handler) checkpoint(ctx context.Context, dir string) (*audit.Snapshot, 
 }
 
 // ask asks AWS until it has told everything or the time is over.
-func (h *Handler) ask(ctx context.Context, e Event, dir string, cfg aws.Config, resume *audit.Snapshot) (audit.Snapshot, error) {
-	reading, stop := h.limit(ctx)
+func (h *Handler) ask(ctx context.Context, e Event, dir string, from reading, resume *audit.Snapshot) (audit.Snapshot, error) {
+	limited, stop := h.limit(ctx)
 	defer stop()
 	var unsaved error
-	s, err := collect.Account(reading, cfg, collect.Options{
+	s, err := from(limited, collect.Options{
 		Rate: float64(h.Settings.Rate), Now: h.Now, Resume: resume,
 		Checkpoint: func(s audit.Snapshot) error {
 			unsaved = h.save(ctx, dir+checkpointName, s)

@@ -113,10 +113,12 @@ func notification(bucket, key string) string {
 		"s3": map[string]any{"bucket": map[string]any{"name": bucket}, "object": map[string]any{"key": key, "size": 3}}}}})
 }
 
-func pressed(text string) []byte {
+func pressed(text string) []byte { return pressedFrom(strings.NewReader(text)) }
+
+func pressedFrom(r io.Reader) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, _ = w.Write([]byte(text))
+	_, _ = io.Copy(w, r)
 	_ = w.Close()
 	return b.Bytes()
 }
@@ -174,17 +176,23 @@ func failedItems(ids ...string) string {
 func (s *stage) sent(t *testing.T) (ids []string) {
 	t.Helper()
 	for _, m := range s.topic.Sent() {
-		var forms map[string]string
-		if err := json.Unmarshal([]byte(m.Body), &forms); err != nil {
-			t.Fatal(err)
-		}
-		a, err := alert.Parse([]byte(forms["default"]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, a.ID)
+		ids = append(ids, idOf(t, m.Body))
 	}
 	return ids
+}
+
+// idOf is what a message tells of.
+func idOf(t *testing.T, body string) string {
+	t.Helper()
+	var forms map[string]string
+	if err := json.Unmarshal([]byte(body), &forms); err != nil {
+		t.Fatal(err)
+	}
+	a, err := alert.Parse([]byte(forms["default"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.ID
 }
 
 func (s *stage) wantSent(t *testing.T, want ...string) {

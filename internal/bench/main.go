@@ -1,5 +1,7 @@
 // Command bench prints what the scanner costs as ratios to bases taken in the
-// same run: decompression alone, and a typed encoding/json reader.
+// same run: decompression alone, and a typed encoding/json reader; and what the
+// Lambda functions cost: their starts beside a bare bootstrap's, their memory,
+// their size, and events for a second of processor time by source.
 //
 // It promises figures that a noisy machine cannot flatter: processor time, not
 // wall time, in interleaved rounds, of which the medians are compared. It makes
@@ -8,6 +10,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,12 +28,14 @@ import (
 func main() {
 	records := flag.Int("records", 300_000, "records in each large corpus")
 	rounds := flag.Int("rounds", 5, "interleaved rounds")
+	starts := flag.Int("starts", 21, "interleaved starts of each function")
+	only := flag.String("only", "", "measure only this: scan or functions")
 	flag.Parse()
 	if flag.NArg() == 1 { // a child that only shows how much memory a scan needs
 		fmt.Println(peakOfScan(flag.Arg(0)))
 		return
 	}
-	if err := run(*records, *rounds); err != nil {
+	if err := both(*only, *records, *rounds, *starts); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -38,6 +43,27 @@ func main() {
 		fmt.Printf("%d bars missed\n", missed)
 		os.Exit(1)
 	}
+}
+
+// both measures the scan and the functions, or one of them.
+func both(only string, records, rounds, starts int) error {
+	if only != "" && only != "scan" && only != "functions" {
+		return fmt.Errorf("-only %q: give scan, functions, or nothing for both", only)
+	}
+	if rounds < 1 || starts < 1 || records < 1 {
+		return errors.New("-records, -rounds and -starts have to be one or more")
+	}
+	fmt.Printf("%s %s/%s, %d processors, CPU time, median of %d interleaved rounds\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
+	if only != "functions" {
+		if err := run(records, rounds); err != nil {
+			return err
+		}
+	}
+	if only != "scan" {
+		return functions(starts, rounds)
+	}
+	return nil
 }
 
 // shape is one corpus and the bar its ratios are held to.
@@ -83,8 +109,6 @@ func run(records, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	fmt.Printf("%s %s/%s, %d processors, CPU time, median of %d interleaved rounds\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
 	for i, s := range shapes(records) {
 		sub := filepath.Join(dir, fmt.Sprint(i))
 		if err := measure(sub, s, rounds); err != nil {
@@ -159,7 +183,7 @@ func table(s shape, order []Contestant, times map[string][]time.Duration, m corp
 	_ = w.Flush()
 }
 
-func median(d []time.Duration) time.Duration {
+func median[T cmp.Ordered](d []T) T {
 	d = slices.Clone(d)
 	slices.Sort(d)
 	return d[len(d)/2]

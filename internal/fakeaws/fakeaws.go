@@ -3,7 +3,7 @@
 // test describes. It is there for what emulators lack: a root row, the kinds of
 // MFA devices, organisation features, sessions of AssumeRoot, throttling, short
 // pages, reports that are not ready, and one denied action at a time. Only tests
-// import it.
+// and internal/bench import it.
 //
 //	a := fakeaws.NewAccount("111122223333")
 //	a.User("ada").Password = true

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -74,6 +75,7 @@ type process struct {
 	server  *http.Server
 	work    chan invocation
 	current chan outcome
+	asked   chan struct{} // closed when it has asked for work
 	exited  chan struct{}
 }
 
@@ -137,6 +139,39 @@ func (f *Function) wait(ctx context.Context, p *process, timeout time.Duration) 
 	case <-ctx.Done():
 		return outcome{failure: &Error{Type: "Canceled", Message: ctx.Err().Error(), Exited: true}}
 	}
+}
+
+// Ready starts the process and waits until it asks for work: what Lambda calls
+// the init phase. It tells how long that took, 0 when the process was running.
+func (f *Function) Ready(ctx context.Context) (time.Duration, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.process != nil {
+		return 0, nil
+	}
+	start := time.Now()
+	if err := f.start(); err != nil {
+		return 0, err
+	}
+	select {
+	case <-f.process.asked:
+		return time.Since(start), nil
+	case <-f.process.exited:
+		f.stop()
+		return 0, errors.New("the process ended before it asked for work")
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// PID is the running process's, 0 where there is none.
+func (f *Function) PID() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.process == nil {
+		return 0
+	}
+	return f.process.cmd.Process.Pid
 }
 
 // Kill ends the process at once, as a host that fails would.
@@ -204,7 +239,7 @@ func (f *Function) start() error {
 	if err != nil {
 		return err
 	}
-	p := &process{work: make(chan invocation), current: make(chan outcome, 1), exited: make(chan struct{})}
+	p := &process{work: make(chan invocation), current: make(chan outcome, 1), asked: make(chan struct{}), exited: make(chan struct{})}
 	p.server = &http.Server{Handler: f.api(p)}
 	go p.server.Serve(l)
 	p.cmd = exec.Command(f.Binary)
@@ -246,7 +281,9 @@ func (w writer) Write(p []byte) (int, error) {
 func (f *Function) api(p *process) http.Handler {
 	const base = "/2018-06-01/runtime/"
 	mux := http.NewServeMux()
+	var first sync.Once
 	mux.HandleFunc("GET "+base+"invocation/next", func(w http.ResponseWriter, r *http.Request) {
+		first.Do(func() { close(p.asked) })
 		select {
 		case i := <-p.work:
 			h := w.Header()

@@ -39,6 +39,35 @@ func TestFunction(t *testing.T) {
 	}
 }
 
+// A process that is made ready is the one that is invoked.
+func TestReady(t *testing.T) {
+	bin, err := lambdatest.Build("./testdata/echo", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &lambdatest.Function{Binary: bin}
+	defer f.Close()
+	if f.PID() != 0 {
+		t.Errorf("process %d before the start", f.PID())
+	}
+	took, err := f.Ready(t.Context())
+	pid := f.PID()
+	if err != nil || took <= 0 || pid == 0 {
+		t.Fatalf("ready after %s, process %d, error %v", took, pid, err)
+	}
+	if again, err := f.Ready(t.Context()); err != nil || again != 0 {
+		t.Errorf("ready again after %s, error %v", again, err)
+	}
+	a, err := f.Invoke(t.Context(), []byte(`"a"`), 2*time.Second)
+	if err != nil || string(a.Payload) != `"aa"` || a.Cold || f.PID() != pid || f.Starts() != 1 {
+		t.Errorf("answer %s, cold %v, %d starts, error %v", a.Payload, a.Cold, f.Starts(), err)
+	}
+	broken := &lambdatest.Function{Binary: bin, Env: []string{"BROKEN=1"}}
+	if _, err := broken.Ready(t.Context()); err == nil || broken.PID() != 0 {
+		t.Errorf("a process that does not start: error %v, process %d", err, broken.PID())
+	}
+}
+
 func TestFunctionThatDoesNotStart(t *testing.T) {
 	bin, err := lambdatest.Build("./testdata/echo", t.TempDir())
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"mfawatch/internal/awserr"
 )
 
 // Get reads an object. What is held in memory has been read to its end when Get
@@ -162,10 +164,10 @@ func (d *download) read(p []byte) (int, error) {
 func (d *download) again(cause error) error {
 	d.shut()
 	if d.at == d.size {
-		return fmt.Errorf("the object does not fit its checksum (%s): scan again", oneLine(root(cause)))
+		return fmt.Errorf("the object does not fit its checksum (%s): scan again", awserr.Cause(cause))
 	}
 	if d.broken++; d.broken > breaks {
-		return fmt.Errorf("the download broke off %d times, the last after %d of %d bytes (%s): scan again", d.broken, d.at, d.size, oneLine(root(cause)))
+		return fmt.Errorf("the download broke off %d times, the last after %d of %d bytes (%s): scan again", d.broken, d.at, d.size, awserr.Cause(cause))
 	}
 	if err := d.b.pause(d.ctx, d.broken); err != nil {
 		return err

@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"mfawatch/internal/awserr"
 )
 
 // conflict is an object that is not the one that reading began with.
@@ -23,14 +24,17 @@ func (b *Bucket) explain(ctx context.Context, action, key string, err error) err
 		return ctx.Err()
 	}
 	var answer smithy.APIError
-	if !errors.As(err, &answer) || ofCredentials(err) {
-		return connection(err)
+	if !errors.As(err, &answer) || awserr.OfCredentials(err) {
+		return awserr.Unanswered(err)
 	}
 	code := answer.ErrorCode()
 	if advice, ok := advice[code]; ok {
 		return errors.New(advice)
 	}
-	switch status := statusOf(err); {
+	if advice, ok := awserr.Credentials(code); ok {
+		return errors.New(advice.String())
+	}
+	switch status := awserr.Status(err); {
 	case status == http.StatusForbidden:
 		return b.denied(action, key, answer.ErrorMessage())
 	case status == http.StatusPreconditionFailed:
@@ -38,7 +42,7 @@ func (b *Bucket) explain(ctx context.Context, action, key string, err error) err
 	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
 		return fmt.Errorf("S3 throttles %s and did so for every attempt (%s): scan again later", action, code)
 	default:
-		return fmt.Errorf("S3 answered %s with %s (HTTP %d)", action, oneLine(code), status)
+		return fmt.Errorf("S3 answered %s with %s (HTTP %d)", action, awserr.OneLine(code), status)
 	}
 }
 
@@ -61,54 +65,11 @@ func (b *Bucket) denied(action, key, message string) error {
 // advice is for answers that say enough by their code (S3 API reference, error
 // responses).
 var advice = map[string]string{
-	"NoSuchBucket":          "there is no such bucket: check its name",
-	"NoSuchKey":             "the object was removed after it was listed",
-	"InvalidObjectState":    "the object is archived: restore it (s3:RestoreObject), then scan again",
-	"PermanentRedirect":     "the bucket is in another Region than S3 says: name the Region with AWS_REGION",
-	"ExpiredToken":          "the credentials have expired: sign in again",
-	"TokenRefreshRequired":  "the credentials have expired: sign in again",
-	"InvalidAccessKeyId":    "AWS does not know these credentials: check the access key and the profile",
-	"InvalidToken":          "AWS does not know these credentials: check the session token and the profile",
-	"SignatureDoesNotMatch": "AWS does not take the signature: check the secret key",
-	"RequestTimeTooSkewed":  "AWS does not take the time of the signature: set this machine's clock",
-	"AllAccessDisabled":     "all access to the bucket is disabled",
-}
-
-// ofCredentials tells an error on the way to credentials: it is no answer of S3.
-func ofCredentials(err error) bool {
-	var asked, inner *smithy.OperationError
-	return errors.As(err, &asked) && errors.As(asked.Err, &inner)
-}
-
-func connection(err error) error {
-	if strings.Contains(err.Error(), "get identity") || ofCredentials(err) {
-		return fmt.Errorf("no usable AWS credentials: sign in or name a profile (%s)", oneLine(root(err)))
-	}
-	return fmt.Errorf("S3 cannot be reached: check the network, the proxy and the endpoint (%s)", oneLine(root(err)))
-}
-
-func statusOf(err error) int {
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
-		return response.HTTPStatusCode()
-	}
-	return 0
-}
-
-// root is the innermost cause: what wraps it repeats the request.
-func root(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
-}
-
-func oneLine(v any) string {
-	text, _, _ := strings.Cut(fmt.Sprint(v), "\n")
-	return text
+	"NoSuchBucket":       "there is no such bucket: check its name",
+	"NoSuchKey":          "the object was removed after it was listed",
+	"InvalidObjectState": "the object is archived: restore it (s3:RestoreObject), then scan again",
+	"PermanentRedirect":  "the bucket is in another Region than S3 says: name the Region with AWS_REGION",
+	"AllAccessDisabled":  "all access to the bucket is disabled",
 }
 
 // partition is the one that a Region belongs to.

@@ -1,6 +1,7 @@
-// Package awstest stands in for the AWS that functions/signin and
-// functions/reconcile talk to, on one address of this machine: DynamoDB, SNS, and
-// S3 of which internal/fakeaws answers what is read. Only tests import it.
+// Package awstest stands in for the AWS that the functions talk to, on one
+// address of this machine: DynamoDB, SNS, S3 that is written to; internal/fakeaws
+// answers the rest, IAM, STS and Organizations among it. Only tests
+// and internal/bench import it.
 //
 // It promises that what the real binaries send arrives here over the real wire.
 // What DynamoDB's conditions mean is deliverytest.Memory's, so this is no proof
@@ -74,14 +75,13 @@ func (s *Server) Calls(call string) int {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	target := r.Header.Get("X-Amz-Target")
-	_, action, dynamo := strings.Cut(target, "DynamoDB_20120810.")
-	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
-	call := "s3:" + r.Method
-	switch {
-	case dynamo:
+	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	service := service(r)
+	call := service + ":" + r.Method
+	switch service {
+	case "dynamodb":
 		call = "dynamodb:" + action
-	case form:
+	case "sns":
 		call = "sns:Publish"
 	}
 	s.mu.Lock()
@@ -93,14 +93,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	switch {
-	case dynamo:
+	switch service {
+	case "dynamodb":
 		s.table(w, r, action)
-	case form:
+	case "sns":
 		s.publish(w, r)
-	default:
+	case "s3":
 		s.object(w, r)
+	default:
+		s.Reads.ServeHTTP(w, r)
 	}
+}
+
+// service is the one that a signature of version 4 names:
+// Credential=KEY/DATE/REGION/SERVICE/aws4_request.
+func service(r *http.Request) string {
+	_, rest, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	scope, _, _ := strings.Cut(rest, ",")
+	parts := strings.Split(scope, "/")
+	return parts[max(len(parts)-2, 0)]
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +134,10 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPut && ok && r.Header.Get("If-None-Match") == "*":
 		refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
 	case r.Method == http.MethodPut:
-		body, _ := io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil { // who wrote it died: S3 keeps an object whole or not at all
+			return
+		}
 		s.mu.Lock()
 		s.kept[key] = unchunked(r, body)
 		s.mu.Unlock()
