@@ -29,7 +29,8 @@ bench: ## print what a scan costs, as ratios to bases measured in the same run
 functions: ## build each Lambda function's ZIP for arm64 and amd64, reproducibly
 	go run ./internal/release -out bin/functions -version $(VERSION)
 
-faults: ## send 100,000 sign-ins through every fault: none without MFA may be lost
+faults: ## send 100,000 sign-ins through the real functions and every fault: none without MFA may be lost
+	go run ./internal/faults -virtual
 	go run ./internal/faults
 
 fuzz: ## run each fuzz target for FUZZTIME (60s)
