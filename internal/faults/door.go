@@ -49,7 +49,9 @@ func (p *process) open() (url string, err error) {
 
 func (p *process) close() {
 	p.Close()
-	_ = p.server.Close()
+	if p.server != nil {
+		_ = p.server.Close()
+	}
 }
 
 // ServeHTTP answers one call, or does not.

@@ -176,8 +176,8 @@ func (w *wire) run(ctx context.Context) {
 	w.settle(ctx)
 	w.evidence = shelf(w.aws.Kept())
 	for _, m := range w.queue.dead {
-		if why := w.notes.of(m.id); why != "" && m.reason == failedItem {
-			m.reason = why
+		if m.reason == failedItem {
+			m.reason = w.notes.of(m.id) // none is a miss
 		}
 	}
 }
@@ -214,8 +214,9 @@ func (w *wire) work(ctx context.Context, p *process) {
 	}
 }
 
-// failedItem stands for the reason that the function's log has of an item.
-const failedItem = "the function named it in its answer and logged no reason"
+// failedItem stands for the reason that the function's log has of an item. The log
+// may come later than the answer.
+const failedItem = "named in the function's answer"
 
 // invoke gives a process a batch and deletes what it is done with.
 func (w *wire) invoke(ctx context.Context, p *process, batch []*message) {
