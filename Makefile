@@ -30,7 +30,8 @@ bench: ## print what a scan and the functions cost, beside bases measured in the
 functions: ## build each Lambda function's ZIP for arm64 and amd64, reproducibly, under 4.5 MB
 	go run ./internal/release -out bin/functions -version $(VERSION) -most $(ZIP_MOST)
 
-faults: ## send 100,000 sign-ins through every fault: none without MFA may be lost
+faults: ## send 100,000 sign-ins through the real functions and every fault: none without MFA may be lost
+	go run ./internal/faults -virtual
 	go run ./internal/faults
 
 fuzz: ## run each fuzz target for FUZZTIME (60s)

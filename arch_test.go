@@ -127,7 +127,7 @@ var rules = []struct {
 	{"functions/delivery", []string{"std", "mfawatch/audit", "mfawatch/audit/alert", "github.com/rs/zerolog"}, "delivers what it is given and declares the stores it needs"},
 	{"internal/dynamo", []string{"std", "mfawatch/functions/delivery", "github.com/aws/aws-sdk-go-v2"}, "keeps delivery's memory in DynamoDB"},
 	{"internal/sns", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "publishes what it is given"},
-	{"internal/faults", []string{"std", "mfawatch/audit", "mfawatch/audit/alert", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/trail", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "github.com/rs/zerolog"}, "a campaign beside the house"},
+	{"internal/faults", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/alerting/awstest", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest", "github.com/rs/zerolog"}, "a campaign beside the house"},
 	{"internal/outfile", []string{"std"}, "writes what it is given"},
 	{"internal/fakeaws", []string{"std"}, "a stand-in for AWS knows nothing of who asks it"},
 	{"internal/corpus", []string{"std", "github.com/klauspost/compress"}, "the generator is an oracle: it does not know the judges"},

@@ -322,6 +322,32 @@ func TestEveryFaultOfADigest(t *testing.T) {
 	}
 }
 
+// A table that takes ten seconds for a claim eats up a claim's time over a few
+// rows: what is claimed goes out before that.
+func TestFlushOfASlowTable(t *testing.T) {
+	h := newHouse(t)
+	for i := range 33 {
+		want := delivery.WasFolded
+		if i < 3 {
+			want = delivery.WasSent
+		}
+		h.deliver(signIn(fmt.Sprint("e", i)), want)
+	}
+	h.now = h.now.Add(20 * time.Minute)
+	h.next = func(step string) deliverytest.Fault {
+		if step == "digests.take" {
+			h.now = h.now.Add(10 * time.Second)
+		}
+		return deliverytest.None
+	}
+	h.flush(delivery.Flushed{Digests: 5, Events: 30})
+	for i := range 33 {
+		if id := signIn(fmt.Sprint("e", i)).ID; h.named()[id] != 1 {
+			t.Errorf("%s is named %d times, want once", id, h.named()[id])
+		}
+	}
+}
+
 func (h *house) untilFlushed(alerts []alert.Alert) {
 	for _, a := range alerts {
 		h.untilFolded(a)

@@ -51,12 +51,37 @@ type held struct {
 	rank int
 }
 
-// page flushes the keys of one page.
+// page flushes the keys of one page. What takes long to claim goes out in parts:
+// a table that is slow or throttles would else eat up the first claims before the
+// last is there, and the next flush would do the same again.
 func (f *Flusher) page(ctx context.Context, keys []string, done *Flushed) error {
-	var alerts []alert.Alert
 	var errs []error
-	taken := map[string]held{}
-	for _, key := range keys {
+	for len(keys) > 0 {
+		alerts, taken, left, err := f.take(ctx, keys, done)
+		errs = append(errs, err)
+		for _, digest := range alert.DigestOf(alerts) {
+			if err := f.publish(ctx, digest, taken); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			done.Digests++
+			done.Events += len(digest.Digest.Items)
+		}
+		keys = left
+	}
+	return errors.Join(errs...)
+}
+
+// take claims keys until half of the first claim's time is over. What is left is
+// for another time.
+func (f *Flusher) take(ctx context.Context, keys []string, done *Flushed) (alerts []alert.Alert, taken map[string]held, left []string, err error) {
+	var errs []error
+	taken = map[string]held{}
+	stop := f.Clock().Add(or(f.Lease, defaultLease) / 2)
+	for i, key := range keys {
+		if len(alerts) > 0 && !f.Clock().Before(stop) {
+			return alerts, taken, keys[i:], errors.Join(errs...)
+		}
 		l := f.lease(key)
 		row, ok, err := f.Digests.Take(ctx, l)
 		switch {
@@ -70,15 +95,7 @@ func (f *Flusher) page(ctx context.Context, keys []string, done *Flushed) error 
 			alerts = append(alerts, a)
 		}
 	}
-	for _, digest := range alert.DigestOf(alerts) {
-		if err := f.publish(ctx, digest, taken); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		done.Digests++
-		done.Events += len(digest.Digest.Items)
-	}
-	return errors.Join(errs...)
+	return alerts, taken, nil, errors.Join(errs...)
 }
 
 // heldBack reads the alert of a folded row. One that cannot be read is still

@@ -12,10 +12,10 @@ import (
 	"mfawatch/functions/delivery/deliverytest"
 )
 
-// The campaign in short. `make faults` runs the long one.
-func TestShortCampaign(t *testing.T) {
+// The campaign in one process.
+func TestVirtual(t *testing.T) {
 	for _, seed := range []uint64{1, 2} {
-		c := newCampaign(plan{events: 5000, workers: 8, seed: seed, rate: 0.05})
+		c := newVirtual(plan{events: 5000, workers: 8, seed: seed, rate: 0.05})
 		c.run()
 		var report bytes.Buffer
 		if n := c.report(&report); n > 0 {
@@ -26,8 +26,8 @@ func TestShortCampaign(t *testing.T) {
 
 // Without faults everything is said once and nothing needs to be reconciled but
 // what the hot path was made to miss.
-func TestCampaignWithoutFaults(t *testing.T) {
-	c := newCampaign(plan{events: 5000, workers: 1, seed: 3}) // at once, an idle worker moves the clock under a busy one
+func TestVirtualWithoutFaults(t *testing.T) {
+	c := newVirtual(plan{events: 5000, workers: 1, seed: 3}) // at once, an idle worker moves the clock under a busy one
 	c.run()
 	if n := c.report(io.Discard); n > 0 || c.told().extra != 0 || c.done[delivery.WasError] != 0 {
 		t.Errorf("%d misses, %d extra messages, %d errors, want none", n, c.told().extra, c.done[delivery.WasError])
@@ -38,20 +38,21 @@ func TestCampaignWithoutFaults(t *testing.T) {
 // away, and it must say so.
 func TestReportSeesWhatIsWrong(t *testing.T) {
 	for name, test := range map[string]struct {
-		spoil func(*campaign)
+		spoil func(*virtual)
 		want  string
 	}{
-		"a message lost":    {func(c *campaign) { c.topic = &deliverytest.Topic{} }, "signed in without MFA and nobody was told"},
-		"evidence lost":     {func(c *campaign) { c.bucket = deliverytest.NewBucket() }, "is missing or is something else"},
-		"a message left":    {func(c *campaign) { c.queue.ready = []*message{{}} }, "1 messages are still in the queue"},
-		"no reason":         {func(c *campaign) { c.queue.dead[0].reason = "" }, "a dead letter without a reason"},
-		"poison lost":       {func(c *campaign) { c.queue.dead = nil }, "messages that nobody can read are dead letters"},
+		"a message lost":    {func(c *virtual) { c.topic = &deliverytest.Topic{} }, "signed in without MFA and nobody was told"},
+		"evidence lost":     {func(c *virtual) { c.evidence = deliverytest.NewBucket() }, "is missing or is something else"},
+		"a message left":    {func(c *virtual) { c.queue.ready = []*message{{}} }, "1 messages are still in the queue"},
+		"no reason":         {func(c *virtual) { c.queue.dead[0].reason = "" }, "a dead letter without a reason"},
+		"poison lost":       {func(c *virtual) { c.queue.dead = nil }, "messages that nobody can read are dead letters"},
+		"not marked":        {func(c *virtual) { c.memory = deliverytest.NewMemory() }, "is not marked as sent"},
 		"said twice":        {again, "more extra messages than faults explain"},
 		"said of nothing":   {stranger, "was told and is no alert"},
-		"cannot be read":    {func(c *campaign) { _, _ = c.topic.Publish(t.Context(), "s", "{", nil) }, "unexpected end of JSON input"},
-		"nothing was asked": {func(c *campaign) { c.rate = 0.05 }, "the campaign is too short"},
+		"cannot be read":    {func(c *virtual) { _, _ = c.topic.Publish(t.Context(), "s", "{", nil) }, "unexpected end of JSON input"},
+		"nothing was asked": {func(c *virtual) { c.rate = 0.05 }, "the campaign is too short"},
 	} {
-		c := newCampaign(plan{events: 2500, workers: 4, seed: 4})
+		c := newVirtual(plan{events: 2500, workers: 4, seed: 4})
 		c.run()
 		test.spoil(c)
 		var report bytes.Buffer
@@ -61,12 +62,12 @@ func TestReportSeesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func again(c *campaign) {
+func again(c *virtual) {
 	m := c.topic.Sent()[0]
 	_, _ = c.topic.Publish(context.Background(), m.Subject, m.Body, m.Attributes)
 }
 
-func stranger(c *campaign) {
+func stranger(c *virtual) {
 	m := c.topic.Sent()[0]
 	_, _ = c.topic.Publish(context.Background(), m.Subject, strings.ReplaceAll(m.Body, account, "999999999999"), m.Attributes)
 }

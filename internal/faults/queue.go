@@ -21,6 +21,7 @@ func (c *clock) reach(t time.Time) {
 
 // message is one of the queue, with what is remembered of its tries.
 type message struct {
+	id       string
 	body     string
 	visible  time.Time // while it is in flight: when it comes back
 	receives int

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,24 +77,35 @@ func (c *campaign) report(w io.Writer) int {
 	t := c.told()
 	fmt.Fprintf(w, "%d sign-ins, %d messages, %d calls, %d rounds of reconciling (seed %d, %d at once)\n", c.events, c.sent, c.calls, c.rounds, c.seed, c.workers)
 	fmt.Fprintf(w, "faults: %s\n", counts(c.faults))
-	fmt.Fprintf(w, "deliveries: %s\n", counts(c.done))
+	fmt.Fprintf(w, "kills: %s\n", c.killsByStep())
 	fmt.Fprintf(w, "published: %d single, %d raised, %d digests\n", t.single, t.raised, t.digest)
+	unknowable, taken := c.unknowable(), c.memory.TakenOver()
 	fmt.Fprintf(w, "extra messages: %d, explained by at most %d (%d kills or lost answers between publish and mark, %d claims run out; in all %d kills, %d lost answers)\n",
-		t.extra, c.unknowable()+c.expired, c.unknowable(), c.expired, c.faults[deliverytest.KillBefore]+c.faults[deliverytest.KillAfter], c.faults[deliverytest.LostAnswer])
+		t.extra, unknowable+taken, unknowable, taken, c.kills(), c.faults[deliverytest.LostAnswer])
 	var misses []string
-	misses = append(misses, c.lost(t, w)...)
-	misses = append(misses, c.evidence(w)...)
-	misses = append(misses, c.queues(w)...)
-	misses = append(misses, t.faulty...)
-	if t.extra > c.unknowable()+c.expired {
+	if t.extra > unknowable+taken {
 		misses = append(misses, "more extra messages than faults explain")
 	}
+	misses = append(misses, c.lost(t, w)...)
+	misses = append(misses, c.unkept(w)...)
+	misses = append(misses, c.queues(w)...)
+	misses = append(misses, t.faulty...)
 	misses = append(misses, c.vacuous(t)...)
 	for _, m := range misses[:min(len(misses), 20)] {
 		fmt.Fprintln(w, "MISS:", m)
 	}
 	fmt.Fprintf(w, "%d misses\n", len(misses))
 	return len(misses)
+}
+
+func (c *campaign) killsByStep() string {
+	steps := map[string]int{}
+	for at, n := range c.at {
+		if step, how, _ := strings.Cut(at, " "); kill(deliverytest.Fault(how)) {
+			steps[step+" "+strings.TrimPrefix(how, "killed ")] += n
+		}
+	}
+	return counts(steps)
 }
 
 // lost is every sign-in without MFA that nobody was told of, and everything
@@ -128,17 +140,17 @@ func (c *campaign) lost(t told, w io.Writer) []string {
 	return misses
 }
 
-// evidence is what has none. The bucket is asked by the name that the alert
+// unkept is what has no evidence. The bucket is asked by the name that the alert
 // gives it.
-func (c *campaign) evidence(w io.Writer) []string {
+func (c *campaign) unkept(w io.Writer) []string {
 	var misses []string
 	for _, f := range c.wanted {
-		body, ok := c.bucket.Object(f.alert.EvidenceKey())
+		body, ok := c.evidence.Object(f.alert.EvidenceKey())
 		if !ok || !strings.Contains(string(body), `"id":"`+f.alert.ID+`"`) {
 			misses = append(misses, f.alert.EvidenceKey()+" is missing or is something else")
 		}
 	}
-	fmt.Fprintf(w, "evidence: %d wanted, %d missing, %d kept\n", len(c.wanted), len(misses), len(c.bucket.Keys()))
+	fmt.Fprintf(w, "evidence: %d wanted, %d missing, %d kept\n", len(c.wanted), len(misses), len(c.evidence.Keys()))
 	return misses
 }
 
@@ -151,8 +163,12 @@ func (c *campaign) queues(w io.Writer) []string {
 	if n := c.pending(); n > 0 {
 		misses = append(misses, fmt.Sprintf("%d alerts are still held back", n))
 	}
-	poison := 0
+	for _, key := range c.unmarked() {
+		misses = append(misses, key+" is not marked as sent")
+	}
+	poison, reasons := 0, map[string]int{}
 	for _, m := range c.queue.dead {
+		reasons[gist(m.reason)]++
 		if m.reason == "" {
 			misses = append(misses, "a dead letter without a reason: "+m.body[:min(60, len(m.body))])
 		}
@@ -164,7 +180,18 @@ func (c *campaign) queues(w io.Writer) []string {
 		misses = append(misses, fmt.Sprintf("%d of %d messages that nobody can read are dead letters", poison, want))
 	}
 	fmt.Fprintf(w, "queue: %d left; dead letters: %d, of them unreadable %d\n", c.queue.left(), len(c.queue.dead), poison)
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		fmt.Fprintf(w, "  %d %s\n", reasons[reason], reason)
+	}
 	return misses
+}
+
+var particular = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|s3://\S+|[0-9A-F]{16,}|127\.0\.0\.1:\S+`)
+
+// gist is a reason without what is particular to one message.
+func gist(reason string) string {
+	g := particular.ReplaceAllString(reason, "…")
+	return g[:min(len(g), 160)]
 }
 
 // poison is how many unreadable messages were put on the queue.
@@ -183,6 +210,13 @@ func (c *campaign) vacuous(t told) []string {
 	for _, f := range deliverytest.Faults() {
 		if c.rate > 0 && c.faults[f] == 0 {
 			misses = append(misses, fmt.Sprintf("nothing was %s: the campaign is too short", f))
+		}
+	}
+	for _, step := range c.must {
+		for _, f := range []deliverytest.Fault{deliverytest.KillBefore, deliverytest.KillAfter} {
+			if c.rate > 0 && c.at[at(step, f)] == 0 {
+				misses = append(misses, fmt.Sprintf("nothing was %s %s: the campaign is too short", f, step))
+			}
 		}
 	}
 	if t.single == 0 || t.digest == 0 || t.raised == 0 {

@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,11 +44,13 @@ func Build(pkg, dir string) (string, error) {
 type Function struct {
 	Binary  string
 	Env     []string
-	Handler string // the name it is invoked by, for the ARN in its context
+	Handler string    // the name it is invoked by, for the ARN in its context
+	Output  io.Writer // where set, this gets what the process writes, and Logs nothing
 
 	mu      sync.Mutex
 	logs    bytes.Buffer
 	process *process
+	running atomic.Pointer[os.Process] // for Kill, which waits for nobody
 	starts  int
 	next    int
 }
@@ -174,10 +177,11 @@ func (f *Function) PID() int {
 	return f.process.cmd.Process.Pid
 }
 
-// Kill ends the process at once, as a host that fails would.
+// Kill ends the process at once, as a host that fails would. It may be called
+// while an invocation runs.
 func (f *Function) Kill() {
-	if p := f.process; p != nil {
-		_ = p.cmd.Process.Kill()
+	if p := f.running.Load(); p != nil {
+		_ = p.Kill()
 	}
 }
 
@@ -229,6 +233,7 @@ func (f *Function) stop() {
 		return
 	}
 	f.process = nil
+	f.running.Store(nil)
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 	_ = p.server.Close()
@@ -247,13 +252,18 @@ func (f *Function) start() error {
 		"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "_HANDLER=bootstrap", "AWS_LAMBDA_FUNCTION_NAME=" + f.name(), "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT=" + filepath.Dir(f.Binary), "PATH=/usr/bin:/bin", "TMPDIR=" + os.TempDir(),
 	}, f.Env...)
-	p.cmd.Stdout, p.cmd.Stderr = writer{f}, writer{f}
+	var out io.Writer = writer{f}
+	if f.Output != nil {
+		out = f.Output
+	}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
 		_ = p.server.Close()
 		return fmt.Errorf("start %s: %w", f.Binary, err)
 	}
 	go func() { _ = p.cmd.Wait(); close(p.exited) }()
 	f.process = p
+	f.running.Store(p.cmd.Process)
 	f.starts++
 	return nil
 }

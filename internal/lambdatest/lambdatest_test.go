@@ -1,6 +1,7 @@
 package lambdatest_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -78,5 +79,29 @@ func TestFunctionThatDoesNotStart(t *testing.T) {
 	a, err := f.Invoke(t.Context(), []byte(`"a"`), 2*time.Second)
 	if err != nil || a.Error == nil || !a.Error.Exited || !strings.Contains(f.Logs(), "no settings") {
 		t.Errorf("%+v, error %v, logs %q", a, err, f.Logs())
+	}
+}
+
+// A process that is killed while it works ends its invocation, and what it writes
+// goes where it is wanted.
+func TestKilledFunction(t *testing.T) {
+	bin, err := lambdatest.Build("./testdata/echo", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	f := &lambdatest.Function{Binary: bin, Output: &out}
+	f.Kill() // nobody is there
+	time.AfterFunc(500*time.Millisecond, f.Kill)
+	a, err := f.Invoke(t.Context(), []byte(`"hang"`), 30*time.Second)
+	if err != nil || a.Error == nil || !a.Error.Exited || a.Error.Message != "the process ended" {
+		t.Errorf("killed: %+v, error %v", a, err)
+	}
+	if a, err = f.Invoke(t.Context(), []byte(`"a"`), 5*time.Second); err != nil || string(a.Payload) != `"aa"` || !a.Cold {
+		t.Errorf("afterwards: %+v, error %v", a, err)
+	}
+	f.Close()
+	if !strings.Contains(out.String(), "heard a") || f.Logs() != "" {
+		t.Errorf("written %q, logs %q", out.String(), f.Logs())
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,15 +76,8 @@ func (s *Server) Calls(call string) int {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	service := service(r)
-	call := service + ":" + r.Method
-	switch service {
-	case "dynamodb":
-		call = "dynamodb:" + action
-	case "sns":
-		call = "sns:Publish"
-	}
+	service, action := asked(r)
+	call := service + ":" + action
 	s.mu.Lock()
 	s.calls[call]++
 	s.mu.Unlock()
@@ -94,9 +88,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch service {
-	case "dynamodb":
+	case dynamodb:
 		s.table(w, r, action)
-	case "sns":
+	case sns:
 		s.publish(w, r)
 	case "s3":
 		s.object(w, r)
@@ -119,9 +113,22 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a Publish of a message of protocols", http.StatusBadRequest)
 		return
 	}
-	id, _ := s.Topic.Publish(r.Context(), r.PostForm.Get("Subject"), r.PostForm.Get("Message"), map[string]string{})
+	id, _ := s.Topic.Publish(r.Context(), r.PostForm.Get("Subject"), r.PostForm.Get("Message"), attributes(r.PostForm))
 	w.Header().Set("Content-Type", "text/xml")
 	fmt.Fprintf(w, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>%s</MessageId></PublishResult></PublishResponse>`, id)
+}
+
+// attributes are a message's (SNS API reference, Publish, MessageAttributes).
+func attributes(form url.Values) map[string]string {
+	all := map[string]string{}
+	for i := 1; ; i++ {
+		entry := fmt.Sprintf("MessageAttributes.entry.%d.", i)
+		name := form.Get(entry + "Name")
+		if name == "" {
+			return all
+		}
+		all[name] = form.Get(entry + "Value.StringValue")
+	}
 }
 
 // object keeps what is written and gives it back; the rest is fakeaws's.
@@ -186,6 +193,7 @@ type request struct {
 	UpdateExpression          string
 	ExpressionAttributeValues map[string]value
 	RequestItems              map[string]struct{ Keys []map[string]value }
+	ExclusiveStartKey         map[string]value
 }
 
 // table answers for DynamoDB: an update is known by what it sets, and done by
@@ -209,15 +217,24 @@ func (s *Server) table(w http.ResponseWriter, r *http.Request, action string) {
 	case "BatchGetItem":
 		s.batch(r.Context(), w, q)
 	case "Query":
-		keys, _, _ := s.Memory.Pending(r.Context(), millis(q, ":now"), "")
-		items := []map[string]value{}
-		for _, k := range keys {
-			items = append(items, map[string]value{"key": {S: k}})
-		}
-		answer(w, map[string]any{"Items": items, "Count": len(items)})
+		s.query(r.Context(), w, q)
 	default:
 		http.Error(w, action, http.StatusBadRequest)
 	}
+}
+
+// query is a page of the index.
+func (s *Server) query(ctx context.Context, w io.Writer, q request) {
+	keys, next, _ := s.Memory.Pending(ctx, millis(q, ":now"), q.ExclusiveStartKey["key"].S)
+	items := []map[string]value{}
+	for _, k := range keys {
+		items = append(items, map[string]value{"key": {S: k}})
+	}
+	page := map[string]any{"Items": items, "Count": len(items)}
+	if next != "" {
+		page["LastEvaluatedKey"] = map[string]value{"key": {S: next}, "pending": {S: "digest"}}
+	}
+	answer(w, page)
 }
 
 func answer(w io.Writer, v any) { _ = json.NewEncoder(w).Encode(v) }
@@ -242,18 +259,18 @@ func (s *Server) update(ctx context.Context, q request) (map[string]value, bool)
 	l := delivery.Lease{Key: q.Key["key"].S, Owner: v[":owner"].S, Now: millis(q, ":now"), Until: millis(q, ":until"), Expires: time.Unix(number(v[":expires"].N), 0)}
 	m := delivery.Mark{Rank: int(number(v[":rank"].N)), Reason: v[":reason"].S, MessageID: v[":message"].S, Digest: v[":digest"].S}
 	var err error
-	switch u := q.UpdateExpression; {
-	case strings.Contains(u, "#state = :claimed"):
+	switch step(q.UpdateExpression) {
+	case "claims.claim":
 		a, err := s.Memory.Claim(ctx, l, m.Rank)
 		return item(a.Row), err == nil && a.Took
-	case strings.Contains(u, "ADD members"):
+	case "claims.admit":
 		ok, _ := s.Memory.Admit(ctx, l.Key, v[":member"].S, int(number(v[":limit"].N)), l.Expires)
 		return nil, ok
-	case strings.Contains(u, "#alert = :alert"):
+	case "claims.fold":
 		err = s.Memory.Fold(ctx, l, m, []byte(v[":alert"].S), millis(q, ":ready"))
-	case strings.Contains(u, "message_id = :message"):
+	case "claims.send":
 		err = s.Memory.Send(ctx, l, m)
-	case strings.HasPrefix(u, "REMOVE lease_until"):
+	case "claims.release":
 		err = s.Memory.Release(ctx, l)
 	default:
 		row, ok, _ := s.Memory.Take(ctx, l)

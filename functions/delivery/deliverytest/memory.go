@@ -27,6 +27,14 @@ type Memory struct {
 	mu    sync.Mutex
 	rows  map[string]delivery.Row
 	slots map[string][]string
+	taken int
+}
+
+// TakenOver is how many leases were taken that somebody else had let run out.
+func (m *Memory) TakenOver() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.taken
 }
 
 // NewMemory makes an empty store.
@@ -46,7 +54,16 @@ func (m *Memory) Claim(_ context.Context, l delivery.Lease, rank int) (delivery.
 	row := old
 	row.Key, row.State, row.Owner, row.Until, row.Expires = l.Key, delivery.Claimed, l.Owner, l.Until, l.Expires
 	m.rows[l.Key] = row
-	return delivery.Answer{Took: true, Row: old, Expired: !own && !old.Until.IsZero()}, nil
+	return delivery.Answer{Took: true, Row: old, Expired: m.tookOver(old, l)}, nil
+}
+
+// tookOver counts a lease of somebody else's that had run out.
+func (m *Memory) tookOver(old delivery.Row, l delivery.Lease) bool {
+	if old.Until.IsZero() || old.Owner == l.Owner {
+		return false
+	}
+	m.taken++
+	return true
 }
 
 func free(r delivery.Row, l delivery.Lease) bool { return r.Until.IsZero() || r.Until.Before(l.Now) }
@@ -128,6 +145,7 @@ func (m *Memory) Take(_ context.Context, l delivery.Lease) (delivery.Row, bool, 
 	if r.Ready.IsZero() || r.Ready.After(l.Now) || r.Owner != l.Owner && !free(r, l) {
 		return delivery.Row{}, false, nil
 	}
+	m.tookOver(r, l)
 	taken := r
 	taken.Owner, taken.Until = l.Owner, l.Until
 	m.rows[l.Key] = taken
