@@ -92,7 +92,7 @@ func (c Condition) holds(x Context, variables bool) (Tri, string) {
 		return Maybe, fmt.Sprintf("it is not known what %s is in the request", c.Key)
 	}
 	if present == No {
-		return o.withoutKey(), ""
+		return c.withoutKey(o)
 	}
 	if o.set == "" && len(values) > 1 {
 		return Maybe, fmt.Sprintf("%s has %d values and %s asks for one: AWS does not say what then", c.Key, len(values), c.Operator)
@@ -111,15 +111,18 @@ func (c Condition) absent(present Tri) (Tri, string) {
 
 // withoutKey is what an operator comes to when the request does not have the key:
 // a negated one is met, any other is not; IfExists and ForAllValues are, and
-// ForAnyValue never is.
-func (o operator) withoutKey() Tri {
+// ForAnyValue never is. What ForAnyValue with IfExists comes to AWS does not say:
+// one page makes it true, another false.
+func (c Condition) withoutKey(o operator) (Tri, string) {
 	switch {
+	case o.ifExists && o.set == "ForAnyValue":
+		return Maybe, fmt.Sprintf("the request has no %s, and AWS does not say what %s is then", c.Key, c.Operator)
 	case o.ifExists || o.set == "ForAllValues":
-		return Yes
+		return Yes, ""
 	case o.set == "ForAnyValue":
-		return No
+		return No, ""
 	}
-	return tri(o.negated)
+	return tri(o.negated), ""
 }
 
 // compare holds every value of the request against all of the policy's.

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -92,7 +93,7 @@ func (e *evaluation) denies(rule Decision) {
 		add(e.ask(SCP, Deny, level...))
 	}
 	for _, level := range p.RCPs {
-		add(e.ask(RCP, Deny, level...))
+		add(e.reaches(e.ask(RCP, Deny, level...)))
 	}
 	if p.Resource != nil {
 		for _, x := range e.resource(Deny) {
@@ -102,6 +103,23 @@ func (e *evaluation) denies(rule Decision) {
 	add(e.ask(Identity, Deny, p.Identity...))
 	add(e.ask(Boundary, Deny, some(p.Boundary)...))
 	add(e.ask(Session, Deny, some(p.Session)...))
+}
+
+// withRCPs are services whose resources have resource control policies
+// (Organizations user guide, RCPs; the list grows).
+var withRCPs = []string{"s3", "sts", "kms", "sqs", "secretsmanager", "signin", "logs", "events"}
+
+// reaches leaves open what a resource control policy denies of another service.
+func (e *evaluation) reaches(denied Tri, reasons []Reason) (Tri, []Reason) {
+	service, _, _ := strings.Cut(strings.ToLower(e.request.Action), ":")
+	if denied != Yes || slices.Contains(withRCPs, service) {
+		return denied, reasons
+	}
+	for i := range reasons {
+		reasons[i].Certain = false
+		reasons[i].Text += ", if resource control policies reach " + service
+	}
+	return Maybe, reasons
 }
 
 func some(d *Document) []Document {
@@ -165,7 +183,7 @@ func (e *evaluation) permits(layer Layer, none string, documents ...Document) fi
 func (e *evaluation) granted() finding {
 	own := e.own()
 	if e.policies.Resource == nil {
-		return own
+		return join(own, e.unseen())
 	}
 	by := e.resource(Allow)
 	if direct := e.direct(by); direct.result == Yes {
@@ -174,6 +192,16 @@ func (e *evaluation) granted() finding {
 		return e.either(direct, e.both(own, by))
 	}
 	return e.both(own, by)
+}
+
+// unseen is what a resource's policy that was not given leaves open, where nothing
+// is allowed without it: roles and keys (IAM user guide, how AWS evaluates
+// requests: exceptions for trust policies and key policies).
+func (e *evaluation) unseen() finding {
+	if !e.trust() && !e.foreign() {
+		return finding{result: Yes}
+	}
+	return finding{Maybe, []Reason{{Layer: Resource, Statement: -1, Text: "the policy of " + e.request.Resource + " must allow it too, and is not known"}}}
 }
 
 // direct is what the resource's policy grants without the identity's policies.
@@ -244,9 +272,10 @@ func (e *evaluation) ceiling() finding {
 	return all
 }
 
-// trust tells a call that only a trust policy can allow.
+// trust tells a call that the resource's own policy must allow.
 func (e *evaluation) trust() bool {
-	return strings.HasPrefix(strings.ToLower(e.request.Action), "sts:assumerole")
+	service, operation, _ := strings.Cut(strings.ToLower(e.request.Action), ":")
+	return service == "sts" && strings.HasPrefix(operation, "assumerole") || service == "kms" && strings.Contains(e.request.Resource, ":key/")
 }
 
 // foreign tells a resource of another account than the caller's.

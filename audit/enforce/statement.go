@@ -41,33 +41,46 @@ func (s *Statement) isAbout(action string) bool {
 
 // hasResource: a trust policy has no Resource, it is about its own role.
 func (s *Statement) hasResource(q *Request, variables bool) (Tri, string) {
-	patterns := s.Resources
-	if s.NotResources != nil {
-		patterns = s.NotResources
-	}
-	if patterns == nil {
+	switch {
+	case s.NotResources != nil:
+		return s.hasNoResource(q, variables)
+	case s.Resources == nil:
 		return Yes, ""
 	}
 	result, open := No, ""
-	for _, text := range patterns {
-		one := matchResource(q, text, variables)
+	for _, text := range s.Resources {
+		one, _ := matchResource(q, text, variables)
 		if one == Maybe {
 			open = fmt.Sprintf("a variable in the resource %q is not known", text)
 		}
 		result = or(result, one)
 	}
-	if s.NotResources != nil {
-		result = not(result)
+	return result, open
+}
+
+// hasNoResource is NotResource. A variable in it that has no value matches no
+// resource by one page of AWS, which makes the statement apply, and makes it invalid
+// by another: the answer is open.
+func (s *Statement) hasNoResource(q *Request, variables bool) (Tri, string) {
+	result, open := Yes, ""
+	for _, text := range s.NotResources {
+		one, valued := matchResource(q, text, variables)
+		if valued != Yes && one != Yes {
+			one, open = Maybe, fmt.Sprintf("NotResource has %q, and a variable in it has no value or one that is not known", text)
+		}
+		result = and(result, not(one))
 	}
 	return result, open
 }
 
-func matchResource(q *Request, text string, variables bool) Tri {
+// matchResource tells whether a pattern matches, and whether its variables have
+// values.
+func matchResource(q *Request, text string, variables bool) (match, valued Tri) {
 	if text == "*" {
-		return Yes
+		return Yes, Yes
 	}
 	p, known := expand(text, variables, q.Context)
-	return matched(known, p.matchesARN(q.Resource))
+	return matched(known, p.matchesARN(q.Resource)), known
 }
 
 // naming is how a statement of a resource policy names a caller. It decides what
