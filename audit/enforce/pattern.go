@@ -11,6 +11,7 @@ import (
 type pattern struct {
 	text     string
 	any, one byte
+	fold     bool // ASCII letters have no case
 }
 
 const (
@@ -18,7 +19,7 @@ const (
 	oneByte = 0xfe
 )
 
-func written(text string) pattern { return pattern{text, '*', '?'} }
+func written(text string) pattern { return pattern{text: text, any: '*', one: '?'} }
 
 // expand puts in the variables of a pattern. The answer is No when one has no
 // value, and Maybe when it is not known: such a pattern matches nothing, or perhaps
@@ -49,7 +50,7 @@ func expand(text string, variables bool, c Context) (pattern, Tri) {
 		b.WriteString(value)
 		text = after
 	}
-	return pattern{b.String(), anyByte, oneByte}, known
+	return pattern{text: b.String(), any: anyByte, one: oneByte}, known
 }
 
 var wild = strings.NewReplacer("*", string([]byte{anyByte}), "?", string([]byte{oneByte}))
@@ -87,7 +88,7 @@ func (p pattern) matches(text string) bool {
 		case at < len(p.text) && p.text[at] == p.one:
 			_, size := utf8.DecodeRuneInString(text[i:])
 			at, i = at+1, i+size
-		case at < len(p.text) && p.text[at] == text[i]:
+		case at < len(p.text) && p.same(p.text[at], text[i]):
 			at, i = at+1, i+1
 		case star >= 0:
 			_, size := utf8.DecodeRuneInString(text[from:])
@@ -134,11 +135,22 @@ func (p pattern) matchesParts(arn string) bool {
 		return false
 	}
 	for i, part := range parts {
-		if !(pattern{patterns[i], p.any, p.one}).matches(part) {
+		if !(pattern{text: patterns[i], any: p.any, one: p.one}).matches(part) {
 			return false
 		}
 	}
 	return true
+}
+
+func (p pattern) same(a, b byte) bool {
+	return a == b || p.fold && lower(a) == lower(b)
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		return b + ('a' - 'A')
+	}
+	return b
 }
 
 // matchAction ignores case, as IAM does in actions.
@@ -146,5 +158,5 @@ func matchAction(action, text string) bool {
 	if action == "*" {
 		return true
 	}
-	return written(strings.ToLower(action)).matches(strings.ToLower(text))
+	return pattern{text: action, any: '*', one: '?', fold: true}.matches(text)
 }
