@@ -17,7 +17,7 @@ import (
 // simulation is a question to the other judge, in its own words.
 type simulation struct {
 	Request struct {
-		Principal string `json:"principal"`
+		Principal any    `json:"principal"`
 		Action    string `json:"action"`
 		Resource  struct {
 			Resource string `json:"resource"`
