@@ -102,6 +102,8 @@ var rules = []struct {
 }{
 	{"audit/signin", []string{"std", "mfawatch/audit"}, "judging a record is pure"},
 	{"audit/detect", []string{"std", "mfawatch/audit", "mfawatch/audit/signin"}, "judging a stream is pure"},
+	{"audit/enforce/enforcetest", []string{"std", "mfawatch/audit", "mfawatch/audit/enforce"}, "makes questions for tests"},
+	{"audit/enforce", []string{"std", "mfawatch/audit"}, "evaluating policies is pure"},
 	{"audit/posture", []string{"std", "mfawatch/audit"}, "judging an account is pure"},
 	{"audit/alert", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect"}, "what people are told is made purely"},
 	{"audit/trail", []string{"std", "github.com/klauspost/compress"}, "taking records out of containers knows nothing of what they mean"},
@@ -192,7 +194,7 @@ var impure = map[string]string{
 
 func TestPureRoomsStayPure(t *testing.T) {
 	for _, p := range house(t) {
-		if !slices.Contains([]string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert"}, p.dir) {
+		if !slices.Contains([]string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/enforce"}, p.dir) {
 			continue
 		}
 		for imported, at := range p.imports {
@@ -205,7 +207,7 @@ func TestPureRoomsStayPure(t *testing.T) {
 
 // A pure room is given the time.
 func TestNobodyAsksTheClock(t *testing.T) {
-	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/trail"} {
+	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/enforce", "audit/trail"} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v", dir, err)
