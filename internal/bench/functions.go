@@ -222,9 +222,9 @@ func startTable(all []subject) {
 	for _, s := range all[1:] {
 		idle, ratio := median(s.idle), float64(quarter(s.init))/float64(base)
 		fmt.Printf("  %s: %s; %s; %s\n", s.name,
-			held(s.zip <= mostZIP, "ZIP at most %d bytes", mostZIP),
-			held(idle <= mostResident, "idle at most %d MiB", mostResident>>20),
-			held(ratio <= mostInit, "init at most %dx the bare bootstrap's CPU", mostInit))
+			aimed(s.zip <= mostZIP, "ZIP at most %d bytes", mostZIP),
+			aimed(idle <= mostResident, "idle at most %d MiB", mostResident>>20),
+			aimed(ratio <= mostInit, "init at most %dx the bare bootstrap's CPU", mostInit))
 	}
 	fmt.Println()
 }

@@ -92,6 +92,16 @@ func held(met bool, format string, args ...any) string {
 	return bar + ": MISSED"
 }
 
+// aimed says what a goal is and whether it was reached. Unlike a bar it does not
+// fail the run: a goal is what we would like, and says how far off we are.
+func aimed(reached bool, format string, args ...any) string {
+	goal := "goal: " + fmt.Sprintf(format, args...)
+	if reached {
+		return goal + ": reached"
+	}
+	return goal + ": not reached"
+}
+
 func shapes(records int) []shape {
 	rate := func(r float64) corpus.Spec { return corpus.Spec{Seed: 1, Records: records, SignInRate: r} }
 	fast := []Contestant{decompress, verdicts, everything}
