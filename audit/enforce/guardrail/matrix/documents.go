@@ -103,6 +103,8 @@ func set(o *guardrail.Options, word string) error {
 const (
 	everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 	fullRCP    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
+	// readable is the policy of a public bucket.
+	readable = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:P:s3:::public/*"}]}`
 	// trusting is the trust policy of a role that trusts its account, as most do.
 	trusting = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:P:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
 )
@@ -123,8 +125,9 @@ func (d document) layers(grants, resource string) ([]Layer, error) {
 	case guardrail.RCP:
 		all = append(all, Layer{Layer: enforce.RCP, Name: "RCPFullAWSAccess", Text: fullRCP})
 	}
-	if resource == "role" && form != guardrail.Trust {
-		all = append(all, Layer{Layer: enforce.Resource, Name: "trust", Text: strings.Replace(trusting, ":P:", ":"+d.options.Partition+":", 1)})
+	own := map[string]string{"role": trusting, "public": readable}[resource]
+	if own != "" && form != guardrail.Trust {
+		all = append(all, Layer{Layer: enforce.Resource, Name: "of the " + resource, Text: strings.Replace(own, ":P:", ":"+d.options.Partition+":", 1)})
 	}
 	return all, d.parse(all)
 }

@@ -44,6 +44,8 @@ func arn(partition, who string) string {
 var resources = map[string]string{
 	"*":        "*",
 	"mfa":      "arn:P:iam::111122223333:mfa/telephone",
+	"sms":      "arn:P:iam::111122223333:sms-mfa/ada",
+	"public":   "arn:P:s3:::public/report.csv",
 	"group":    "arn:P:iam::111122223333:group/people",
 	"policy":   "arn:P:iam::111122223333:policy/guardrail",
 	"role":     "arn:P:iam::111122223333:role/deploy",
@@ -61,6 +63,9 @@ var resources = map[string]string{
 
 // ask makes the row's request.
 func (r *Row) ask(who, mfa, action, resource string, context map[string][]string) error {
+	if who == "anonymous" {
+		return r.askAnonymously(action, resource)
+	}
 	name, hasDevice := strings.CutSuffix(who, "+device")
 	caller, ok := callers[name]
 	if !ok {
@@ -87,6 +92,20 @@ func (r *Row) ask(who, mfa, action, resource string, context map[string][]string
 	}
 	r.Request = caller.Request(base, action, target)
 	r.Context = present(r.Request.Context, context)
+	return nil
+}
+
+// askAnonymously: an unsigned request has no key that speaks of a principal.
+func (r *Row) askAnonymously(action, resource string) error {
+	target, err := target(r.Options.Partition, "", resource)
+	if err != nil {
+		return err
+	}
+	r.Request = enforce.Request{
+		Principal: enforce.Principal{Kind: audit.UnknownPrincipal}, Action: action, Resource: target,
+		Context: enforce.NewContext().With(enforce.KeyViaService, "false"), Facts: enforce.Facts{Partition: r.Options.Partition},
+	}
+	r.Context = present(r.Request.Context, nil)
 	return nil
 }
 
