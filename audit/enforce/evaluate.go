@@ -246,7 +246,10 @@ func (e *evaluation) ceiling() finding {
 
 // trust tells a call that only a trust policy can allow.
 func (e *evaluation) trust() bool {
-	return strings.HasPrefix(strings.ToLower(e.request.Action), "sts:assumerole")
+	action := strings.ToLower(e.request.Action)
+	// Tags and source identity of a session are permissions of their own in the
+	// trust policy (IAM user guide, pass session tags in AWS STS).
+	return strings.HasPrefix(action, "sts:assumerole") || action == "sts:tagsession" || action == "sts:setsourceidentity"
 }
 
 // foreign tells a resource of another account than the caller's.
