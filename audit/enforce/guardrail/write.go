@@ -30,7 +30,7 @@ func (d Document) Compact() string {
 }
 
 func (s Statement) write(b *strings.Builder) {
-	fmt.Fprintf(b, `{"Sid":%s,"Effect":%s`, quote(s.Sid), quote(s.Effect))
+	fmt.Fprintf(b, `{"Sid":%s,"Effect":%s`, encode(s.Sid), encode(s.Effect))
 	if len(s.Principals) == 1 && s.Principals[0] == "*" {
 		b.WriteString(`,"Principal":"*"`)
 	} else if len(s.Principals) > 0 {
@@ -41,7 +41,7 @@ func (s Statement) write(b *strings.Builder) {
 		values []string
 	}{{"Action", s.Actions}, {"NotAction", s.NotActions}, {"Resource", s.Resources}, {"NotResource", s.NotResources}} {
 		if len(e.values) > 0 {
-			fmt.Fprintf(b, `,%s:%s`, quote(e.name), oneOrMany(e.values))
+			fmt.Fprintf(b, `,%s:%s`, encode(e.name), oneOrMany(e.values))
 		}
 	}
 	if len(s.Conditions) > 0 {
@@ -60,10 +60,10 @@ func writeConditions(b *strings.Builder, all []Condition) {
 		if keys[c.Operator] == nil {
 			operators = append(operators, c.Operator)
 		}
-		keys[c.Operator] = append(keys[c.Operator], quote(c.Key)+":"+oneOrMany(c.Values))
+		keys[c.Operator] = append(keys[c.Operator], encode(c.Key)+":"+oneOrMany(c.Values))
 	}
 	for i, o := range operators {
-		operators[i] = quote(o) + ":{" + strings.Join(keys[o], ",") + "}"
+		operators[i] = encode(o) + ":{" + strings.Join(keys[o], ",") + "}"
 	}
 	b.WriteString("{" + strings.Join(operators, ",") + "}")
 }
@@ -71,20 +71,21 @@ func writeConditions(b *strings.Builder, all []Condition) {
 // oneOrMany writes a single value as a text, as AWS's examples do.
 func oneOrMany(values []string) string {
 	if len(values) == 1 {
-		return quote(values[0])
+		return encode(values[0])
 	}
 	var all []string
 	for _, v := range values {
-		all = append(all, quote(v))
+		all = append(all, encode(v))
 	}
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-func quote(text string) string {
+// encode is JSON with <, > and & as they are.
+func encode(value any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(text) // a text always encodes
+	_ = e.Encode(value) // texts, numbers and objects of them always encode
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
