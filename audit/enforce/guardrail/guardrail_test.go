@@ -127,7 +127,7 @@ func TestEveryStatement(t *testing.T) {
 func asksUsersOnly(o Options, s Statement) bool {
 	about := map[string][]string{"DenyFactorsToAllButRegistrar": factorActions, "DenyMarkingUsers": {"iam:TagUser", "iam:UntagUser"}}
 	return slices.ContainsFunc(s.Conditions, func(c Condition) bool {
-		users := c.Operator == "ArnLike" && c.Values[0] == "arn:"+o.Partition+":iam::*:user/*"
+		users := (len(c.Values) == 1 || c.Values[1] == "arn:"+o.Partition+":sts::*:federated-user/*") && c.Operator == "ArnLike" && c.Values[0] == "arn:"+o.Partition+":iam::*:user/*"
 		but := c.Operator == "ArnNotLike" && c.Values[0] == o.Registrars[0] && slices.Equal(s.Actions, about[s.Sid])
 		return c.Key == "aws:PrincipalArn" && (users || but)
 	})

@@ -218,8 +218,19 @@ func refusals(o Options) []Statement {
 // deny makes a statement a refusal of users. Roles are left out: their sessions
 // never carry MFA. Root of a member account is left out too, it is asked elsewhere.
 func deny(o Options, s Statement) Statement {
+	return refuse(s, "arn:"+o.Partition+":iam::*:user/*")
+}
+
+// denySessions is deny, and refuses the sessions of GetFederationToken as well. A
+// user's access key makes them without MFA, and their principal is no user's ARN:
+// left out, they would be the way round.
+func denySessions(o Options, s Statement) Statement {
+	return refuse(s, "arn:"+o.Partition+":iam::*:user/*", "arn:"+o.Partition+":sts::*:federated-user/*")
+}
+
+func refuse(s Statement, who ...string) Statement {
 	s.Effect = enforce.Deny
-	s.Conditions = append([]Condition{{"ArnLike", "aws:PrincipalArn", []string{"arn:" + o.Partition + ":iam::*:user/*"}}}, s.Conditions...)
+	s.Conditions = append([]Condition{{"ArnLike", "aws:PrincipalArn", who}}, s.Conditions...)
 	return s
 }
 
@@ -231,20 +242,20 @@ var notMFA = Condition{"BoolIfExists", enforce.KeyMFAPresent, []string{"false"}}
 var notThroughService = Condition{"BoolIfExists", enforce.KeyViaService, []string{"false"}}
 
 func withoutMFA(o Options) Statement {
-	return deny(o, Statement{Sid: "DenyWithoutMFA", NotActions: exempt(o), Resources: everything, Conditions: []Condition{notMFA, notThroughService}, Source: keysPage,
+	return denySessions(o, Statement{Sid: "DenyWithoutMFA", NotActions: exempt(o), Resources: everything, Conditions: []Condition{notMFA, notThroughService}, Source: keysPage,
 		Why: "Everything but the way to a factor needs MFA. What an AWS service does on the user's behalf carries no MFA and passes: the call that set it off was held to this statement. Taking a factor away is never exempt."})
 }
 
 // tokens: the two sign-in actions are on the way into the console where console
 // authorization is switched on, and the way to credentials everywhere else.
 func tokens(o Options) Statement {
-	return deny(o, Statement{Sid: "DenyTokensWithoutMFA", Actions: []string{authorize, createToken}, NotResources: []string{"arn:" + o.Partition + ":signin:::console/*"},
+	return denySessions(o, Statement{Sid: "DenyTokensWithoutMFA", Actions: []string{authorize, createToken}, NotResources: []string{"arn:" + o.Partition + ":signin:::console/*"},
 		Conditions: []Condition{notMFA}, Source: consolePage + "; " + signinActions,
 		Why: "The console lets a user without a factor in, so that one can be enrolled; aws login and agents give credentials, and need MFA."})
 }
 
 func others(o Options) Statement {
-	return deny(o, Statement{Sid: "DenyOthersDevicesWithoutMFA", Actions: []string{enable, resync}, NotResources: own(o), Conditions: []Condition{notMFA}, Source: iamActions,
+	return denySessions(o, Statement{Sid: "DenyOthersDevicesWithoutMFA", Actions: []string{enable, resync}, NotResources: own(o), Conditions: []Condition{notMFA}, Source: iamActions,
 		Why: "The exemption is for oneself. Without this, a user whom another policy lets administer IAM enrols a device of the thief's for any user, by a stolen access key alone."})
 }
 
@@ -322,7 +333,7 @@ func namedActions(o Options) Statement {
 		s.Principals = everything
 		s.Source += "; " + rcpPage
 	}
-	return deny(o, s)
+	return denySessions(o, s)
 }
 
 // assume is a role's trust policy.
