@@ -127,7 +127,8 @@ func TestEveryStatement(t *testing.T) {
 func asksUsersOnly(o Options, s Statement) bool {
 	about := map[string][]string{"DenyFactorsToAllButRegistrar": factorActions, "DenyMarkingUsers": {"iam:TagUser", "iam:UntagUser"}}
 	return slices.ContainsFunc(s.Conditions, func(c Condition) bool {
-		users := (len(c.Values) == 1 || c.Values[1] == "arn:"+o.Partition+":sts::*:federated-user/*") && c.Operator == "ArnLike" && c.Values[0] == "arn:"+o.Partition+":iam::*:user/*"
+		who := []string{"arn:" + o.Partition + ":iam::*:user/*", "arn:" + o.Partition + ":sts::*:federated-user/*"}
+		users := c.Operator == "ArnLike" && (slices.Equal(c.Values, who[:1]) || s.Sid == "DenyFederatedSessions" && slices.Equal(c.Values, who[1:]) || o.Kind == Actions && slices.Equal(c.Values, who))
 		but := c.Operator == "ArnNotLike" && c.Values[0] == o.Registrars[0] && slices.Equal(s.Actions, about[s.Sid])
 		return c.Key == "aws:PrincipalArn" && (users || but)
 	})

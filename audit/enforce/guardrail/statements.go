@@ -22,6 +22,7 @@ const (
 	tagPage       = "IAM user guide, tags for IAM resources, case sensitivity"
 	fasPage       = "IAM user guide, forward access sessions"
 	boundaryPage  = "IAM user guide, permissions boundaries for IAM entities"
+	principalPage = "IAM user guide, IAM policy elements: variables and tags, principal key values; STS API reference, GetFederationToken"
 	rcpPage       = "Organizations user guide, RCP syntax"
 	deletePage    = "IAM user guide, allows IAM users to self-manage an MFA device"
 )
@@ -196,7 +197,7 @@ func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second))
 
 // refusals are the Deny statements, the same in every form.
 func refusals(o Options) []Statement {
-	all := []Statement{withoutMFA(o), tokens(o)}
+	all := []Statement{withoutMFA(o), tokens(o), federated(o)}
 	if o.Kind == AdminManaged {
 		return append(all, registrarOnly(o))
 	}
@@ -218,20 +219,27 @@ func refusals(o Options) []Statement {
 // deny makes a statement a refusal of users. Roles are left out: their sessions
 // never carry MFA. Root of a member account is left out too, it is asked elsewhere.
 func deny(o Options, s Statement) Statement {
-	return refuse(s, "arn:"+o.Partition+":iam::*:user/*")
+	return refuse(s, users(o))
 }
 
-// denySessions is deny, and refuses the sessions of GetFederationToken as well. A
-// user's access key makes them without MFA, and their principal is no user's ARN:
-// left out, they would be the way round.
-func denySessions(o Options, s Statement) Statement {
-	return refuse(s, "arn:"+o.Partition+":iam::*:user/*", "arn:"+o.Partition+":sts::*:federated-user/*")
-}
+func users(o Options) string { return "arn:" + o.Partition + ":iam::*:user/*" }
+
+// federatedSessions are those of GetFederationToken. An access key makes them
+// without MFA, and their principal is no user's ARN: left out, they would be the
+// way round.
+func federatedSessions(o Options) string { return "arn:" + o.Partition + ":sts::*:federated-user/*" }
 
 func refuse(s Statement, who ...string) Statement {
 	s.Effect = enforce.Deny
 	s.Conditions = append([]Condition{{"ArnLike", "aws:PrincipalArn", who}}, s.Conditions...)
 	return s
+}
+
+// federated has no exemption: such a session never carries MFA and enrols nobody.
+// It has no aws:username, and AWS's pages differ on what NotResource makes of that.
+func federated(o Options) Statement {
+	return refuse(Statement{Sid: "DenyFederatedSessions", Actions: everything, Resources: everything, Source: principalPage,
+		Why: "A session of GetFederationToken is made by an access key without MFA, lives 36 hours at the most, and its principal is no user's ARN. Nothing is left for it to do."}, federatedSessions(o))
 }
 
 // notMFA is a request without MFA. The key is absent for access keys and false for
@@ -242,20 +250,20 @@ var notMFA = Condition{"BoolIfExists", enforce.KeyMFAPresent, []string{"false"}}
 var notThroughService = Condition{"BoolIfExists", enforce.KeyViaService, []string{"false"}}
 
 func withoutMFA(o Options) Statement {
-	return denySessions(o, Statement{Sid: "DenyWithoutMFA", NotActions: exempt(o), Resources: everything, Conditions: []Condition{notMFA, notThroughService}, Source: keysPage,
+	return deny(o, Statement{Sid: "DenyWithoutMFA", NotActions: exempt(o), Resources: everything, Conditions: []Condition{notMFA, notThroughService}, Source: keysPage,
 		Why: "Everything but the way to a factor needs MFA. What an AWS service does on the user's behalf carries no MFA and passes: the call that set it off was held to this statement. Taking a factor away is never exempt."})
 }
 
 // tokens: the two sign-in actions are on the way into the console where console
 // authorization is switched on, and the way to credentials everywhere else.
 func tokens(o Options) Statement {
-	return denySessions(o, Statement{Sid: "DenyTokensWithoutMFA", Actions: []string{authorize, createToken}, NotResources: []string{"arn:" + o.Partition + ":signin:::console/*"},
+	return deny(o, Statement{Sid: "DenyTokensWithoutMFA", Actions: []string{authorize, createToken}, NotResources: []string{"arn:" + o.Partition + ":signin:::console/*"},
 		Conditions: []Condition{notMFA}, Source: consolePage + "; " + signinActions,
 		Why: "The console lets a user without a factor in, so that one can be enrolled; aws login and agents give credentials, and need MFA."})
 }
 
 func others(o Options) Statement {
-	return denySessions(o, Statement{Sid: "DenyOthersDevicesWithoutMFA", Actions: []string{enable, resync}, NotResources: own(o), Conditions: []Condition{notMFA}, Source: iamActions,
+	return deny(o, Statement{Sid: "DenyOthersDevicesWithoutMFA", Actions: []string{enable, resync}, NotResources: own(o), Conditions: []Condition{notMFA}, Source: iamActions,
 		Why: "The exemption is for oneself. Without this, a user whom another policy lets administer IAM enrols a device of the thief's for any user, by a stolen access key alone."})
 }
 
@@ -333,7 +341,7 @@ func namedActions(o Options) Statement {
 		s.Principals = everything
 		s.Source += "; " + rcpPage
 	}
-	return denySessions(o, s)
+	return refuse(s, users(o), federatedSessions(o))
 }
 
 // assume is a role's trust policy.
