@@ -102,14 +102,14 @@ func set(o *guardrail.Options, word string) error {
 
 const (
 	everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
-	fullRCP    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
 	// readable is the policy of a public bucket.
 	readable = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:P:s3:::public/*"}]}`
 	// trusting is the trust policy of a role that trusts its account, as most do.
 	trusting = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:P:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
 )
 
-// layers are the documents around a row.
+// layers are the documents around a row. RCPFullAWSAccess is left out: it is always
+// attached, and says nothing.
 func (d document) layers(grants, resource string) ([]Layer, error) {
 	form := d.options.Form
 	kind := map[guardrail.Form]enforce.Layer{
@@ -119,11 +119,8 @@ func (d document) layers(grants, resource string) ([]Layer, error) {
 	if grants == "admin" || form != guardrail.Identity {
 		all = append(all, Layer{Layer: enforce.Identity, Name: "AdministratorAccess", Text: everything})
 	}
-	switch form {
-	case guardrail.SCP:
+	if form == guardrail.SCP {
 		all = append(all, Layer{Layer: enforce.SCP, Name: "FullAWSAccess", Text: everything})
-	case guardrail.RCP:
-		all = append(all, Layer{Layer: enforce.RCP, Name: "RCPFullAWSAccess", Text: fullRCP})
 	}
 	own := map[string]string{"role": trusting, "public": readable}[resource]
 	if own != "" && form != guardrail.Trust {

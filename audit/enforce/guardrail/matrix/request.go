@@ -53,7 +53,6 @@ var resources = map[string]string{
 	"login":    "arn:P:signin:eu-north-1:111122223333:oauth2/public-client/localhost",
 	"remote":   "arn:P:signin:eu-north-1:111122223333:oauth2/public-client/remote",
 	"service":  "arn:P:signin:eu-north-1:111122223333:service-principal/example.amazonaws.com",
-	"client":   "arn:P:signin:eu-north-1::external-client/dcr/example",
 	"instance": "arn:P:ec2:eu-north-1:111122223333:instance/i-0123456789abcdef0",
 	"object":   "arn:P:s3:::example/report.csv",
 	"secret":   "arn:P:secretsmanager:eu-north-1:111122223333:secret:example-AbCdEf",
