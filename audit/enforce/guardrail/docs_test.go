@@ -147,7 +147,7 @@ func exemption(k Kind, action string) string {
 	switch {
 	case slices.Contains(freeOfPolicies, action):
 		return "yes; no policy governs it"
-	case action == authorize || action == createToken:
+	case action == authenticate || action == authorize || action == createToken:
 		return "on `console/*` only"
 	case in(bare):
 		return "yes"

@@ -188,6 +188,7 @@ func TestWrongOptions(t *testing.T) {
 		{Options{Kind: Actions, Actions: []string{"iam:enablemfa*"}}, "action", "enrol"},
 		{Options{Kind: Actions, Actions: []string{"sts:Get*"}}, "action", "no policy governs"},
 		{Options{Kind: Actions, Form: RCP, Actions: []string{"ec2:RunInstances"}}, "action", "do not reach"},
+		{Options{Kind: Actions, Form: RCP, Actions: []string{"signin:CreateOAuth2Token"}}, "action", "nothing of MFA"},
 		{Options{Kind: MFAOnly, Principals: users[:1]}, "principal", "says nothing"},
 		{Options{Kind: MFAOnly, Form: Trust}, "principal", "needs"},
 		{Options{Kind: MFAOnly, Form: Trust, Principals: []string{"*"}}, "principal", "whole account"},

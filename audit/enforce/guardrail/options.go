@@ -216,7 +216,13 @@ func (o *Options) checkAction(action string) error {
 			return wrong("action", "%q covers %s, which a user without a factor needs to enrol one; name the actions that are meant, or use --guardrail self-service", action, needed)
 		}
 	}
-	if service, _, _ := strings.Cut(action, ":"); o.Form == RCP && !slices.Contains(rcpServices, service) {
+	service, _, _ := strings.Cut(action, ":")
+	switch {
+	case o.Form != RCP:
+		return nil
+	case service == "signin":
+		return wrong("action", "%q: AWS Sign-In tells resource control policies nothing of MFA, so this would refuse users with it too", action)
+	case !slices.Contains(rcpServices, service):
 		return wrong("action", "%q: resource control policies do not reach the service %s", action, service)
 	}
 	return nil
@@ -258,11 +264,12 @@ func (o *Options) checkPrincipals() error {
 var wholeAccount = regexp.MustCompile(`^[0-9]{12}$`)
 
 // rcpServices are the services that resource control policies reach (Organizations
-// user guide, list of AWS services that support RCPs, read in autumn 2026).
+// user guide, list of AWS services that support RCPs, read in autumn 2026), but for
+// signin, which has no MFA key there (AWS Sign-In user guide, console access control).
 var rcpServices = strings.Fields(`
 appstream dsql clouddirectory cloudfront cloudsearch logs networkmonitor cognito-identity cognito-idp comprehend
 comprehendmedical firehose dynamodb dax autoscaling ecr ecr-public gamelift inspector-scan kendra kinesisvideo memorydb
 aoss personalize polly s3 swf sqs textract timestream-influxdb transcribe translate workspaces appconfig
 autoscaling-plans budgets servicediscovery cloudtrail-data codeartifact codebuild codecommit codepipeline
 compute-optimizer cost-optimization-hub events fms fis health rolesanywhere kms opensearch pricing pca-connector-ad
-resource-groups secretsmanager sts signin support transfer notifications wafv2 xray`)
+resource-groups secretsmanager sts support transfer notifications wafv2 xray`)

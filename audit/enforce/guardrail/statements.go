@@ -38,6 +38,7 @@ const (
 	passwordPolicy = "iam:GetAccountPasswordPolicy"
 	listVirtual    = "iam:ListVirtualMFADevices"
 	loginProfile   = "iam:GetLoginProfile"
+	authenticate   = "signin:Authenticate"
 	authorize      = "signin:AuthorizeOAuth2Access"
 	createToken    = "signin:CreateOAuth2Token"
 )
@@ -80,7 +81,7 @@ func enrolment(k Kind) []string {
 // exempt are the actions that users may call without MFA.
 func exempt(o Options) []string {
 	all := append(enrolment(o.Kind), freeOfPolicies...)
-	all = append(all, authorize, createToken)
+	all = append(all, authenticate, authorize, createToken)
 	if !o.NoConsoleComfort {
 		all = append(all, comfort...)
 	}
@@ -254,7 +255,8 @@ func withoutMFA(o Options) Statement {
 		Why: "Everything but the way to a factor needs MFA. What an AWS service does on the user's behalf carries no MFA and passes: the call that set it off was held to this statement. Taking a factor away is never exempt."})
 }
 
-// tokens: the two sign-in actions are on the way into the console where console
+// tokens: of the three sign-in actions the first is asked before there is a session
+// and knows consoles only. The two others are on the way into the console where console
 // authorization is switched on, and the way to credentials everywhere else.
 func tokens(o Options) Statement {
 	return deny(o, Statement{Sid: "DenyTokensWithoutMFA", Actions: []string{authorize, createToken}, NotResources: []string{"arn:" + o.Partition + ":signin:::console/*"},
