@@ -235,3 +235,16 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("levels %v, error %v", d.Options.FIDOLevels, err)
 	}
 }
+
+// docs/guardrails.md says that these differ in what they grant only.
+func TestSameRefusals(t *testing.T) {
+	for _, form := range []Form{Boundary, SCP} {
+		for bits := range 1 << 5 {
+			a, errA := Generate(combination(SelfService, form, "aws", bits))
+			b, errB := Generate(combination(MFAOnly, form, "aws", bits))
+			if (errA == nil) != (errB == nil) || a.Compact() != b.Compact() {
+				t.Errorf("%s with options %b differ: %v, %v", form, bits, errA, errB)
+			}
+		}
+	}
+}
