@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,29 @@ func TestGuardrailsPage(t *testing.T) {
 	}
 	if want != string(data) {
 		t.Errorf("%s is not what the code says: run go test ./audit/enforce/guardrail -update", page)
+	}
+}
+
+// Statements that pages speak of are there.
+func TestPagesNameStatements(t *testing.T) {
+	var sids []string
+	for _, s := range tell() {
+		sids = append(sids, s.Sid)
+	}
+	for _, name := range []string{page, "../../../docs/live-checks.md"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := regexp.MustCompile("`((?:Allow|Deny)[A-Z][A-Za-z0-9]+)`").FindAllSubmatch(data, -1)
+		if len(named) < 4 {
+			t.Fatalf("%s names %d statements", name, len(named))
+		}
+		for _, n := range named {
+			if !slices.Contains(sids, string(n[1])) {
+				t.Errorf("%s speaks of %s, which no document has", name, n[1])
+			}
+		}
 	}
 }
 
