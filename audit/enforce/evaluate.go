@@ -275,7 +275,15 @@ func (e *evaluation) ceiling() finding {
 // trust tells a call that the resource's own policy must allow.
 func (e *evaluation) trust() bool {
 	service, operation, _ := strings.Cut(strings.ToLower(e.request.Action), ":")
-	return service == "sts" && strings.HasPrefix(operation, "assumerole") || service == "kms" && strings.Contains(e.request.Resource, ":key/")
+	switch service {
+	case "sts":
+		// Tags and source identity of a session are permissions of their own in the
+		// trust policy (IAM user guide, pass session tags in AWS STS).
+		return strings.HasPrefix(operation, "assumerole") || operation == "tagsession" || operation == "setsourceidentity"
+	case "kms":
+		return strings.Contains(e.request.Resource, ":key/")
+	}
+	return false
 }
 
 // foreign tells a resource of another account than the caller's.

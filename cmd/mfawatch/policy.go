@@ -1,0 +1,14 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newPolicy(t terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "policy",
+		Short: "IAM policies that ask for a second factor",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newPolicyGenerate(t))
+	return c
+}
