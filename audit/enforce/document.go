@@ -48,7 +48,8 @@ type Statement struct {
 	Principals    []PrincipalPattern
 	NotPrincipals []PrincipalPattern
 	Conditions    []Condition // all of them must hold
-	Lines         map[string]int
+	Lines         map[string]int   // of its elements, by name
+	Entries       map[string][]int // of each value of Action, NotAction, Resource, NotResource
 }
 
 // PrincipalPattern is one principal of a resource policy: Type is AWS, Service,
