@@ -47,7 +47,7 @@ type Statement struct {
 	NotResources  []string
 	Principals    []PrincipalPattern
 	NotPrincipals []PrincipalPattern
-	Conditions    []Condition // all of them must hold
+	Conditions    []Condition      // all of them must hold
 	Lines         map[string]int   // of its elements, by name
 	Entries       map[string][]int // of each value of Action, NotAction, Resource, NotResource
 }
