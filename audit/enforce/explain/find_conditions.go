@@ -1,0 +1,239 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+
+	"mfawatch/audit"
+	"mfawatch/audit/enforce"
+)
+
+const no, yes = enforce.No, enforce.Yes
+
+// conditions looks at what a statement's MFA conditions come to for each
+// credential, whatever operators they are written with.
+func (f *finder) conditions(s *statement) {
+	f.types(s)
+	if len(s.factor) == 0 || f.forAllValues(s) || f.ofAge(s) {
+		return
+	}
+	line, text := s.place()
+	switch {
+	case s.Effect == enforce.Deny && s.fresh == yes && s.key == no && s.pass == no:
+		f.add(idInverted, s, line, text, "")
+	case s.guards() && s.key == no && f.leavesOpen(s, byKey):
+		f.add(idBoolInDeny, s, line, text, "")
+	case s.guards() && s.pass == no && f.leavesOpen(s, byPassword):
+		f.add(idNullInDeny, s, line, text, "")
+	case s.Effect == enforce.Allow && s.fresh == yes && s.key == yes && s.pass == no && f.leavesOpen(s, byKey):
+		f.add(idIfExistsInAllow, s, line, text, "")
+	}
+}
+
+// forAllValues is met by a key that is absent.
+func (f *finder) forAllValues(s *statement) bool {
+	mistaken := false
+	for _, c := range s.Conditions {
+		if !strings.HasPrefix(c.Operator, "ForAllValues:") || !single(c.Key) {
+			continue
+		}
+		found := f.add(idForAllValues, s, c.Line, written(c), "")
+		switch {
+		case s.Effect == enforce.Deny:
+			found.Severity = audit.Low
+		case !onFactor(c):
+			found.Severity = audit.Medium
+		}
+		mistaken = mistaken || onFactor(c) && s.Effect == enforce.Allow
+	}
+	return mistaken
+}
+
+// single tells a key that is known and has one value.
+func single(key string) bool {
+	return in(keysByName, key) && !in(manyNames, key)
+}
+
+// ofAge tells a statement whose conditions ask for the age alone.
+func (f *finder) ofAge(s *statement) bool {
+	return !slices.ContainsFunc(s.factor, func(c enforce.Condition) bool { return !strings.EqualFold(c.Key, enforce.KeyMFAAge) })
+}
+
+// ages looks at conditions on the age of a second factor.
+func (f *finder) ages(s *statement) {
+	i := slices.IndexFunc(s.factor, func(c enforce.Condition) bool { return strings.EqualFold(c.Key, enforce.KeyMFAAge) })
+	if i < 0 || strings.HasPrefix(s.factor[i].Operator, "ForAllValues:") || s.factor[i].Operator == "Null" {
+		return
+	}
+	c := s.factor[i]
+	switch {
+	case s.Effect == enforce.Deny && s.stale == yes && s.fresh == no && (s.key == no && f.leavesOpen(s, byKey) || s.pass == no && f.leavesOpen(s, byPassword)):
+		f.add(idAgeInDeny, s, c.Line, written(c), "")
+	case s.Effect == enforce.Allow && s.fresh == yes && (s.key == yes || s.pass == yes) && f.hold([]enforce.Condition{c}, byKey) == yes && f.leavesOpen(s, byKey):
+		f.add(idAgeInAllow, s, c.Line, written(c), "")
+	}
+}
+
+// types looks at operators and values of another type than the key's.
+func (f *finder) types(s *statement) {
+	for _, c := range s.Conditions {
+		base := baseOf(c.Operator)
+		boolean, number := in(boolNames, c.Key), in(numericNames, c.Key)
+		isBool, isNumber, isText := base == "Bool", strings.HasPrefix(base, "Numeric"), strings.HasPrefix(base, "String")
+		switch {
+		case !enforce.KnownOperator(c.Operator):
+			// said as misspelt
+		case base == "Null" && !each(c.Values, isTrueOrFalse), isBool && !each(c.Values, isTrueOrFalse), isNumber && !each(c.Values, isNumeric):
+			f.add(idValue, s, c.Line, written(c), "")
+		case base == "Null":
+		case boolean && isText && each(c.Values, isLowerBool):
+			f.add(idType, s, c.Line, written(c), "").Severity = audit.Low
+		case boolean && !isBool, number && !isNumber:
+			f.add(idType, s, c.Line, written(c), "")
+		}
+	}
+}
+
+// baseOf is an operator without set and IfExists.
+func baseOf(operator string) string {
+	if _, rest, found := strings.Cut(operator, ":"); found {
+		operator = rest
+	}
+	return strings.TrimSuffix(operator, "IfExists")
+}
+
+func each(values []string, is func(string) bool) bool {
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return !is(v) && !strings.Contains(v, "${") })
+}
+
+func isTrueOrFalse(v string) bool { return isLowerBool(strings.ToLower(v)) }
+
+func isLowerBool(v string) bool { return v == "true" || v == "false" }
+
+func isNumeric(v string) bool {
+	digits := strings.TrimLeft(v, "+-")
+	return strings.Trim(digits, "0123456789.") == "" && strings.Count(digits, ".") < 2 && strings.Trim(digits, ".") != ""
+}
+
+// spelling looks at operators, keys and actions that AWS does not have.
+func (f *finder) spelling(s *statement) {
+	for _, c := range s.Conditions {
+		if !enforce.KnownOperator(c.Operator) {
+			f.operator(s, c)
+		}
+		f.keyOf(s, c)
+	}
+	for element, names := range map[string][]string{"Action": s.Actions, "NotAction": s.NotActions} {
+		for i, name := range names {
+			f.actionOf(s, name, s.entry(element, i))
+		}
+	}
+}
+
+func (f *finder) operator(s *statement, c enforce.Condition) {
+	set, name, found := strings.Cut(c.Operator, ":")
+	if !found {
+		set, name = "", c.Operator
+	}
+	stem, ifExists := strings.CutSuffix(name, "IfExists")
+	found2 := f.add(idOperator, s, c.Line, c.Operator, "")
+	near := nearest(stem, enforce.Operators())
+	if near == "" {
+		return
+	}
+	suggestion := near
+	if ifExists && near != "Null" {
+		suggestion += "IfExists"
+	}
+	if set = nearest(set, []string{"ForAllValues", "ForAnyValue"}); set != "" {
+		suggestion = set + ":" + suggestion
+	}
+	if enforce.KnownOperator(suggestion) {
+		found2.Instead = suggestion
+	}
+}
+
+func (f *finder) keyOf(s *statement, c enforce.Condition) {
+	name := strings.ToLower(c.Key)
+	if stem, tag, slash := strings.Cut(name, "/"); slash && tag != "" {
+		if _, known := keysByName[stem+"/"]; known {
+			return
+		}
+	}
+	if in(keysByName, name) && !strings.HasSuffix(name, "/") || len(f.found) > mostFound {
+		return
+	}
+	prefix, rest, colon := strings.Cut(name, ":")
+	switch {
+	case strings.Contains(prefix, "."), colon && slices.Contains([]string{"saml", "oidc"}, prefix):
+		return // an identity provider's own
+	case colon && !slices.Contains(listed, prefix) && foreignKey(rest) == "":
+		f.add(idKeyUnchecked, s, c.Line, c.Key, "")
+		return
+	}
+	near := nearestKey(name, rest, colon)
+	if near == "" {
+		f.add(idKeyUnknown, s, c.Line, c.Key, "")
+		return
+	}
+	f.add(idKey, s, c.Line, c.Key, "").Instead = near
+}
+
+// nearestKey is the key that a misspelt one is meant for.
+func nearestKey(name, rest string, colon bool) string {
+	if !colon {
+		rest = name
+	}
+	if near := foreignKey(rest); near != "" {
+		return near
+	}
+	stem, tag, slash := strings.Cut(name, "/")
+	var names []string
+	for _, key := range keysByName {
+		names = append(names, strings.TrimSuffix(key, "/"))
+	}
+	near := nearest(stem, names)
+	if _, tagged := keysByName[strings.ToLower(near)+"/"]; tagged {
+		near += "/"
+		if slash && tag != "" {
+			return near + tag
+		}
+		return near + "KEY"
+	}
+	return near
+}
+
+// foreignKey is a known key that a name without its service is the end of:
+// MultiFactorAuthPresent, or iam:MultiFactorAuthPresent.
+func foreignKey(rest string) string {
+	for _, service := range listed {
+		if key, known := keysByName[service+":"+rest]; known && !strings.HasSuffix(key, "/") && len(rest) > 6 {
+			return key
+		}
+	}
+	return ""
+}
+
+func (f *finder) actionOf(s *statement, name string, line int) {
+	lower := strings.ToLower(name)
+	if _, known := actionsByName[lower]; known || strings.ContainsAny(name, "*?") || len(f.found) > mostFound {
+		return
+	}
+	service, _, colon := strings.Cut(lower, ":")
+	if colon && (service == "aws" || !slices.Contains(listed, service)) {
+		return
+	}
+	var names []string
+	for _, a := range actionsByName {
+		names = append(names, a.name)
+	}
+	near := nearest(lower, names)
+	switch {
+	case !colon:
+		f.add(idAction, s, line, name, "It has no service before it.").Instead = "SERVICE:" + name
+	case near != "":
+		f.add(idAction, s, line, name, "").Instead = near
+	default:
+		f.add(idActionUnknown, s, line, name, "")
+	}
+}
