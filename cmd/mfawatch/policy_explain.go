@@ -230,7 +230,10 @@ func (p *explained) table(e explain.Explanation) {
 	for _, t := range e.Topics {
 		p.WriteString(t.Title + "\n")
 		for _, r := range t.Rows {
-			p.row(r, longest, cells, numbers)
+			// Services are in the sentences only.
+			if slices.ContainsFunc(r.Cells, func(c explain.Cell) bool { return c.Answer != explain.NotApplicable }) {
+				p.row(r, longest, cells, numbers)
+			}
 		}
 	}
 	p.legend(e, numbers)

@@ -157,7 +157,7 @@ func (x *explainer) cell(p probe, c credential) Cell {
 }
 
 func (x *explainer) ask(who enforce.Caller, c credential, action, resource string) Cell {
-	q := who.Request(context(c), action, resource)
+	q := who.Request(x.world.context(c), action, resource)
 	d := enforce.Evaluate(q, x.policies())
 	cell := Cell{Credential: c.id, Because: x.reasons(d)}
 	switch d.Answer {

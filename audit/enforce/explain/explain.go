@@ -11,6 +11,7 @@ package explain
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -176,10 +177,11 @@ func (o Options) Check() error {
 // world is the account that a document is asked about.
 type world struct {
 	partition, account, user, path string
+	never                          []string // keys that are misspelt: no request has them
 }
 
 func newWorld(o Options, d *enforce.Document) world {
-	w := world{"aws", o.Account, "ada", "/"}
+	w := world{partition: "aws", account: o.Account, user: "ada", path: "/", never: misspelt(d)}
 	if o.Partition != "" {
 		w.partition = o.Partition
 	}
@@ -256,14 +258,30 @@ func (w world) caller(c credential) enforce.Caller {
 
 // context is a call of one's own, over TLS, of which nothing else is known (AWS
 // global condition context keys: when each is in the request).
-func context(c credential) enforce.Context {
+func (w world) context(c credential) enforce.Context {
 	x := enforce.OpenContext().With(enforce.KeyViaService, "false").With("aws:SecureTransport", "true").With("aws:PrincipalIsAWSService", "false")
 	absent := []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:PrincipalServiceName", "aws:PrincipalServiceNamesList", "aws:AssumedRoot", "aws:SourceAccount", "aws:SourceArn"}
 	if c.enforce == enforce.AccessKey {
 		absent = append(absent, "aws:TokenIssueTime") // only temporary credentials have it
 	}
-	for _, key := range absent {
+	for _, key := range append(absent, w.never...) {
 		x = x.Without(key)
 	}
 	return x
+}
+
+// mostMisspelt bounds the work.
+const mostMisspelt = 16
+
+// misspelt are the keys of a document that are none, and near one that is.
+func misspelt(d *enforce.Document) []string {
+	var all []string
+	for _, s := range d.Statements {
+		for _, c := range s.Conditions {
+			if len(all) < mostMisspelt && !knownKey(c.Key) && meant(c.Key) != "" && !slices.Contains(all, c.Key) {
+				all = append(all, c.Key)
+			}
+		}
+	}
+	return all
 }

@@ -107,10 +107,13 @@ func (f *finder) hold(conditions []enforce.Condition, c credential) enforce.Tri 
 // applies tells whether a statement is about a call, whatever its effect and
 // principals.
 func (f *finder) applies(s enforce.Statement, who enforce.Caller, c credential, action, resource string) enforce.Tri {
+	if ungoverned(action) {
+		return enforce.No
+	}
 	s.Effect, s.Principals, s.NotPrincipals = enforce.Deny, nil, nil
 	d := enforce.Document{Name: "x", Version: f.document.Version, Statements: []enforce.Statement{s}}
-	q := who.Request(context(c), action, resource)
-	q.Principal.Kind = audit.UnknownPrincipal // AWS's own rules aside
+	q := who.Request(f.world.context(c), action, resource)
+	q.Principal.Kind = audit.UnknownPrincipal // AWS's rule about own factors aside
 	switch enforce.Evaluate(q, enforce.Policies{Identity: []enforce.Document{everything(), d}}).Answer {
 	case enforce.ExplicitlyDenied:
 		return enforce.Yes
@@ -118,6 +121,12 @@ func (f *finder) applies(s enforce.Statement, who enforce.Caller, c credential, 
 		return enforce.No
 	}
 	return enforce.Maybe
+}
+
+// ungoverned tells an action that works whatever policies say (enforce's service
+// rules).
+func ungoverned(action string) bool {
+	return strings.EqualFold(action, "sts:GetSessionToken") || strings.EqualFold(action, "sts:GetCallerIdentity")
 }
 
 // about tells whether a statement names a call, whatever its conditions.
@@ -169,7 +178,7 @@ func (f *finder) calls(s *statement) []call {
 	for _, g := range topics() {
 		for _, p := range g.probes {
 			c := call{p.action, f.world.resourceOf(p)}
-			if !slices.Contains(all, c) && f.about(s, c.action, c.resource) {
+			if !ungoverned(p.action) && !slices.Contains(all, c) && f.about(s, c.action, c.resource) {
 				all = append(all, c)
 			}
 		}
@@ -179,7 +188,9 @@ func (f *finder) calls(s *statement) []call {
 		resource = f.world.sample(s.Resources)
 	}
 	for _, a := range s.Actions[:min(len(s.Actions), mostNamed)] {
-		all = append(all, call{a, resource})
+		if !ungoverned(a) {
+			all = append(all, call{a, resource})
+		}
 	}
 	return all
 }
@@ -225,10 +236,10 @@ func written(c enforce.Condition) string {
 	return fmt.Sprintf("%s %s: %s", c.Operator, c.Key, strings.Join(values, ", "))
 }
 
-// place is where to point at in a statement about its MFA conditions.
+// place is where to point at in a statement with MFA conditions: at that on
+// whether there is a second factor, where there is one.
 func (s *statement) place() (int, string) {
-	if len(s.factor) == 0 {
-		return s.Line, ""
-	}
-	return s.factor[0].Line, written(s.factor[0])
+	i := slices.IndexFunc(s.factor, func(c enforce.Condition) bool { return strings.EqualFold(c.Key, enforce.KeyMFAPresent) })
+	c := s.factor[max(i, 0)]
+	return c.Line, written(c)
 }

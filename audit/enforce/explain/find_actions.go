@@ -202,8 +202,18 @@ func (a action) fits(pattern string) bool {
 	}
 	star := !strings.ContainsFunc(pattern, func(r rune) bool { return r != '*' })
 	return star || slices.ContainsFunc(a.types, func(kind string) bool {
-		return kind != "*" && overlap(starred(pattern), "arn:*:iam::*:"+kind+"/*")
+		return kind != "*" && ofType(starred(pattern), kind)
 	})
+}
+
+// ofType tells whether a pattern can match an ARN of IAM of a type. A star inside
+// a part stays in it; a pattern of fewer parts has one that reaches over colons.
+func ofType(pattern, kind string) bool {
+	parts := strings.SplitN(pattern, ":", 6)
+	if len(parts) < 6 {
+		return overlap(pattern, "arn:*:iam::*:"+kind+"/*")
+	}
+	return overlap(parts[2], "iam") && overlap(parts[5], kind+"/*")
 }
 
 // starred has a star in the place of each variable.

@@ -13,8 +13,7 @@ const no, yes = enforce.No, enforce.Yes
 // conditions looks at what a statement's MFA conditions come to for each
 // credential, whatever operators they are written with.
 func (f *finder) conditions(s *statement) {
-	f.types(s)
-	if len(s.factor) == 0 || f.forAllValues(s) || f.ofAge(s) {
+	if f.types(s) || len(s.factor) == 0 || f.forAllValues(s) || f.ofAge(s) {
 		return
 	}
 	line, text := s.place()
@@ -74,8 +73,9 @@ func (f *finder) ages(s *statement) {
 	}
 }
 
-// types looks at operators and values of another type than the key's.
-func (f *finder) types(s *statement) {
+// types looks at operators and values of another type than the key's. Where a
+// condition on MFA is never met for that, nothing else is worth saying of it.
+func (f *finder) types(s *statement) (never bool) {
 	for _, c := range s.Conditions {
 		base := baseOf(c.Operator)
 		boolean, number := in(boolNames, c.Key), in(numericNames, c.Key)
@@ -85,13 +85,16 @@ func (f *finder) types(s *statement) {
 			// said as misspelt
 		case base == "Null" && !each(c.Values, isTrueOrFalse), isBool && !each(c.Values, isTrueOrFalse), isNumber && !each(c.Values, isNumeric):
 			f.add(idValue, s, c.Line, written(c), "")
+			never = never || onFactor(c)
 		case base == "Null":
 		case boolean && isText && each(c.Values, isLowerBool):
 			f.add(idType, s, c.Line, written(c), "").Severity = audit.Low
 		case boolean && !isBool, number && !isNumber:
 			f.add(idType, s, c.Line, written(c), "")
+			never = never || onFactor(c)
 		}
 	}
+	return never
 }
 
 // baseOf is an operator without set and IfExists.
@@ -154,24 +157,14 @@ func (f *finder) operator(s *statement, c enforce.Condition) {
 }
 
 func (f *finder) keyOf(s *statement, c enforce.Condition) {
-	name := strings.ToLower(c.Key)
-	if stem, tag, slash := strings.Cut(name, "/"); slash && tag != "" {
-		if _, known := keysByName[stem+"/"]; known {
-			return
-		}
-	}
-	if in(keysByName, name) && !strings.HasSuffix(name, "/") || len(f.found) > mostFound {
+	if len(f.found) > mostFound || knownKey(c.Key) {
 		return
 	}
-	prefix, rest, colon := strings.Cut(name, ":")
-	switch {
-	case strings.Contains(prefix, "."), colon && slices.Contains([]string{"saml", "oidc"}, prefix):
-		return // an identity provider's own
-	case colon && !slices.Contains(listed, prefix) && foreignKey(rest) == "":
+	if foreign(c.Key) {
 		f.add(idKeyUnchecked, s, c.Line, c.Key, "")
 		return
 	}
-	near := nearestKey(name, rest, colon)
+	near := meant(c.Key)
 	if near == "" {
 		f.add(idKeyUnknown, s, c.Line, c.Key, "")
 		return
@@ -179,8 +172,29 @@ func (f *finder) keyOf(s *statement, c enforce.Condition) {
 	f.add(idKey, s, c.Line, c.Key, "").Instead = near
 }
 
-// nearestKey is the key that a misspelt one is meant for.
-func nearestKey(name, rest string, colon bool) string {
+// knownKey tells a key that AWS documents, or that is an identity provider's own.
+func knownKey(key string) bool {
+	name := strings.ToLower(key)
+	if stem, tag, slash := strings.Cut(name, "/"); slash && tag != "" && in(keysByName, stem+"/") {
+		return true
+	}
+	prefix, _, _ := strings.Cut(name, ":")
+	return in(keysByName, name) && !strings.HasSuffix(name, "/") || strings.Contains(prefix, ".") || prefix == "saml"
+}
+
+// foreign tells a key of a service that the catalogue has not.
+func foreign(key string) bool {
+	prefix, rest, colon := strings.Cut(strings.ToLower(key), ":")
+	return colon && !slices.Contains(listed, prefix) && foreignKey(rest) == ""
+}
+
+// meant is the key that a misspelt one is meant for, or empty.
+func meant(key string) string {
+	name := strings.ToLower(key)
+	_, rest, colon := strings.Cut(name, ":")
+	if foreign(key) {
+		return ""
+	}
 	if !colon {
 		rest = name
 	}
@@ -188,19 +202,25 @@ func nearestKey(name, rest string, colon bool) string {
 		return near
 	}
 	stem, tag, slash := strings.Cut(name, "/")
+	near := nearest(stem, keyStems)
+	if !in(keysByName, near+"/") {
+		return near
+	}
+	if slash && tag != "" {
+		return near + "/" + tag
+	}
+	return near + "/KEY"
+}
+
+// keyStems are the keys without what follows a slash.
+var keyStems = stems()
+
+func stems() []string {
 	var names []string
 	for _, key := range keysByName {
 		names = append(names, strings.TrimSuffix(key, "/"))
 	}
-	near := nearest(stem, names)
-	if _, tagged := keysByName[strings.ToLower(near)+"/"]; tagged {
-		near += "/"
-		if slash && tag != "" {
-			return near + tag
-		}
-		return near + "KEY"
-	}
-	return near
+	return names
 }
 
 // foreignKey is a known key that a name without its service is the end of:

@@ -27,30 +27,26 @@ func (x *explainer) sentences(e *Explanation) []string {
 	if difference := x.difference(e); difference != "" {
 		all = append(all, difference)
 	}
-	columns := x.credentials()
-	for i, c := range columns {
-		if c == byPassword && slices.Equal(e.column(0), e.column(1)) {
-			continue
-		}
-		who := c.who
-		if c == byKey && slices.Equal(e.column(0), e.column(1)) {
-			who = "With an access key, or in a console session, without MFA"
-		}
-		if c == byRole && x.kind == Identity {
-			who = "Attached to a role, in its sessions"
-		}
-		all = append(all, fmt.Sprintf("%s: %s.", who, x.told(e, i)))
-	}
-	return append(all, e.rules()...)
+	return append(append(all, x.each(e)...), e.rules()...)
 }
 
-// column are the answers of one credential, top to bottom.
-func (e *Explanation) column(i int) []Answer {
-	var all []Answer
-	for _, t := range e.Topics {
-		for _, r := range t.Rows {
-			all = append(all, r.Cells[i].Answer)
+// each is a sentence for each credential; those that may do the same share one.
+func (x *explainer) each(e *Explanation) []string {
+	var whos, tolds []string
+	for i, c := range x.credentials() {
+		who, told := c.who, x.told(e, i)
+		if c == byRole && x.kind == Identity {
+			who = "In the session of a role that has the policy"
 		}
+		if j := slices.Index(tolds, told); j >= 0 {
+			whos[j] += ", or " + strings.ToLower(who[:1]) + who[1:]
+			continue
+		}
+		whos, tolds = append(whos, who), append(tolds, told)
+	}
+	var all []string
+	for i := range whos {
+		all = append(all, whos[i]+": "+tolds[i]+".")
 	}
 	return all
 }
@@ -105,8 +101,8 @@ func (x *explainer) told(e *Explanation, i int) string {
 		}
 		parts = append(parts, part)
 	}
-	if rest.Answer == Left && len(parts) > 1 {
-		parts = append(parts, "the rest is left to other policies")
+	if len(parts) > 1 {
+		parts = append(parts, map[Answer]string{Left: "the rest is left to other policies", LetThrough: "everything else goes through"}[rest.Answer])
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }
@@ -132,10 +128,10 @@ func (x *explainer) opening(e *Explanation, i int, rest Cell, counts map[Answer]
 		}
 		return "nothing is allowed that is not named here"
 	case LetThrough:
-		if counts[Denied]+counts[Depends] == 0 {
+		if only {
 			return "nothing is denied"
 		}
-		return "nothing is denied but what is named here"
+		return ""
 	case Allowed:
 		if only {
 			return "everything is allowed"

@@ -132,7 +132,7 @@ func (x *explainer) outsider(n named) string {
 	}
 	q := enforce.Request{
 		Principal: enforce.Principal{Kind: n.kind, ARN: n.pattern.Value}, Action: action,
-		Resource: x.world.iam("role/example-target"), Context: context(byKey).Without(enforce.KeyMFAPresent).Without(enforce.KeyMFAAge).Without("aws:username"),
+		Resource: x.world.iam("role/example-target"), Context: x.world.context(byKey).Without(enforce.KeyMFAPresent).Without(enforce.KeyMFAAge).Without("aws:username"),
 	}
 	may := "may not"
 	switch enforce.Evaluate(q, x.policies()).Answer {
