@@ -20,6 +20,7 @@ import (
 func policyExplain(t terminal) *cobra.Command {
 	var o explain.Options
 	var kind, format string
+	var list bool
 	c := &cobra.Command{
 		Use:   "explain FILE…",
 		Short: "Say what a policy does with and without MFA, and name known mistakes",
@@ -35,14 +36,20 @@ input. Nothing is asked of AWS.
 
 Exit codes: 0 no mistake of medium or higher severity, 1 a file could not be
 read, 2 usage, 3 such mistakes.`),
-		Example: "  mfawatch policy explain enforce-mfa.json\n  aws iam get-role --role-name admin | mfawatch policy explain -\n  mfawatch policy explain scp.json --as scp --format json",
+		Example: "  mfawatch policy explain enforce-mfa.json\n  aws iam get-role --role-name admin | mfawatch policy explain -\n  mfawatch policy explain scp.json --as scp --format json\n  mfawatch policy explain --list",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			switch {
+			case list && len(args) > 0:
+				return usage("policy explain --list takes no FILE")
+			case !list && len(args) == 0:
 				return usage("policy explain needs a FILE, or - for standard input")
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			if list {
+				return printMistakes(t.out, width(t.out), format)
+			}
 			if !slices.Contains([]string{"table", "json"}, format) {
 				return usage("--format: %q is not one of table, json", format)
 			}
@@ -58,7 +65,8 @@ read, 2 usage, 3 such mistakes.`),
 	c.Flags().StringVar(&o.Path, "path", "", "the user's path, as /dev/ (default /)")
 	c.Flags().StringVar(&o.Account, "account", "", "the account (default: the one that the document names)")
 	c.Flags().StringVar(&o.Partition, "partition", "", "aws, aws-cn or aws-us-gov (default aws)")
-	c.Flags().StringVar(&format, "format", "table", "output: table, json")
+	c.Flags().StringVar(&format, "format", "table", "output: table, json; with --list also markdown")
+	c.Flags().BoolVar(&list, "list", false, "list the known mistakes, without a FILE")
 	return c
 }
 
@@ -228,10 +236,11 @@ func (p *explained) table(e explain.Explanation) {
 	}
 	p.WriteString(strings.TrimRight(head, " ") + "\n")
 	for _, t := range e.Topics {
-		p.WriteString(t.Title + "\n")
+		title := t.Title + "\n"
 		for _, r := range t.Rows {
-			// Services are in the sentences only.
 			if slices.ContainsFunc(r.Cells, func(c explain.Cell) bool { return c.Answer != explain.NotApplicable }) {
+				p.WriteString(title)
+				title = ""
 				p.row(r, longest, cells, numbers)
 			}
 		}

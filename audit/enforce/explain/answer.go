@@ -48,7 +48,7 @@ var legends = map[string]string{
 	byMFA.id:        "a session with MFA, a second old",
 	byOldMFA.id:     "a session with MFA, 36 hours old",
 	byRole.id:       "a role's session, which never carries MFA",
-	byFederation.id: "a session of GetFederationToken, which never carries MFA, and calls neither STS nor, outside the console, IAM",
+	byFederation.id: "a session of GetFederationToken, which never carries MFA; of STS it calls GetCallerIdentity only, of IAM nothing outside the console",
 }
 
 // explainer asks a document.

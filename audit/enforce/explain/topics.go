@@ -126,3 +126,17 @@ func (w world) sample(patterns []string) string {
 	}
 	return patterns[0] // a star in the place of a resource's name is some resource
 }
+
+// Asked are the topics without a document: what every document that is not a
+// resource's is asked.
+func Asked() []Topic {
+	var all []Topic
+	for _, g := range topics() {
+		t := Topic{ID: g.id, Title: g.title}
+		for _, p := range g.probes {
+			t.Rows = append(t.Rows, Row{What: p.what, Action: p.action})
+		}
+		all = append(all, t)
+	}
+	return all
+}
