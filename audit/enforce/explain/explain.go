@@ -127,7 +127,7 @@ func Explain(name string, data []byte, o Options) (Explanation, error) {
 	x := &explainer{document: &r.document, kind: kind, world: w}
 	e := Explanation{
 		File: name, Kind: kind, KindFrom: from, Within: r.within, Partition: w.partition, Caller: w.own(),
-		Otherwise: x.otherwise(), Columns: x.columns(), Statements: numbered(&r.document), Mistakes: find(&r.document, kind, w),
+		Otherwise: x.otherwise(), Columns: x.columns(), Statements: numbered(&r.document), Mistakes: find(&r.document, kind, w, r.text),
 	}
 	e.Topics = x.topics()
 	e.Sentences = x.sentences(&e)

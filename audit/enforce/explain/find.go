@@ -15,7 +15,7 @@ import (
 const mostFound = 200
 
 // find names the known mistakes of a document, worst first, then by line.
-func find(d *enforce.Document, k Kind, w world) []Found {
+func find(d *enforce.Document, k Kind, w world, text string) []Found {
 	f := &finder{document: d, kind: k, world: w, by: map[string]Mistake{}, found: []Found{}, names: map[naming]bool{}}
 	for _, m := range Mistakes() {
 		f.by[m.ID] = m
@@ -28,6 +28,7 @@ func find(d *enforce.Document, k Kind, w world) []Found {
 		f.spelling(s)
 		f.conditions(s)
 		f.ages(s)
+		f.moot(s)
 		f.exemptions(s)
 		f.resources(s)
 		f.reach(s)
@@ -36,6 +37,7 @@ func find(d *enforce.Document, k Kind, w world) []Found {
 		}
 	}
 	f.whole()
+	f.length(text)
 	slices.SortStableFunc(f.found, func(a, b Found) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID))
 	})

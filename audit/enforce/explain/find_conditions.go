@@ -3,6 +3,7 @@ package explain
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
@@ -65,11 +66,38 @@ func (f *finder) ages(s *statement) {
 		return
 	}
 	c := s.factor[i]
+	if s.Effect == enforce.Deny && s.fresh == no && f.hold(s.factor, byMorning) == yes && f.about(s, anythingElse.action, f.world.resourceOf(anythingElse)) {
+		f.add(idAgeOfAll, s, c.Line, written(c), "")
+	}
 	switch {
 	case s.Effect == enforce.Deny && s.stale == yes && s.fresh == no && (s.key == no && f.leavesOpen(s, byKey) || s.pass == no && f.leavesOpen(s, byPassword)):
 		f.add(idAgeInDeny, s, c.Line, written(c), "")
 	case s.Effect == enforce.Allow && s.fresh == yes && (s.key == yes || s.pass == yes) && f.hold([]enforce.Condition{c}, byKey) == yes && f.leavesOpen(s, byKey):
 		f.add(idAgeInAllow, s, c.Line, written(c), "")
+	}
+}
+
+// byMorning is a console session near its end, of which the sign-in was with MFA
+// (IAM user guide: 12 hours).
+var byMorning = credential{enforce: enforce.WithMFA, age: 12*time.Hour - time.Second}
+
+// moot looks for an Allow without MFA of all that s allows with it.
+func (f *finder) moot(s *statement) {
+	if s.Effect != enforce.Allow || len(s.factor) == 0 || s.fresh != yes || s.key == yes || f.kind == Trust || f.kind == Resource {
+		return
+	}
+	calls := f.calls(s)
+	for _, x := range calls {
+		free := slices.ContainsFunc(f.read, func(t statement) bool {
+			return t.Effect == enforce.Allow && t.key == yes && t.pass == yes && f.about(&t, x.action, x.resource) && f.unless(&t, s, byKey)
+		})
+		if !free || f.covered(s, x.action, x.resource, byKey) {
+			return
+		}
+	}
+	if len(calls) > 0 {
+		line, text := s.place()
+		f.add(idMoot, s, line, text, "")
 	}
 }
 

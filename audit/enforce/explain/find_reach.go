@@ -11,7 +11,7 @@ import (
 // reach looks at whom a statement reaches.
 func (f *finder) reach(s *statement) {
 	if s.Effect == enforce.Deny && len(s.Conditions) == 0 && slices.Contains(s.Actions, "*") && slices.Contains(s.Resources, "*") && f.kind != RCP && f.kind != Resource {
-		f.add(idNoMFAAction, s, s.Line, s.Sid, "")
+		f.add(idDenyAll, s, s.Line, s.Sid, "")
 	}
 	if s.Effect == enforce.Deny {
 		f.free(s)

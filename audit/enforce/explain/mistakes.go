@@ -66,9 +66,11 @@ const (
 	idForAllValues    = "for-all-values-on-single-key"
 	idValue           = "wrong-value-type"
 	idType            = "wrong-operator-type"
+	idMoot            = "mfa-condition-moot"
 
 	idAgeInDeny  = "mfa-age-without-if-exists-in-deny"
 	idAgeInAllow = "mfa-age-if-exists-in-allow"
+	idAgeOfAll   = "mfa-age-on-everything"
 
 	idDelete       = "delete-virtual-exempt"
 	idDeactivate   = "deactivate-exempt"
@@ -88,11 +90,12 @@ const (
 	idAdjacent  = "username-beside-wildcard"
 	idVariables = "variables-in-2008-document"
 
-	idRoles       = "deny-on-roles"
-	idFree        = "cannot-be-denied"
-	idForward     = "service-calls-denied"
-	idNoAllow     = "boundary-allows-nothing"
-	idNoMFAAction = "unconditional-deny-all"
+	idRoles   = "deny-on-roles"
+	idFree    = "cannot-be-denied"
+	idForward = "service-calls-denied"
+	idNoAllow = "boundary-allows-nothing"
+	idDenyAll = "unconditional-deny-all"
+	idLong    = "longer-than-quota"
 
 	idWhole         = "whole-account-principal"
 	idEverybody     = "everybody-principal"
@@ -130,6 +133,9 @@ func conditionMistakes() []Mistake {
 		{idType, audit.High, "An operator is of another type than the key.",
 			"The condition is never met, or not as meant. A text operator compares true and false as text, which Access Analyzer warns of: said as low.",
 			"Bool for aws:MultiFactorAuthPresent, a Numeric operator for aws:MultiFactorAuthAge", pageOperators + "; " + pageChecks},
+		{idMoot, audit.Medium, "An Allow asks for MFA, and another one allows the same without.",
+			"One Allow is enough: the condition on MFA changes nothing.",
+			"a Deny without MFA, or the condition in both statements", "IAM user guide, how AWS enforcement code logic evaluates requests"},
 	}
 }
 
@@ -141,6 +147,9 @@ func ageMistakes() []Mistake {
 		{idAgeInAllow, audit.High, "An Allow tests the age of MFA with IfExists.",
 			"Without MFA there is no age, and the condition is met: access keys and sessions without MFA are allowed.",
 			`"NumericLessThan": {"aws:MultiFactorAuthAge": "…"}`, pageAge},
+		{idAgeOfAll, audit.Low, "A Deny of nearly everything tests the age of MFA.",
+			"A console session lasts up to 12 hours and its MFA ages with it: people are cut off in the middle of their work.",
+			"the limit on the few actions that need fresh MFA", pageAge},
 	}
 }
 
@@ -217,9 +226,12 @@ func reachMistakes() []Mistake {
 		{idNoAllow, audit.High, "A permissions boundary allows nothing.",
 			"What a boundary does not allow no policy grants: its users can do nothing at all.",
 			`a statement that allows what the boundary admits, as "Action": "*", "Resource": "*"`, pageBoundaries},
-		{idNoMFAAction, audit.High, "A Deny of everything has no condition.",
+		{idDenyAll, audit.High, "A Deny of everything has no condition.",
 			"Nobody it reaches can do anything, with or without MFA.",
 			`"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}`, pagePresent},
+		{idLong, audit.Medium, "The document is longer than AWS stores.",
+			"It cannot be saved. What fits only without white space, or only after a raised quota, is said as low.",
+			"fewer statements, or two documents", "IAM user guide, IAM and STS quotas; Organizations user guide, quotas"},
 	}
 }
 

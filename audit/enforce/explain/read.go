@@ -28,6 +28,7 @@ const (
 // reading is what a file holds.
 type reading struct {
 	document enforce.Document
+	text     string // the document's
 	kind     Kind
 	from     string // what told the kind
 	within   string // PolicyVersion.Document
@@ -58,7 +59,7 @@ func read(name string, data []byte) (reading, error) {
 	if len(d.Statements) > mostStatements {
 		return reading{}, fmt.Errorf("%s: %d statements: no policy has more than %d", name, len(d.Statements), mostStatements)
 	}
-	r := reading{document: d, kind: u.kind, from: "AWS's answer says so", within: strings.Join(u.within, ".")}
+	r := reading{document: d, text: strings.TrimSpace(u.text), kind: u.kind, from: "AWS's answer says so", within: strings.Join(u.within, ".")}
 	if r.kind == "" {
 		r.kind, r.from = kindOf(&d)
 	}
