@@ -162,6 +162,9 @@ func hostile() map[string]string {
 
 // Whatever is in a document, the answer comes soon.
 func TestHostileDocuments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	for name, text := range hostile() {
 		start := time.Now()
 		e, err := explain.Explain("x.json", []byte(text), explain.Options{})
