@@ -162,26 +162,35 @@ func (f *finder) spelling(s *statement) {
 }
 
 func (f *finder) operator(s *statement, c enforce.Condition) {
-	set, name, found := strings.Cut(c.Operator, ":")
-	if !found {
+	found := f.add(idOperator, s, c.Line, c.Operator, "")
+	set, name, colon := strings.Cut(c.Operator, ":")
+	if !colon {
 		set, name = "", c.Operator
 	}
-	stem, ifExists := strings.CutSuffix(name, "IfExists")
-	found2 := f.add(idOperator, s, c.Line, c.Operator, "")
-	near := nearest(stem, enforce.Operators())
+	near := nearest(name, operatorNames)
 	if near == "" {
-		return
-	}
-	suggestion := near
-	if ifExists && near != "Null" {
-		suggestion += "IfExists"
+		near = nearest(strings.TrimSuffix(name, "IfExists"), operatorNames) // Null has none
 	}
 	if set = nearest(set, []string{"ForAllValues", "ForAnyValue"}); set != "" {
-		suggestion = set + ":" + suggestion
+		near = set + ":" + near
 	}
-	if enforce.KnownOperator(suggestion) {
-		found2.Instead = suggestion
+	if enforce.KnownOperator(near) {
+		found.Instead = near
 	}
+}
+
+// operatorNames are all operators, with and without IfExists.
+var operatorNames = withIfExists()
+
+func withIfExists() []string {
+	var all []string
+	for _, name := range enforce.Operators() {
+		all = append(all, name)
+		if enforce.KnownOperator(name + "IfExists") {
+			all = append(all, name+"IfExists")
+		}
+	}
+	return all
 }
 
 func (f *finder) keyOf(s *statement, c enforce.Condition) {

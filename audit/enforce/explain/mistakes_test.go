@@ -86,11 +86,21 @@ func (c mistakeCase) write(t *testing.T, name, text string) {
 	}
 }
 
-// lines are mistakes as the cases have them.
+// lines are mistakes as the cases have them: what is told of this one beyond the
+// registry's words stands in brackets and behind an arrow.
 func lines(found []explain.Found) string {
 	var b strings.Builder
 	for _, m := range found {
-		fmt.Fprintf(&b, "%s %s line %d: %s\n", m.Severity, m.ID, m.Line, m.Text)
+		fmt.Fprintf(&b, "%s %s line %d: %s", m.Severity, m.ID, m.Line, m.Text)
+		for _, known := range explain.Mistakes() {
+			if why := strings.TrimSuffix(m.Why, known.Why); known.ID == m.ID && why != "" {
+				fmt.Fprintf(&b, " [%s]", strings.TrimSpace(why))
+			}
+			if known.ID == m.ID && known.Instead != m.Instead {
+				fmt.Fprintf(&b, " -> %s", m.Instead)
+			}
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }
@@ -147,5 +157,33 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s: %s is %q", m.ID, what, text)
 			}
 		}
+	}
+}
+
+// The quota of each kind, to the character: what is a character longer does not
+// fit (IAM and Organizations quotas).
+func TestQuotas(t *testing.T) {
+	const principal = `"Principal":"*",`
+	for kind, c := range map[explain.Kind]struct {
+		limit     int
+		principal string
+	}{
+		explain.Identity: {6144, ""}, explain.Boundary: {6144, ""}, explain.Role: {10240, ""}, explain.Trust: {2048, principal},
+		explain.SCP: {10240, ""}, explain.RCP: {5120, principal},
+	} {
+		text := func(length int) string {
+			head, tail := `{"Version":"2012-10-17","Statement":{`+c.principal+`"Effect":"Deny","Action":"sts:AssumeRole`, `"}}`
+			return head + strings.Repeat("x", length-len(head)-len(tail)) + tail
+		}
+		for length, want := range map[int]bool{c.limit: false, c.limit + 1: true} {
+			e := mustExplain(t, text(length)+"\n", explain.Options{Kind: kind})
+			if got := slices.ContainsFunc(e.Mistakes, func(m explain.Found) bool { return m.ID == "longer-than-quota" }); got != want {
+				t.Errorf("%s of %d characters is too long: %v, want %v", kind, length, got, want)
+			}
+		}
+	}
+	long := mustExplain(t, `{"Version":"2012-10-17","Statement":{"Principal":"*","Effect":"Deny","Action":"`+strings.Repeat("x", 8200)+`"}}`, explain.Options{})
+	if long.Worst().String() != "medium" {
+		t.Errorf("a trust policy of more than 8,192 characters is %s", long.Worst())
 	}
 }
