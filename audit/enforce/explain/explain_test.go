@@ -32,8 +32,8 @@ func TestExplanations(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		for _, name := range []string{"sentences", "answers", "mistakes"} {
-			got := map[string]string{"sentences": strings.Join(e.Sentences, "\n") + "\n", "answers": answers(e), "mistakes": lines(e.Mistakes)}[name]
+		for _, name := range []string{"about", "sentences", "answers", "mistakes"} {
+			got := map[string]string{"about": about(e), "sentences": strings.Join(e.Sentences, "\n") + "\n", "answers": answers(e), "mistakes": lines(e.Mistakes)}[name]
 			if *update {
 				c.write(t, name, got)
 			} else if want := c.section(name); got != want {
@@ -43,13 +43,18 @@ func TestExplanations(t *testing.T) {
 	}
 }
 
+// about is what an explanation says of itself.
+func about(e explain.Explanation) string {
+	return fmt.Sprintf("%s (%s), asked about %s in %s\notherwise %s\n", e.Kind.Title(), e.KindFrom, e.Caller, e.Partition, e.Otherwise)
+}
+
 // answers are the table's rows as the cases have them: a column is an answer's
 // first letter and the number of the statement.
 func answers(e explain.Explanation) string {
 	var b strings.Builder
 	for _, t := range e.Topics {
 		for _, r := range t.Rows {
-			fmt.Fprintf(&b, "%s | %s |", r.What, r.Action)
+			fmt.Fprintf(&b, "%s | %s | %s | %s |", t.ID, r.What, r.Action, r.Resource)
 			for _, c := range r.Cells {
 				fmt.Fprintf(&b, " %s", c.Answer)
 				if len(c.Because) > 0 && c.Because[0].Statement > 0 {
@@ -153,5 +158,31 @@ func TestMistakesPointSomewhere(t *testing.T) {
 				t.Errorf("%s: %+v points at no line, or is graver than the registry says", c.file, m)
 			}
 		}
+	}
+}
+
+// A decision says which statement made it, in words without the file's name, and a
+// rule of AWS says where AWS says so.
+func TestReasons(t *testing.T) {
+	e := mustExplain(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+{"Sid":"Guard","Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}},
+{"Effect":"Deny","Action":"ec2:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}]}`, explain.Options{})
+	want := map[string]explain.Reason{
+		"read an object in S3": {Statement: 2, Sid: "Guard", Line: 2, Text: "statement 2 (Guard) denies it"},
+		"start a machine":      {Statement: 3, Line: 3, Text: "statement 3 denies it, unless its conditions are not met: it is not known what aws:SourceIp is in the request"},
+		"read the costs":       {Statement: 1, Line: 1, Text: "statement 1 allows it"},
+		"GetSessionToken": {Text: "no policy governs GetSessionToken; it is for long-term credentials of users and root",
+			Source: "IAM user guide, secure API access with MFA; STS API reference, GetSessionToken"},
+	}
+	for _, topic := range e.Topics {
+		for _, r := range topic.Rows {
+			if w, told := want[r.What]; told && (len(r.Cells[0].Because) == 0 || r.Cells[0].Because[0] != w) {
+				t.Errorf("%s: %+v, want %+v", r.What, r.Cells[0].Because, w)
+			}
+			delete(want, r.What)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("no rows for %v", want)
 	}
 }

@@ -93,7 +93,7 @@ func (f *finder) reading(s *enforce.Statement) statement {
 
 // guards tells a Deny that is met without MFA and not with it.
 func (s *statement) guards() bool {
-	return s.Effect == enforce.Deny && len(s.factor) > 0 && (s.key == enforce.Yes || s.pass == enforce.Yes) && s.fresh == enforce.No
+	return s.Effect == enforce.Deny && (s.key == enforce.Yes || s.pass == enforce.Yes) && s.fresh == enforce.No
 }
 
 // meets is what a statement's MFA conditions come to.

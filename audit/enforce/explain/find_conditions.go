@@ -83,7 +83,7 @@ var byMorning = credential{enforce: enforce.WithMFA, age: 12*time.Hour - time.Se
 
 // moot looks for an Allow without MFA of all that s allows with it.
 func (f *finder) moot(s *statement) {
-	if s.Effect != enforce.Allow || len(s.factor) == 0 || s.fresh != yes || s.key == yes || f.kind == Trust || f.kind == Resource {
+	if s.Effect != enforce.Allow || s.fresh != yes || s.key == yes || f.kind == Trust || f.kind == Resource {
 		return
 	}
 	calls := f.calls(s)

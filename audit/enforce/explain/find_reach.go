@@ -84,7 +84,7 @@ func (f *finder) enrolment() {
 	denies := func(action string, c credential) *statement {
 		for i := range f.read {
 			s := &f.read[i]
-			if s.Effect == enforce.Deny && s.meets(c) == yes && f.about(s, action, f.coreResource(action)) && f.unless(s, nil, c) {
+			if s.Effect == enforce.Deny && s.meets(c) == yes && f.about(s, action, f.world.sampleOf(action)) && f.unless(s, nil, c) {
 				return s
 			}
 		}
@@ -105,13 +105,6 @@ func (f *finder) enrolment() {
 	if at != nil && !slices.Equal(missing, core[:1]) {
 		f.add(idEnrolPartial, at, at.elementLine(), strings.Join(missing, ", "), "")
 	}
-}
-
-func (f *finder) coreResource(action string) string {
-	if action == core[0] {
-		return f.world.iam("mfa/telephone")
-	}
-	return f.world.sampleOf(action)
 }
 
 // ownTag looks at a guard that a tag decides about where users may tag

@@ -58,6 +58,9 @@ func TestAnswersOfAWS(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if told := e.KindFrom == "AWS's answer says so"; told != strings.Contains("get-user-policy get-group-policy get-role-policy get-role describe-policy describe-policy, rcp", name) {
+			t.Errorf("%s: the kind is told by %q", name, e.KindFrom)
+		}
 		if e.Kind != c.kind || e.Within != c.within || len(e.Mistakes) == 0 || e.Mistakes[0].Line != c.line {
 			t.Errorf("%s: kind %s within %q, first mistake %+v; want %s, %q, line %d", name, e.Kind, e.Within, e.Mistakes, c.kind, c.within, c.line)
 		}

@@ -95,7 +95,11 @@ func (x *explainer) told(e *Explanation, i int) string {
 		if a == rest.Answer || counts[a] == 0 {
 			continue
 		}
-		part := verbs[a] + ": " + strings.Join(e.list(i, a), ", ")
+		verb := verbs[a]
+		if a == LetThrough && rest.Answer == NotAllowed {
+			verb = verbs[Allowed] // of a list of what is
+		}
+		part := verb + ": " + strings.Join(e.list(i, a), ", ")
 		if a == Depends {
 			part += because(e.open(i))
 		}
