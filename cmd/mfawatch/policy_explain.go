@@ -64,7 +64,7 @@ read, 2 usage, 3 such mistakes.`),
 	c.Flags().StringVar(&o.User, "user", "", "the user who is asked about (default ada)")
 	c.Flags().StringVar(&o.Path, "path", "", "the user's path, as /dev/ (default /)")
 	c.Flags().StringVar(&o.Account, "account", "", "the account (default: the one that the document names)")
-	c.Flags().StringVar(&o.Partition, "partition", "", "aws, aws-cn or aws-us-gov (default aws)")
+	c.Flags().StringVar(&o.Partition, "partition", "", "aws, aws-cn or aws-us-gov (default: the one that the document names)")
 	c.Flags().StringVar(&format, "format", "table", "output: table, json; with --list also markdown")
 	c.Flags().BoolVar(&list, "list", false, "list the known mistakes, without a FILE")
 	return c

@@ -21,7 +21,7 @@ import (
 // Options say who is asked about.
 type Options struct {
 	Kind      Kind   // empty: told by the content
-	Partition string // empty: aws
+	Partition string // empty: the one that the document names, or aws
 	Account   string // empty: the one that the document names, or 111122223333
 	User      string // empty: ada
 	Path      string // empty: /
@@ -181,7 +181,7 @@ type world struct {
 }
 
 func newWorld(o Options, d *enforce.Document) world {
-	w := world{partition: "aws", account: o.Account, user: "ada", path: "/", never: misspelt(d)}
+	w := world{partition: partitionOf(d), account: o.Account, user: "ada", path: "/", never: misspelt(d)}
 	if o.Partition != "" {
 		w.partition = o.Partition
 	}
@@ -195,6 +195,36 @@ func newWorld(o Options, d *enforce.Document) world {
 		w.account = accountOf(d)
 	}
 	return w
+}
+
+var anyARN = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):`)
+
+// partitionOf is the partition that a document's ARNs name, where they agree.
+func partitionOf(d *enforce.Document) string {
+	partition := ""
+	for _, s := range d.Statements {
+		texts := slices.Concat(s.Resources, s.NotResources)
+		for _, p := range slices.Concat(s.Principals, s.NotPrincipals) {
+			texts = append(texts, p.Value)
+		}
+		for _, c := range s.Conditions {
+			texts = append(texts, c.Values...)
+		}
+		for _, text := range texts {
+			m := anyARN.FindStringSubmatch(text)
+			switch {
+			case m == nil:
+			case partition != "" && partition != m[1]:
+				return "aws"
+			default:
+				partition = m[1]
+			}
+		}
+	}
+	if partition == "" {
+		return "aws"
+	}
+	return partition
 }
 
 var iamARN = regexp.MustCompile(`^arn:[a-z-]+:(?:iam|sts)::([0-9]{12}):`)

@@ -186,3 +186,31 @@ func TestReasons(t *testing.T) {
 		t.Errorf("no rows for %v", want)
 	}
 }
+
+// The partition is the document's own unless another one is asked about; a pattern
+// of another one is not a mistake for that.
+func TestPartitionOfTheDocument(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/explain/hardened-china.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := mistakeCase{archive: archive}.section("policy.json")
+	if e := mustExplain(t, text, explain.Options{}); e.Partition != "aws-cn" || len(e.Mistakes) > 0 {
+		t.Errorf("asked about %s: mistakes %+v", e.Partition, e.Mistakes)
+	}
+	e := mustExplain(t, text, explain.Options{Partition: "aws"})
+	for _, m := range e.Mistakes {
+		if m.ID == "missing-path-form" || m.ID == "mfa-username-resource" {
+			t.Errorf("asked about %s: %+v", e.Partition, m)
+		}
+	}
+	for partition, text := range map[string]string{
+		"aws":        `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":["arn:aws:s3:::a","arn:aws-cn:s3:::b"]}}`,
+		"aws-us-gov": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws-us-gov:iam::111122223333:user/ada"},"Action":"sts:AssumeRole"}}`,
+		"aws-cn":     `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws-cn:iam::*:user/*"}}}}`,
+	} {
+		if e := mustExplain(t, text, explain.Options{}); e.Partition != partition {
+			t.Errorf("%s: asked about %s, want %s", text, e.Partition, partition)
+		}
+	}
+}

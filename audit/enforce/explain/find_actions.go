@@ -130,12 +130,17 @@ func (f *finder) resource(s *statement, element string, i int, text string, all 
 	}
 	last := parts[5]
 	line := s.entry(element, i)
+	of := f.world // in which the pattern could match
+	if of.partition = parts[1]; !accountNumber.MatchString(parts[4]) {
+		parts[4] = of.account
+	}
+	of.account = parts[4]
 	switch {
-	case strings.HasPrefix(last, "mfa/") && strings.HasSuffix(last, "${aws:username}") && !f.anyNames(all, f.world.iam("mfa/telephone")):
+	case strings.HasPrefix(last, "mfa/") && strings.HasSuffix(last, "${aws:username}") && !f.anyNames(all, of.iam("mfa/telephone")):
 		f.add(idNamed, s, line, text, "")
 	case strings.HasPrefix(last, "user/") && beside(last):
 		f.add(idAdjacent, s, line, text, "")
-	case last == "user/${aws:username}" && !f.anyNames(all, f.world.iam("user/any/"+f.world.user)):
+	case last == "user/${aws:username}" && !f.anyNames(all, of.iam("user/any/"+of.user)):
 		f.add(idPath, s, line, text, "")
 	}
 }
@@ -176,7 +181,7 @@ func (f *finder) variables(s *statement) {
 
 // dead looks for actions that are about none of their statement's resources.
 func (f *finder) dead(s *statement) {
-	if s.Resources == nil || len(s.Resources) == 0 {
+	if len(s.Resources) == 0 {
 		return
 	}
 	fits := map[string]bool{}
