@@ -55,7 +55,10 @@ func answers(e explain.Explanation) string {
 	for _, t := range e.Topics {
 		for _, r := range t.Rows {
 			fmt.Fprintf(&b, "%s | %s | %s | %s |", t.ID, r.What, r.Action, r.Resource)
-			for _, c := range r.Cells {
+			for i, c := range r.Cells {
+				if c.Credential != e.Columns[i].Credential {
+					fmt.Fprintf(&b, " in the column of %s:", e.Columns[i].Credential)
+				}
 				fmt.Fprintf(&b, " %s", c.Answer)
 				if len(c.Because) > 0 && c.Because[0].Statement > 0 {
 					fmt.Fprintf(&b, ":%d", c.Because[0].Statement)

@@ -180,7 +180,7 @@ func (f *finder) calls(s *statement) []call {
 	for _, g := range topics() {
 		for _, p := range g.probes {
 			c := call{p.action, f.world.resourceOf(p)}
-			if !ungoverned(p.action) && !slices.Contains(all, c) && f.about(s, c.action, c.resource) {
+			if !slices.Contains(all, c) && f.about(s, c.action, c.resource) {
 				all = append(all, c)
 			}
 		}

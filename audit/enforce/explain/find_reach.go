@@ -150,7 +150,7 @@ func (f *finder) trust(s *statement) {
 		f.add(idNotPrincipal, s, s.Lines["NotPrincipal"], "NotPrincipal", "")
 		return
 	}
-	asks := len(s.factor) > 0 && s.key != yes && s.pass != yes
+	asks := s.key != yes && s.pass != yes
 	for _, p := range s.Principals {
 		n := whoIs(p, f.world)
 		switch n.kind {

@@ -38,20 +38,21 @@ func TestAnswersOfAWS(t *testing.T) {
 		within string
 		line   int // of the first mistake
 	}{
-		"document":              {guard, explain.Identity, "", 2},
-		"with a mark":           {"\ufeff" + guard, explain.Identity, "", 2},
-		"get-policy-version":    {"{\n\"PolicyVersion\": {\n\"VersionId\": \"v1\",\n\"Document\": " + guard + "}}", explain.Identity, "PolicyVersion.Document", 5},
-		"encoded":               {"{\"PolicyVersion\": {\"Document\": " + encoded(guard) + "}}", explain.Identity, "PolicyVersion.Document", 2},
-		"get-user-policy":       {"{\"UserName\": \"ada\",\n\n\"PolicyDocument\": " + guard + "}", explain.Identity, "PolicyDocument", 4},
-		"get-group-policy":      {"{\"GroupName\": \"people\", \"PolicyDocument\": " + encoded(guard) + "}", explain.Identity, "PolicyDocument", 2},
-		"get-role-policy":       {"{\"RoleName\": \"ci\", \"PolicyDocument\": " + guard + "}", explain.Role, "PolicyDocument", 2},
-		"get-role":              {"{\"Role\": {\"RoleName\": \"ci\",\n\"AssumeRolePolicyDocument\": " + trust + "}}", explain.Trust, "Role.AssumeRolePolicyDocument", 3},
-		"describe-policy":       {"{\"Policy\": {\"PolicySummary\": {\"Type\": \"SERVICE_CONTROL_POLICY\"}, \"Content\": " + quoted(guard) + "}}", explain.SCP, "Policy.Content", 2},
-		"describe-policy, rcp":  {"{\"Policy\": {\"PolicySummary\": {\"Type\": \"RESOURCE_CONTROL_POLICY\"}, \"Content\": " + quoted(bucket) + "}}", explain.RCP, "Policy.Content", 2},
-		"get-bucket-policy":     {"{\"Policy\": " + quoted(bucket) + "}", explain.Resource, "Policy", 2},
-		"as text":               {quoted(guard), explain.Identity, "", 2},
-		"percent-encoded":       {url.PathEscape(guard), explain.Identity, "", 2},
-		"text, percent-encoded": {quoted(url.PathEscape(guard)), explain.Identity, "", 2},
+		"document":               {guard, explain.Identity, "", 2},
+		"with a sign of no text": {strings.Replace(guard, `"Deny"`, `"Deny","Sid":"\ufffd"`, 1), explain.Identity, "", 2},
+		"with a mark":            {"\ufeff" + guard, explain.Identity, "", 2},
+		"get-policy-version":     {"{\n\"PolicyVersion\": {\n\"VersionId\": \"v1\",\n\"Document\": " + guard + "}}", explain.Identity, "PolicyVersion.Document", 5},
+		"encoded":                {"{\"PolicyVersion\": {\"Document\": " + encoded(guard) + "}}", explain.Identity, "PolicyVersion.Document", 2},
+		"get-user-policy":        {"{\"UserName\": \"ada\",\n\n\"PolicyDocument\": " + guard + "}", explain.Identity, "PolicyDocument", 4},
+		"get-group-policy":       {"{\"GroupName\": \"people\", \"PolicyDocument\": " + encoded(guard) + "}", explain.Identity, "PolicyDocument", 2},
+		"get-role-policy":        {"{\"RoleName\": \"ci\", \"PolicyDocument\": " + guard + "}", explain.Role, "PolicyDocument", 2},
+		"get-role":               {"{\"Role\": {\"RoleName\": \"ci\",\n\"AssumeRolePolicyDocument\": " + trust + "}}", explain.Trust, "Role.AssumeRolePolicyDocument", 3},
+		"describe-policy":        {"{\"Policy\": {\"PolicySummary\": {\"Type\": \"SERVICE_CONTROL_POLICY\"}, \"Content\": " + quoted(guard) + "}}", explain.SCP, "Policy.Content", 2},
+		"describe-policy, rcp":   {"{\"Policy\": {\"PolicySummary\": {\"Type\": \"RESOURCE_CONTROL_POLICY\"}, \"Content\": " + quoted(bucket) + "}}", explain.RCP, "Policy.Content", 2},
+		"get-bucket-policy":      {"{\"Policy\": " + quoted(bucket) + "}", explain.Resource, "Policy", 2},
+		"as text":                {quoted(guard), explain.Identity, "", 2},
+		"percent-encoded":        {url.PathEscape(guard), explain.Identity, "", 2},
+		"text, percent-encoded":  {quoted(url.PathEscape(guard)), explain.Identity, "", 2},
 	} {
 		e, err := explain.Explain("answer.json", []byte(c.text), explain.Options{})
 		if err != nil {
@@ -126,6 +127,10 @@ func TestAccountOfTheDocument(t *testing.T) {
 	e := mustExplain(t, one, explain.Options{})
 	if got := answer(t, e, "enable a first device", "access-key"); got != explain.Allowed || !strings.Contains(e.Caller, "444455556666") {
 		t.Errorf("asked about %s: %s", e.Caller, got)
+	}
+	two := strings.Replace(one, "444455556666:user/*", "777788889999:user/*", 1)
+	if e := mustExplain(t, two, explain.Options{}); !strings.Contains(e.Caller, "111122223333") {
+		t.Errorf("of two accounts %s is asked about", e.Caller)
 	}
 	e = mustExplain(t, one, explain.Options{Account: "777788889999"})
 	if got := answer(t, e, "enable a first device", "access-key"); got != explain.Left {

@@ -81,18 +81,18 @@ func (c Cell) byAWS() bool {
 // told is what one credential may do.
 func (x *explainer) told(e *Explanation, i int) string {
 	rest := e.rest(i)
-	counts := map[Answer]int{}
+	has := map[Answer]bool{}
 	for _, t := range e.Topics {
 		for _, r := range t.Rows {
 			if !r.Cells[i].byAWS() {
-				counts[r.Cells[i].Answer]++
+				has[r.Cells[i].Answer] = true
 			}
 		}
 	}
-	delete(counts, NotApplicable)
-	parts := []string{x.opening(e, i, rest, counts)}
+	delete(has, NotApplicable)
+	parts := []string{x.opening(e, i, rest, has)}
 	for _, a := range order {
-		if a == rest.Answer || counts[a] == 0 {
+		if a == rest.Answer || !has[a] {
 			continue
 		}
 		verb := verbs[a]
@@ -118,8 +118,8 @@ func (e *Explanation) rest(i int) Cell {
 }
 
 // opening tells what holds for whatever is not named.
-func (x *explainer) opening(e *Explanation, i int, rest Cell, counts map[Answer]int) string {
-	only := len(counts) == 1
+func (x *explainer) opening(e *Explanation, i int, rest Cell, has map[Answer]bool) string {
+	only := len(has) == 1
 	switch rest.Answer {
 	case Denied:
 		if only {
@@ -144,10 +144,10 @@ func (x *explainer) opening(e *Explanation, i int, rest Cell, counts map[Answer]
 	case Depends:
 		return "what is not named here is not certain" + because(e.open(i))
 	}
-	if counts[Denied]+counts[Depends]+counts[Allowed] == 0 {
+	if only {
 		return "the document neither allows nor denies anything"
 	}
-	if x.kind != Role && counts[Denied]+counts[Depends] == 0 && e.same(i, 2) && i != 2 {
+	if x.kind != Role && !has[Denied] && !has[Depends] && e.same(i, 2) && i != 2 {
 		return "everything the document allows"
 	}
 	return ""
