@@ -156,15 +156,31 @@ func (p *explained) room() int {
 }
 
 // wrapped writes a paragraph: the first line begins with mark, the others are as
-// far in.
+// far in. Only blanks are broken at, and words that are wider than a line.
 func (p *explained) wrapped(mark, text string) {
 	in := ansi.StringWidth(mark)
-	for i, line := range strings.Split(ansi.Wrap(report.Plain(text), p.room()-in, ""), "\n") {
-		if i > 0 {
-			mark = strings.Repeat(" ", in)
+	room, line := p.room()-in, ""
+	write := func() {
+		if line != "" {
+			p.WriteString(mark + line + "\n")
+			mark, line = strings.Repeat(" ", in), ""
 		}
-		p.WriteString(mark + strings.TrimSpace(line) + "\n")
 	}
+	for _, word := range strings.Fields(report.Plain(text)) {
+		if line != "" && ansi.StringWidth(line)+1+ansi.StringWidth(word) > room {
+			write()
+		}
+		for ansi.StringWidth(word) > room {
+			line = ansi.Truncate(word, room, "")
+			if line == "" {
+				return // no letter is as wide
+			}
+			word = word[len(line):]
+			write()
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	write()
 }
 
 func (p *explained) explanation(e explain.Explanation) {
@@ -326,7 +342,7 @@ func (p *explained) mistakes(e explain.Explanation) {
 			continue
 		}
 		told[key] = true
-		p.wrapped("\n", fmt.Sprintf("%s  %s", m.Severity, m.ID))
+		fmt.Fprintf(p, "\n%s  %s\n", m.Severity, m.ID)
 		for _, o := range e.Mistakes {
 			if same(o) {
 				p.wrapped("  ", place(o))

@@ -61,3 +61,21 @@ func TestExplanationIsPlain(t *testing.T) {
 		t.Errorf("a statement's name makes a heading:\n%s", p.String())
 	}
 }
+
+// Long words are cut, also those of wide letters, and nothing of them is lost.
+func TestWrapped(t *testing.T) {
+	for _, word := range []string{strings.Repeat("x", 150), strings.Repeat("鍵", 75), strings.Repeat("é", 200)} {
+		p := explained{columns: 60}
+		p.wrapped("  ", "a "+word+" b")
+		var got string
+		for line := range strings.Lines(p.String()) {
+			if ansi.StringWidth(strings.TrimSuffix(line, "\n")) > 60 {
+				t.Errorf("%q is wider than 60", line)
+			}
+			got += strings.TrimSpace(line)
+		}
+		if want := "a" + word + "b"; strings.ReplaceAll(got, " ", "") != want {
+			t.Errorf("%q is left of %q", got, want)
+		}
+	}
+}
