@@ -100,7 +100,7 @@ func (x *explainer) named(known []group) group {
 		s := &x.document.Statements[i]
 		for _, action := range slices.Concat(s.Actions, s.NotActions) {
 			key := strings.ToLower(action)
-			if seen[key] || action == "*" || !strings.Contains(action, ":") || len(g.probes) == mostNamed {
+			if seen[key] || !strings.Contains(action, ":") || len(g.probes) == mostNamed {
 				continue
 			}
 			seen[key] = true
