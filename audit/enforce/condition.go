@@ -77,6 +77,27 @@ func parseOperator(text string) (o operator, ok bool) {
 	return o, comparisons[text] != nil
 }
 
+// KnownOperator tells whether an operator is one that IAM documents, with its
+// set and IfExists.
+func KnownOperator(text string) bool {
+	_, ok := parseOperator(text)
+	return ok
+}
+
+// Operators are the operators that IAM documents, without set and IfExists, in
+// their order.
+func Operators() []string {
+	all := []string{null}
+	for name := range comparisons {
+		all = append(all, name)
+	}
+	for name := range negations {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
 // holds tells whether a condition is met, and why that is not known where it is
 // not.
 func (c Condition) holds(x Context, variables bool) (Tri, string) {

@@ -47,8 +47,9 @@ type Statement struct {
 	NotResources  []string
 	Principals    []PrincipalPattern
 	NotPrincipals []PrincipalPattern
-	Conditions    []Condition // all of them must hold
-	Lines         map[string]int
+	Conditions    []Condition      // all of them must hold
+	Lines         map[string]int   // of its elements, by name
+	Entries       map[string][]int // of each value of Action, NotAction, Resource, NotResource
 }
 
 // PrincipalPattern is one principal of a resource policy: Type is AWS, Service,

@@ -49,3 +49,23 @@ func TestWithoutMFA(t *testing.T) {
 		}
 	}
 }
+
+// Every value has its line, and every operator that is listed is known.
+func TestLinesAndOperators(t *testing.T) {
+	d := mustParse(t, "lines", "{\"Statement\":{\"Effect\":\"Deny\",\n\"NotAction\":[\"iam:A\",\n\"iam:B\"],\n\"Resource\":\"*\"}}")
+	s := d.Statements[0]
+	if got := s.Entries["NotAction"]; len(got) != 2 || got[0] != 2 || got[1] != 3 {
+		t.Errorf("the values of NotAction are in lines %v, want 2 and 3", got)
+	}
+	if got := s.Entries["Resource"]; len(got) != 1 || got[0] != 4 {
+		t.Errorf("the value of Resource is in lines %v, want 4", got)
+	}
+	for _, o := range Operators() {
+		if !KnownOperator(o) || o != "Null" && !KnownOperator("ForAnyValue:"+o+"IfExists") {
+			t.Errorf("%s is listed and not known", o)
+		}
+	}
+	if KnownOperator("Boolean") || KnownOperator("NullIfExists") {
+		t.Error("Boolean or NullIfExists is known")
+	}
+}

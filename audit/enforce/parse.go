@@ -37,6 +37,8 @@ type reader struct {
 	json *json.Decoder
 	line int // of the last token
 	at   int // how far line was counted
+
+	entries []int // the lines of the values that texts read last
 }
 
 func (r *reader) token() (json.Token, error) {
@@ -71,7 +73,7 @@ func (r *reader) object(what string, element func(name string) error) error {
 
 // members reads an object's elements after its brace.
 func (r *reader) members(what string, element func(name string) error) error {
-	var seen []string
+	seen := map[string]bool{}
 	for {
 		t, err := r.token()
 		if err != nil {
@@ -81,10 +83,10 @@ func (r *reader) members(what string, element func(name string) error) error {
 		switch {
 		case !isName:
 			return nil // the closing brace: the decoder takes nothing else here
-		case slices.Contains(seen, name):
+		case seen[name]:
 			return r.wrong("%s has %q twice", what, name)
 		}
-		seen = append(seen, name)
+		seen[name] = true
 		if err := element(name); err != nil {
 			return err
 		}
@@ -125,7 +127,7 @@ func (r *reader) statements(d *Document) error {
 		if t != json.Delim('{') {
 			return r.wrong("Statement holds something that is no object")
 		}
-		s := Statement{Index: len(d.Statements), Line: r.line + 1, Lines: map[string]int{}}
+		s := Statement{Index: len(d.Statements), Line: r.line + 1, Lines: map[string]int{}, Entries: map[string][]int{}}
 		if err := r.members(s.called(), func(name string) error { return r.element(&s, name) }); err != nil {
 			return err
 		}
@@ -194,6 +196,9 @@ func (r *reader) element(s *Statement, name string) (err error) {
 	default:
 		err = r.wrong("%s: %q is no element of a statement", s.called(), name)
 	}
+	if slices.Contains([]string{"Action", "NotAction", "Resource", "NotResource"}, name) {
+		s.Entries[name] = r.entries
+	}
 	return err
 }
 
@@ -233,12 +238,14 @@ func (r *reader) one(what string, allowed ...string) (string, error) {
 // matches nothing.
 func (r *reader) texts(what string) ([]string, error) {
 	all := []string{}
+	r.entries = nil
 	err := r.oneOrMany(what, func(t json.Token) error {
 		text, isText := t.(string)
 		if !isText {
 			return r.wrong("%s holds something that is no text", what)
 		}
 		all = append(all, text)
+		r.entries = append(r.entries, r.line+1)
 		return nil
 	})
 	return all, err

@@ -20,7 +20,11 @@ func TestGeneratedPages(t *testing.T) {
 	if err := markdownChecks(&checks); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
+	var mistakes bytes.Buffer
+	if err := markdownMistakes(&mistakes); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/policy-explain.md": mistakes.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
 		if *update {
 			if err := os.WriteFile(name, want, 0o644); err != nil {
 				t.Fatal(err)
@@ -47,7 +51,7 @@ func TestReadmeCommands(t *testing.T) {
 	readmeFiles(t, readme)
 	place := strings.NewReplacer("./AWSLogs", "logs", "LOGS", "logs", "EXPORTED", "exported")
 	commands := regexp.MustCompile(`(?m)^bin/mfawatch ([^#\n]*)`).FindAllSubmatch(readme, -1)
-	if len(commands) < 16 {
+	if len(commands) < 18 {
 		t.Fatalf("only %d commands found in the README", len(commands))
 	}
 	for _, c := range commands {
@@ -75,6 +79,11 @@ func readmeFiles(t *testing.T, readme []byte) {
 	}
 	put(t, "exemptions.yaml", yaml[0][1])
 	put(t, "rules.yaml", yaml[1][1])
+	policy := regexp.MustCompile("(?s)```json\n(.*?)```").FindSubmatch(readme)
+	if policy == nil {
+		t.Fatal("the README has no policy document")
+	}
+	put(t, "policy.json", policy[1])
 	put(t, "scanned.jsonl", changesFile())
 	url, _, end, err := startAWS()
 	if err != nil {
@@ -120,5 +129,24 @@ func TestExitCodesAreSaidEverywhere(t *testing.T) {
 				t.Errorf("%s does not say %q", name, words)
 			}
 		}
+	}
+}
+
+// What the README quotes of an explanation is what the program says.
+func TestReadmeQuotesExplanation(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	put(t, "policy.json", regexp.MustCompile("(?s)```json\n(.*?)```").FindSubmatch(readme)[1])
+	quoted := regexp.MustCompile(`policy explain policy.json +# "(.*)"`).FindSubmatch(readme)
+	if quoted == nil {
+		t.Fatal("the README quotes no explanation")
+	}
+	var out, errs bytes.Buffer
+	code := execute(context.Background(), terminal{in: strings.NewReader(""), out: &out, err: &errs}, []string{"policy", "explain", "policy.json"})
+	if code != exitFindings || !strings.Contains(strings.Join(strings.Fields(out.String()), " "), string(quoted[1])) {
+		t.Errorf("explain ends with %d and does not say %q:\n%s%s", code, quoted[1], out.String(), errs.String())
 	}
 }

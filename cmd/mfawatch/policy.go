@@ -2,6 +2,7 @@ package main
 
 import "github.com/spf13/cobra"
 
+// newPolicy is the parent of what deals with policy documents.
 func newPolicy(t terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy",
@@ -9,6 +10,6 @@ func newPolicy(t terminal) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newPolicyGenerate(t))
+	c.AddCommand(newPolicyGenerate(t), newPolicyExplain(t))
 	return c
 }

@@ -1,0 +1,249 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+
+	"mfawatch/audit/enforce"
+)
+
+// exemption is an action that a NotAction may not exempt from the Deny without
+// MFA, and the mistake that it is.
+type exemption struct {
+	action   string
+	resource string
+	mistake  string
+}
+
+func (f *finder) dangerous() []exemption {
+	w := f.world
+	device := w.iam("mfa/telephone")
+	all := []exemption{
+		{"iam:DeactivateMFADevice", w.other(), idDeactivate},
+		{"iam:DeleteVirtualMFADevice", device, idDelete},
+		{"iam:CreateLoginProfile", w.own(), idProfile},
+		{"iam:UpdateLoginProfile", w.own(), idProfile},
+		{"iam:ChangePassword", w.own(), idPassword},
+		{"iam:EnableMFADevice", w.other(), idScope},
+		{"iam:ResyncMFADevice", w.other(), idScope},
+		{"signin:CreateOAuth2Token", w.resourceOf(probe{resource: "{signin}oauth2/public-client/localhost"}), idLoginExempt},
+		{"signin:AuthorizeOAuth2Access", w.resourceOf(probe{resource: "{signin}oauth2/public-client/localhost"}), idLoginExempt},
+	}
+	for _, a := range sensitive {
+		all = append(all, exemption{a, w.sampleOf(a), idSensitive})
+	}
+	return all
+}
+
+// sampleOf is a resource that an action of the catalogue is about.
+func (w world) sampleOf(name string) string {
+	types := actionsByName[strings.ToLower(name)].types
+	switch {
+	case len(types) == 0 || types[0] == "*":
+		return "*"
+	case types[0] == "user":
+		return w.own()
+	}
+	return w.iam(types[0] + "/example")
+}
+
+// exemptions looks at what the NotAction of a Deny without MFA lets pass.
+func (f *finder) exemptions(s *statement) {
+	if !s.guards() || f.kind == Trust || f.kind == Resource {
+		return
+	}
+	f.console(s)
+	at := map[string]*Found{} // one of each mistake for each value
+	for _, x := range f.dangerous() {
+		i := slices.IndexFunc(s.NotActions, func(pattern string) bool { return matches(pattern, x.action) })
+		if i < 0 || !f.resourceOf(s, x.resource) || f.covered(s, x.action, x.resource, byKey) && f.covered(s, x.action, x.resource, byPassword) {
+			continue
+		}
+		key := x.mistake + " " + s.NotActions[i]
+		switch {
+		case at[x.mistake] != nil && x.mistake == idScope:
+			at[x.mistake].Text += ", " + s.NotActions[i]
+		case at[key] == nil:
+			found := f.add(x.mistake, s, s.entry("NotAction", i), s.NotActions[i], "")
+			if !strings.EqualFold(s.NotActions[i], x.action) {
+				found.Text += ", which is also " + x.action
+			}
+			at[key], at[x.mistake] = found, found
+		}
+	}
+}
+
+// resourceOf tells whether a statement is about a resource, were it about the
+// action.
+func (f *finder) resourceOf(s *statement, resource string) bool {
+	every := statement{Statement: &enforce.Statement{Index: -1 - s.Index, Actions: []string{"*"}, Resources: s.Resources, NotResources: s.NotResources}}
+	return f.about(&every, "example:Anything", resource)
+}
+
+// matches tells whether a pattern of NotAction names an action.
+func matches(pattern, action string) bool {
+	return overlap(strings.ToLower(pattern), strings.ToLower(action))
+}
+
+// console looks at the sign-in to the console, which may itself be a matter of
+// policies.
+func (f *finder) console(s *statement) {
+	at := f.world.resourceOf(probe{resource: "{console}"})
+	for _, action := range []string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
+		if f.about(s, action, at) && f.unless(s, nil, byPassword) && s.pass == yes {
+			f.add(idConsole, s, s.elementLine(), action+" on "+at, "")
+			return
+		}
+	}
+}
+
+// elementLine is where a statement says which actions it is about.
+func (s *statement) elementLine() int {
+	for _, element := range []string{"NotAction", "Action"} {
+		if line := s.Lines[element]; line > 0 {
+			return line
+		}
+	}
+	return s.Line
+}
+
+// resources looks at the resources of a statement.
+func (f *finder) resources(s *statement) {
+	f.variables(s)
+	f.dead(s)
+	for element, texts := range map[string][]string{"Resource": s.Resources, "NotResource": s.NotResources} {
+		for i, text := range texts {
+			f.resource(s, element, i, text, texts)
+		}
+	}
+}
+
+// resource looks at one resource with the user's name in it.
+func (f *finder) resource(s *statement, element string, i int, text string, all []string) {
+	if f.document.Version != "2012-10-17" || len(f.found) > mostFound {
+		return
+	}
+	lower := strings.ToLower(text)
+	parts := strings.SplitN(lower, ":", 6) // the last has the colon of the variable
+	if len(parts) < 6 || !strings.Contains(parts[5], "${aws:username}") {
+		return
+	}
+	last := parts[5]
+	line := s.entry(element, i)
+	of := f.world // in which the pattern could match
+	if of.partition = parts[1]; !accountNumber.MatchString(parts[4]) {
+		parts[4] = of.account
+	}
+	of.account = parts[4]
+	switch {
+	case strings.HasPrefix(last, "mfa/") && strings.HasSuffix(last, "${aws:username}") && !f.anyNames(all, of.iam("mfa/telephone")):
+		f.add(idNamed, s, line, text, "")
+	case strings.HasPrefix(last, "user/") && beside(last):
+		f.add(idAdjacent, s, line, text, "")
+	case last == "user/${aws:username}" && !f.anyNames(all, of.iam("user/any/"+of.user)):
+		f.add(idPath, s, line, text, "")
+	}
+}
+
+// beside tells a wildcard that touches the user's name.
+func beside(text string) bool {
+	before, after, _ := strings.Cut(text, "${aws:username}")
+	return strings.HasSuffix(before, "*") || strings.HasSuffix(before, "?") || strings.HasPrefix(after, "*") || strings.HasPrefix(after, "?")
+}
+
+// anyNames tells whether one of a list of patterns matches a resource, for the
+// caller.
+func (f *finder) anyNames(patterns []string, resource string) bool {
+	probe := enforce.Statement{Actions: []string{"*"}, Resources: patterns}
+	return f.applies(probe, f.world.caller(byKey), byKey, "example:Anything", resource) == yes
+}
+
+// variables looks for variables where there are none.
+func (f *finder) variables(s *statement) {
+	if f.document.Version == "2012-10-17" {
+		return
+	}
+	for _, element := range []string{"Resource", "NotResource"} {
+		for i, text := range map[string][]string{"Resource": s.Resources, "NotResource": s.NotResources}[element] {
+			if strings.Contains(text, "${") {
+				f.add(idVariables, s, s.entry(element, i), text, "")
+				return
+			}
+		}
+	}
+	for _, c := range s.Conditions {
+		if slices.ContainsFunc(c.Values, func(v string) bool { return strings.Contains(v, "${") }) {
+			f.add(idVariables, s, c.Line, written(c), "")
+			return
+		}
+	}
+}
+
+// dead looks for actions that are about none of their statement's resources.
+func (f *finder) dead(s *statement) {
+	if len(s.Resources) == 0 {
+		return
+	}
+	fits := map[string]bool{}
+	for i, name := range s.Actions {
+		a, known := actionsByName[strings.ToLower(name)]
+		if !known || a.types == nil {
+			continue
+		}
+		key := strings.Join(a.types, ",")
+		if _, asked := fits[key]; !asked {
+			fits[key] = slices.ContainsFunc(s.Resources, a.fits)
+		}
+		if !fits[key] {
+			f.add(idDead, s, s.entry("Action", i), a.name+" on "+few(s.Resources), a.about())
+		}
+	}
+}
+
+// fits tells whether a resource's pattern can be about the action.
+func (a action) fits(pattern string) bool {
+	if len(pattern) > 2048 {
+		return true
+	}
+	star := !strings.ContainsFunc(pattern, func(r rune) bool { return r != '*' })
+	return star || slices.ContainsFunc(a.types, func(kind string) bool {
+		return kind != "*" && ofType(starred(pattern), kind)
+	})
+}
+
+// ofType tells whether a pattern can match an ARN of IAM of a type. A star inside
+// a part stays in it; a pattern of fewer parts has one that reaches over colons.
+func ofType(pattern, kind string) bool {
+	parts := strings.SplitN(pattern, ":", 6)
+	if len(parts) < 6 {
+		return overlap(pattern, "arn:*:iam::*:"+kind+"/*")
+	}
+	return overlap(parts[2], "iam") && overlap(parts[5], kind+"/*")
+}
+
+// starred has a star in the place of each variable.
+func starred(pattern string) string {
+	for range 8 {
+		before, rest, found := strings.Cut(pattern, "${")
+		_, after, closed := strings.Cut(rest, "}")
+		if !found || !closed {
+			break
+		}
+		pattern = before + "*" + after
+	}
+	return pattern
+}
+
+func (a action) about() string {
+	if a.types[0] == "*" {
+		return `The action has no resources and needs "*".`
+	}
+	return "The action's resource is of type " + strings.Join(a.types, " or ") + "."
+}
+
+func few(texts []string) string {
+	if len(texts) > 3 {
+		return strings.Join(texts[:3], ", ") + ", …"
+	}
+	return strings.Join(texts, ", ")
+}
