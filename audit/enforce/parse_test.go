@@ -26,12 +26,13 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Document{Name: "p", Version: "2012-10-17", ID: "i", Statements: []Statement{
-		{Index: 0, Line: 4, Sid: "A", Effect: Allow, Actions: []string{"s3:*"}, Resources: []string{"*"}, Lines: map[string]int{"Sid": 4, "Effect": 4, "Action": 4, "Resource": 4}},
+		{Index: 0, Line: 4, Sid: "A", Effect: Allow, Actions: []string{"s3:*"}, Resources: []string{"*"}, Lines: map[string]int{"Sid": 4, "Effect": 4, "Action": 4, "Resource": 4}, Entries: map[string][]int{"Action": {4}, "Resource": {4}}},
 		{
 			Index: 1, Line: 5, Effect: Deny, NotActions: []string{"iam:GetUser"}, NotResources: []string{"arn:aws:s3:::b"},
 			NotPrincipals: []PrincipalPattern{{"AWS", "111122223333"}, {"Service", "ec2.amazonaws.com"}},
 			Conditions:    []Condition{{"Bool", "aws:SecureTransport", []string{"false"}, 8}, {"NumericLessThan", "aws:MultiFactorAuthAge", []string{"900", "901"}, 9}},
 			Lines:         map[string]int{"Effect": 5, "NotAction": 5, "NotResource": 5, "NotPrincipal": 6, "Condition": 7},
+			Entries:       map[string][]int{"NotAction": {5}, "NotResource": {5}},
 		},
 	}}
 	if diff := cmp.Diff(want, d); diff != "" {
