@@ -112,8 +112,9 @@ type Principal struct {
 
 // Facts are what AWS knows beyond policies and asks its own rules about.
 type Facts struct {
-	Partition string
-	OwnDevice Tri // the calling user has a second factor
+	Partition  string
+	OwnDevice  Tri        // the calling user has a second factor
+	Credential Credential // what the call is signed with, empty where that is not known
 }
 
 // Tri is yes, no or not known. The zero value is not known.

@@ -52,7 +52,7 @@ func (c Caller) Request(base Context, action, resource string) Request {
 	p := c.principal()
 	return Request{
 		Principal: p, Action: action, Resource: resource, Context: c.context(base, p),
-		Facts: Facts{Partition: c.Partition, OwnDevice: c.OwnDevice},
+		Facts: Facts{Partition: c.Partition, OwnDevice: c.OwnDevice, Credential: c.Credential},
 	}
 }
 
