@@ -49,3 +49,14 @@ func TestWithoutMFA(t *testing.T) {
 		}
 	}
 }
+
+func TestAbout(t *testing.T) {
+	d := mustParse(t, "p", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"S3:get*","Resource":"*"},{"Effect":"Deny","NotAction":"s3:GetObject","Resource":"*"},{"Effect":"Deny","NotAction":"iam:*","Resource":"*"}]}`)
+	got := d.About("s3:GetObject")
+	if len(got.Statements) != 2 || got.Statements[0].Index != 0 || got.Statements[1].Index != 2 || got.Name != "p" || got.Version != d.Version || len(d.Statements) != 3 {
+		t.Errorf("About(s3:GetObject) = %+v of %+v", got, d)
+	}
+	if got := d.About("iam:GetUser"); len(got.Statements) != 1 || got.Statements[0].Index != 1 {
+		t.Errorf("About(iam:GetUser) = %+v", got)
+	}
+}
