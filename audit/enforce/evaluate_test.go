@@ -60,3 +60,25 @@ func TestAbout(t *testing.T) {
 		t.Errorf("About(iam:GetUser) = %+v", got)
 	}
 }
+
+// What is not among known tags is absent, also where nothing else is known.
+func TestKnownTags(t *testing.T) {
+	for _, base := range []Context{NewContext(), OpenContext()} {
+		c := ada(AccessKey)
+		c.Tags = map[string]string{"team": "blue"}
+		x := c.Request(base, "s3:GetObject", "*").Context
+		if v, is := x.Lookup("aws:PrincipalTag/Team"); is != Yes || v[0] != "blue" {
+			t.Errorf("a tag: %v %v", v, is)
+		}
+		if _, is := x.Lookup("aws:PrincipalTag/other"); is != No {
+			t.Errorf("a tag that is not there: %v, want No", is)
+		}
+		c.TagsKnown = false
+		if _, is := c.Request(base, "s3:GetObject", "*").Context.Lookup("aws:PrincipalTag/other"); is != Maybe {
+			t.Errorf("a tag of unknown ones: %v, want Maybe", is)
+		}
+	}
+	if _, is := OpenContext().Lookup("aws:PrincipalTag/team"); is != Maybe {
+		t.Errorf("a tag of nobody: %v, want Maybe", is)
+	}
+}
