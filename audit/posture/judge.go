@@ -136,6 +136,11 @@ func places(snapshots []audit.Snapshot) place {
 				at.of[u.ID] = i
 			}
 		}
+		if s.Roles != nil {
+			for _, r := range s.Roles.Value {
+				at.of[r.ID] = i
+			}
+		}
 	}
 	return at
 }

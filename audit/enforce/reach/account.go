@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +30,8 @@ type Account struct {
 	scpGap  *audit.Gap // control policies may apply and were not read
 	extra   []*document
 	roles   *roles
-	byARN   map[string]bool
+	filled  map[Target]string
+	numbers map[string]int
 	counted map[*set]Can
 }
 
@@ -40,7 +40,7 @@ func Look(s *audit.Snapshot) *Account {
 	a := &Account{
 		s: s, gaps: audit.IndexGaps(s.Gaps), groups: map[string]*audit.Group{}, managed: map[string]string{},
 		texts: map[string]enforce.Document{}, wrong: map[string]error{}, docs: map[[2]string]*document{}, unread: map[string]audit.Gap{},
-		sets: map[string]*set{}, narrowed: map[string]*narrowed{}, counted: map[*set]Can{},
+		sets: map[string]*set{}, narrowed: map[string]*narrowed{}, counted: map[*set]Can{}, filled: map[Target]string{}, numbers: map[string]int{},
 	}
 	if s.Groups != nil {
 		for i := range s.Groups.Value {
@@ -108,14 +108,16 @@ func (a *Account) readSCPs() {
 type document struct {
 	enforce.Document
 	id    int
-	about map[string]*part // by action
+	about []*part // by the action's number
 }
 
 // part is what a document says of one action.
 type part struct {
 	enforce.Document
 	id       int
-	personal bool // who calls decides, beside what he holds
+	personal bool             // who calls decides, beside what he holds
+	denies   enforce.Document // only its Deny statements
+	asks     bool             // the same of these
 }
 
 // document reads a text. One that cannot be read stands for anything: it may allow
@@ -128,13 +130,13 @@ func (a *Account) document(name, text string) *document {
 	parsed, known := a.texts[text]
 	if !known {
 		var err error
-		if parsed, err = enforce.Parse(name, text); err != nil {
+		if parsed, err = enforce.Parse("", text); err != nil {
 			a.wrong[text] = err
 		}
 		a.texts[text] = parsed
 	}
 	if err := a.wrong[text]; err != nil {
-		return a.missing(name, audit.FactPolicies.Gap(name, "not readable: "+strings.TrimPrefix(err.Error(), fmt.Sprintf("policy %q: ", name))))
+		return a.missing(name, text, audit.FactPolicies.Gap(name, "not readable: "+strings.TrimPrefix(err.Error(), `policy "": `)))
 	}
 	d := a.made(name, parsed)
 	a.docs[key] = d
@@ -144,39 +146,60 @@ func (a *Account) document(name, text string) *document {
 func (a *Account) made(name string, d enforce.Document) *document {
 	d.Name = name
 	a.ids++
-	return &document{Document: d, id: a.ids, about: map[string]*part{}}
+	return &document{Document: d, id: a.ids}
 }
 
 // missing stands in for a policy that was not read: whether it allows or denies
-// depends on a key that nothing is known of.
-func (a *Account) missing(name string, gap audit.Gap) *document {
-	if d := a.docs[[2]string{name}]; d != nil {
+// depends on a key that nothing is known of. Its own name is one that no policy has;
+// people are told the gap.
+func (a *Account) missing(name, text string, gap audit.Gap) *document {
+	key := [2]string{name, text}
+	if d := a.docs[key]; d != nil {
 		return d
-	}
-	if _, taken := a.unread[name]; !taken {
-		a.unread[name] = gap
 	}
 	var statements []enforce.Statement
 	for i, effect := range []string{enforce.Allow, enforce.Deny} {
-		statements = append(statements, enforce.Statement{Index: i, Effect: effect, Actions: []string{"*"}, Resources: []string{"*"}, Principals: []enforce.PrincipalPattern{{Type: "AWS", Value: "*"}},
+		statements = append(statements, enforce.Statement{Index: i, Effect: effect, Actions: []string{"*"}, Resources: []string{"*"}, Principals: []enforce.PrincipalPattern{{Type: "AWS", Value: a.s.Account}},
 			Conditions: []enforce.Condition{{Operator: "StringEquals", Key: "mfawatch:not-read", Values: []string{"no"}}}})
 	}
-	d := a.made(name, enforce.Document{Version: "2012-10-17", Statements: statements})
-	a.docs[[2]string{name}] = d
+	d := a.made(fmt.Sprintf("%s %d", NotRead, len(a.unread)), enforce.Document{Version: "2012-10-17", Statements: statements})
+	a.unread[d.Name] = gap
+	a.docs[key] = d
 	return d
 }
 
-// part narrows a document to an action.
-func (a *Account) part(d *document, action string) *part {
-	p := d.about[action]
-	if p == nil {
-		p = &part{Document: d.About(action)}
-		p.personal = slices.ContainsFunc(p.Statements, personal)
-		a.ids++
-		p.id = a.ids
-		d.about[action] = p
+// part narrows a document to an action, which is given with its number.
+func (a *Account) part(d *document, action string, number int) *part {
+	if number >= len(d.about) {
+		d.about = append(d.about, make([]*part, number+1-len(d.about))...)
 	}
+	if p := d.about[number]; p != nil {
+		return p
+	}
+	p := &part{Document: d.About(action)}
+	p.personal = slices.ContainsFunc(p.Statements, personal)
+	p.denies = p.Document
+	p.denies.Statements = nil
+	for _, s := range p.Statements {
+		if s.Effect == enforce.Deny {
+			p.denies.Statements = append(p.denies.Statements, s)
+		}
+	}
+	p.asks = slices.ContainsFunc(p.denies.Statements, personal)
+	a.ids++
+	p.id = a.ids
+	d.about[number] = p
 	return p
+}
+
+// number is an action's number.
+func (a *Account) number(action string) int {
+	n, known := a.numbers[action]
+	if !known {
+		n = len(a.numbers)
+		a.numbers[action] = n
+	}
+	return n
 }
 
 // personal tells a statement that asks who calls: by variable, or by a key that is
@@ -232,7 +255,7 @@ type set struct {
 func (a *Account) setOf(sources []source, boundary string, free bool) *set {
 	key := []byte{}
 	for _, s := range sources {
-		key = binary.AppendUvarint(key, uint64(s.doc.id))
+		key = appendID(key, s.doc.id)
 		key = append(append(key, s.group...), 0)
 	}
 	key = append(append(key, 0xff), boundary...)
@@ -260,7 +283,7 @@ func (a *Account) userSet(u *audit.User) (*set, []audit.Gap) {
 	if u.Access == nil {
 		gap := a.gaps.Gap(audit.FactAccess, u.ID)
 		name := "policies of " + u.Name
-		return a.setOf([]source{{doc: a.missing(name, gap), inline: name}}, "", false), []audit.Gap{gap}
+		return a.setOf([]source{{doc: a.missing(name, "", gap), inline: name}}, "", false), []audit.Gap{gap}
 	}
 	access := u.Access.Value
 	sources := a.sources(access.Attached, access.Inline, "")
@@ -268,7 +291,7 @@ func (a *Account) userSet(u *audit.User) (*set, []audit.Gap) {
 		g := a.groups[name]
 		if g == nil {
 			gap := a.gaps.Gap(audit.FactGroups, name)
-			sources = append(sources, source{doc: a.missing("policies of group "+name, gap), group: name, inline: "not read"})
+			sources = append(sources, source{doc: a.missing("policies of group "+name, "", gap), group: name, inline: "not read"})
 			continue
 		}
 		sources = append(sources, a.sources(g.Attached, g.Inline, name)...)
@@ -325,5 +348,5 @@ func (a *Account) managedPolicy(arn string) *document {
 	case arn == "arn:"+a.s.Partition+":iam::aws:policy/AdministratorAccess":
 		return a.document(arn, administratorAccess)
 	}
-	return a.missing(arn, a.gaps.Gap(audit.FactPolicies, arn))
+	return a.missing(arn, "", a.gaps.Gap(audit.FactPolicies, arn))
 }

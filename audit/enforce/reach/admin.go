@@ -33,7 +33,7 @@ type Administration struct {
 	SCPs    *audit.Gap  // control policies could forbid it, and were not read
 
 	Boundary       string // the ARN of the permissions boundary, if there is one
-	Within         Powers // of the above, what the boundary leaves
+	Limit          Powers // what the boundary allows, whatever the policies grant
 	BoundaryUnread *audit.Gap
 }
 
@@ -63,7 +63,8 @@ func (a *Account) Administrator(u *audit.User) Administration {
 		result.BoundaryUnread = &gap
 		return result
 	}
-	result.Within = a.powers(a.userCaller(u, a.setOf(read, x.bound, false), enforce.WithMFA, Yes))
+	limit := source{doc: x.boundary, arn: x.bound}
+	result.Limit = a.powers(a.userCaller(u, a.setOf([]source{limit}, "", true), enforce.WithMFA, Yes))
 	return result
 }
 

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,9 +13,16 @@ import (
 // narrowed is what a set says of one action. Sets that say the same of it share it,
 // and what was answered.
 type narrowed struct {
+	action   string
 	policies enforce.Policies
 	personal bool
 	answers  map[answered]enforce.Decision
+	trusts   map[answered]enforce.Decision // of roles, with their trust policies
+	named    []string                      // the resources that it names, where no variable is among them
+	listed   bool                          // named was made
+	variable bool                          // one of them depends on who calls
+	denials  *narrowed                     // only what denies: most sets have the same of that
+	wide     *narrowed                     // of that, only what denies on every resource
 }
 
 // answered is a question whose answer is the same for everybody with these
@@ -70,59 +78,178 @@ func (a *Account) narrow(x *set, action string) *narrowed {
 	if n := x.parts[action]; n != nil {
 		return n
 	}
-	key := append([]byte(action), 0)
-	var identity []enforce.Document
-	is := false
-	take := func(d *document) *part {
-		p := a.part(d, action)
-		is = is || p.personal
-		return p
-	}
+	b := narrowing{action: action, number: a.number(action), a: a, free: x.free}
 	for _, d := range x.identity {
-		if p := take(d); len(p.Statements) > 0 {
-			identity = append(identity, p.Document)
-			key = binary.AppendUvarint(key, uint64(p.id))
-		}
+		b.add(d)
 	}
-	if x.boundary != nil {
-		key = binary.AppendUvarint(append(key, 0xff, 0xff), uint64(take(x.boundary).id))
-	}
-	if x.free {
-		key = append(key, 0xff, 0xff, 0xff)
-	}
-	policies := enforce.Policies{Identity: identity, SCPs: a.controls(x, take)}
-	n := a.narrowed[string(key)]
-	if n == nil {
-		if x.boundary != nil {
-			d := a.part(x.boundary, action).Document
-			policies.Boundary = &d
-		}
-		n = &narrowed{policies: policies, personal: is, answers: map[answered]enforce.Decision{}}
-		a.narrowed[string(key)] = n
+	b.bound(x.boundary)
+	n := b.find("all", b.all, func() *narrowed {
+		return &narrowed{action: action, policies: b.policies(x, false), personal: b.personal}
+	})
+	if n.denials == nil {
+		n.denials = b.find("denying", b.denying, func() *narrowed {
+			d := &narrowed{policies: b.policies(x, true), personal: b.asks}
+			d.wide = widened(d.policies)
+			return d
+		})
 	}
 	x.parts[action] = n
 	return n
 }
 
-// controls are the control policies that apply to a set.
-func (a *Account) controls(x *set, take func(*document) *part) [][]enforce.Document {
-	if x.free {
-		return nil
-	}
-	var levels [][]enforce.Document
-	for _, level := range a.scps {
-		var documents []enforce.Document
-		for _, d := range level {
-			documents = append(documents, take(d).Document)
-		}
-		levels = append(levels, documents)
-	}
-	return levels
+// narrowing gathers what documents say of an action, whole and what denies.
+type narrowing struct {
+	a              *Account
+	action         string
+	number         int
+	free           bool
+	parts          []*part
+	limit          *part
+	personal, asks bool
+	all, denying   []byte // keys
 }
 
-// ask decides whether a caller may do something.
+func (b *narrowing) take(d *document) *part {
+	p := b.a.part(d, b.action, b.number)
+	b.personal, b.asks = b.personal || p.personal, b.asks || p.asks
+	return p
+}
+
+func (b *narrowing) add(d *document) {
+	p := b.take(d)
+	if len(p.Statements) == 0 {
+		return
+	}
+	b.parts = append(b.parts, p)
+	b.all = appendID(b.all, p.id)
+	if len(p.denies.Statements) > 0 {
+		b.denying = appendID(b.denying, p.id)
+	}
+}
+
+// bound adds the boundary, and the control policies that are the same for all.
+func (b *narrowing) bound(d *document) {
+	if d != nil {
+		b.limit = b.take(d)
+		b.all = appendID(appendID(b.all, separator), b.limit.id)
+		if len(b.limit.denies.Statements) > 0 {
+			b.denying = appendID(appendID(b.denying, separator), b.limit.id)
+		}
+	}
+	for _, level := range b.a.scps {
+		for _, d := range level {
+			if !b.free {
+				b.take(d)
+			}
+		}
+	}
+}
+
+// separator is no document's number.
+const separator = 1<<32 - 1
+
+func appendID(key []byte, id int) []byte { return binary.BigEndian.AppendUint32(key, uint32(id)) }
+
+// find finds what was narrowed before to the same.
+func (b *narrowing) find(what string, ids []byte, make func() *narrowed) *narrowed {
+	key := append(fmt.Appendf(nil, "%s %d %t ", what, b.number, b.free), ids...)
+	n := b.a.narrowed[string(key)]
+	if n == nil {
+		n = make()
+		b.a.narrowed[string(key)] = n
+	}
+	return n
+}
+
+func (b *narrowing) policies(x *set, onlyDenials bool) enforce.Policies {
+	of := func(p *part) enforce.Document {
+		if onlyDenials {
+			return p.denies
+		}
+		return p.Document
+	}
+	var p enforce.Policies
+	for _, part := range b.parts {
+		if d := of(part); len(d.Statements) > 0 {
+			p.Identity = append(p.Identity, d)
+		}
+	}
+	if b.limit != nil {
+		d := of(b.limit)
+		p.Boundary = &d
+	}
+	for _, level := range b.a.scps {
+		var documents []enforce.Document
+		for _, d := range level {
+			documents = append(documents, of(b.a.part(d, b.action, b.number)))
+		}
+		if !x.free {
+			p.SCPs = append(p.SCPs, documents)
+		}
+	}
+	return p
+}
+
+// widened leaves of what denies the statements that do so on every resource; nil
+// where there are none.
+func widened(p enforce.Policies) *narrowed {
+	w := &narrowed{}
+	some := false
+	keep := func(d enforce.Document) enforce.Document {
+		all := d.Statements
+		d.Statements = nil
+		for _, s := range all {
+			if slices.Equal(s.Resources, []string{"*"}) {
+				d.Statements = append(d.Statements, s)
+				some, w.personal = true, w.personal || personal(s)
+			}
+		}
+		return d
+	}
+	for _, d := range p.Identity {
+		w.policies.Identity = append(w.policies.Identity, keep(d))
+	}
+	if p.Boundary != nil {
+		d := keep(*p.Boundary)
+		w.policies.Boundary = &d
+	}
+	for _, level := range p.SCPs {
+		var documents []enforce.Document
+		for _, d := range level {
+			documents = append(documents, keep(d))
+		}
+		w.policies.SCPs = append(w.policies.SCPs, documents)
+	}
+	if !some {
+		return nil
+	}
+	return w
+}
+
+// closed tells whether an action is denied to a caller on whatever resource.
+func (a *Account) closed(c *caller, n *narrowed) (enforce.Decision, bool) {
+	if n.denials.wide == nil {
+		return enforce.Decision{}, false
+	}
+	d := a.answer(n.denials.wide, c, n.action, "*")
+	return d, d.Answer == enforce.ExplicitlyDenied
+}
+
+// ask decides whether a caller may do something. What denies is asked first: it is
+// the same for most, and where it denies nothing else matters.
 func (a *Account) ask(c *caller, action, resource string) enforce.Decision {
 	n := a.narrow(c.set, action)
+	if d, closed := a.closed(c, n); closed {
+		return d
+	}
+	if d := a.answer(n.denials, c, action, resource); d.Answer == enforce.ExplicitlyDenied {
+		return d
+	}
+	return a.answer(n, c, action, resource)
+}
+
+// answer is what was answered before to anybody of whom it is the same, or asks.
+func (a *Account) answer(n *narrowed, c *caller, action, resource string) enforce.Decision {
 	if n.personal || resource == c.arn() {
 		return a.evaluate(c, action, resource, n.policies)
 	}
@@ -130,6 +257,9 @@ func (a *Account) ask(c *caller, action, resource string) enforce.Decision {
 	d, known := n.answers[key]
 	if !known {
 		d = a.evaluate(c, action, resource, n.policies)
+		if n.answers == nil {
+			n.answers = map[answered]enforce.Decision{}
+		}
 		n.answers[key] = d
 	}
 	return d
@@ -152,17 +282,17 @@ func (a *Account) evaluate(c *caller, action, resource string, p enforce.Policie
 	return d
 }
 
-// notRead is the policy's name in reasons that a policy was not read.
-const notRead = "(not read)"
+// NotRead is the policy's name in reasons that a policy was not read.
+const NotRead = "(not read)"
 
 // ofGaps puts the gap in the place of a policy that was not read.
 func (a *Account) ofGaps(reasons []enforce.Reason) []enforce.Reason {
 	var all []enforce.Reason
 	for _, r := range reasons {
 		if gap, unread := a.unread[r.Policy]; unread && !r.Certain {
-			r = enforce.Reason{Layer: r.Layer, Policy: notRead, Statement: -1, Effect: r.Effect, Text: gap.String()}
+			r = enforce.Reason{Layer: r.Layer, Policy: NotRead, Statement: -1, Effect: r.Effect, Text: gap.String()}
 		}
-		i := slices.IndexFunc(all, func(o enforce.Reason) bool { return o.Policy == notRead && o.Text == r.Text })
+		i := slices.IndexFunc(all, func(o enforce.Reason) bool { return o.Policy == NotRead && o.Text == r.Text })
 		switch {
 		case i < 0:
 			all = append(all, r)
@@ -228,5 +358,10 @@ func (a *Account) place(t Target, c *caller) string {
 	if t == OwnUser {
 		return c.arn()
 	}
-	return strings.NewReplacer("{partition}", a.s.Partition, "{account}", a.s.Account).Replace(string(t))
+	filled, known := a.filled[t]
+	if !known {
+		filled = strings.NewReplacer("{partition}", a.s.Partition, "{account}", a.s.Account).Replace(string(t))
+		a.filled[t] = filled
+	}
+	return filled
 }

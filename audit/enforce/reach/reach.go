@@ -17,6 +17,7 @@ package reach
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
@@ -110,7 +111,8 @@ type Session struct {
 	EnrolFirst Can                `json:"enrol_first"` // register a first device of one's own
 	ThenOpen   Can                `json:"then_open"`   // whether anything is possible with one: what enrolling leads to
 
-	reached []reachable // every role
+	reached []reachable              // every role
+	direct  map[int][]enforce.Reason // why those that can be assumed at once can
 	unread  []enforce.Reason
 }
 
@@ -188,10 +190,38 @@ func (u User) Session(c enforce.Credential) (Session, bool) {
 	return Session{}, false
 }
 
+// Text is the thing in a sentence: the action, and on what. What is about everything
+// of its sort needs no resource.
+func (o Open) Text() string {
+	text := o.Action
+	switch {
+	case o.Action == "*" && o.Unread():
+		return "whatever was not read allows"
+	case strings.HasSuffix(o.Resource, ":user/*"):
+		text += " on other users"
+	case !strings.Contains(o.Resource, "*"):
+		text += " on " + o.Resource
+	}
+	if len(o.Path) > 0 {
+		text += " through " + strings.Join(o.Path, ", ")
+	}
+	return text
+}
+
+// Unread tells what is only not known because a policy was not read that may allow
+// anything.
+func (o Open) Unread() bool {
+	return o.Can == Unknown && slices.ContainsFunc(o.Because, func(r enforce.Reason) bool { return r.Policy == NotRead && r.Effect == enforce.Allow })
+}
+
 // sortOpen orders by what matters: certain before perhaps, worst first.
 func sortOpen(all []Open) {
 	rank := map[Can]int{Yes: 0, Unknown: 1}
 	slices.SortStableFunc(all, func(a, b Open) int {
-		return cmp.Or(cmp.Compare(rank[a.Can], rank[b.Can]), cmp.Compare(b.Severity, a.Severity))
+		by := cmp.Or(cmp.Compare(rank[a.Can], rank[b.Can]), cmp.Compare(b.Severity, a.Severity))
+		if by != 0 || a.Class != b.Class || a.Class != Other && a.Class != Roles {
+			return by // what is sensitive stays in the order of the list
+		}
+		return cmp.Or(cmp.Compare(len(a.Path), len(b.Path)), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Resource, b.Resource))
 	})
 }

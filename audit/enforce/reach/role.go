@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ type By struct {
 	Credential enforce.Credential `json:"credential"`
 	Can        Can                `json:"can"`
 	Path       []string           `json:"path"` // the roles on the way, by name
+	Because    []enforce.Reason   `json:"because"`
 }
 
 // roles are the roles of an account, prepared: which a user or another role may be
@@ -98,6 +100,7 @@ func (a *Account) trusts() *roles {
 		t.manages = a.manages(r, t.set)
 		a.roles.all = append(a.roles.all, t)
 	}
+	slices.SortStableFunc(a.roles.all, func(x, y *trusted) int { return cmp.Compare(x.ARN, y.ARN) })
 	a.chain()
 	return a.roles
 }
@@ -207,15 +210,21 @@ func (a *Account) assume(c *caller, t *trusted) enforce.Decision {
 	n := a.narrow(c.set, action)
 	key := answered{t.ARN, c.Credential, c.Kind}
 	shared := !n.personal && !t.named && c.Kind == audit.IAMUser
-	if d, known := n.answers[key]; known && shared {
+	if d, known := n.trusts[key]; known && shared {
 		return d
 	}
-	p := n.policies
-	trust := a.part(t.doc, action).Document
-	p.Resource = &trust
-	d := a.evaluate(c, action, t.ARN, p)
+	d := a.answer(n.denials, c, action, t.ARN)
+	if d.Answer != enforce.ExplicitlyDenied {
+		p := n.policies
+		trust := a.part(t.doc, action, a.number(action)).Document
+		p.Resource = &trust
+		d = a.evaluate(c, action, t.ARN, p)
+	}
 	if shared {
-		n.answers[key] = d
+		if n.trusts == nil {
+			n.trusts = map[answered]enforce.Decision{}
+		}
+		n.trusts[key] = d
 	}
 	return d
 }
@@ -226,9 +235,13 @@ func (a *Account) tryRoles(s *Session, c *caller) {
 	all := a.trusts()
 	direct, decisions := a.direct(s, c, all)
 	told := 0
-	s.reached = all.reach(direct)
+	s.reached, s.direct = all.reach(direct), decisions
 	for _, r := range s.reached {
 		t := all.all[r.role]
+		if first := decisions[append(slices.Clone(r.path), r.role)[0]]; slices.ContainsFunc(first, byUnreadPolicy) {
+			s.unread = merge(s.unread, first, byUnreadPolicy)
+			continue
+		}
 		o := Open{Action: "sts:AssumeRole", Resource: t.ARN, Class: Roles, Severity: audit.Medium, Why: "assumes a role, whose sessions need no second factor", Can: r.can, Because: decisions[r.role]}
 		o.Path = a.names(r.path)
 		switch t.manages {
@@ -248,10 +261,19 @@ func (a *Account) tryRoles(s *Session, c *caller) {
 	}
 }
 
+// byUnreadPolicy tells a reason that a policy of the caller was not read.
+func byUnreadPolicy(r enforce.Reason) bool {
+	return r.Policy == NotRead && r.Layer == enforce.Identity && r.Effect == enforce.Allow
+}
+
 // direct are the roles that the caller can assume at once.
 func (a *Account) direct(s *Session, c *caller, all *roles) ([]hop, map[int][]enforce.Reason) {
 	var direct []hop
 	because := map[int][]enforce.Reason{}
+	if _, closed := a.closed(c, a.narrow(c.set, "sts:AssumeRole")); closed {
+		s.Denied++
+		return nil, because
+	}
 	for i, t := range all.all {
 		if !t.account && !(t.named && namesUser(t.doc, c)) {
 			continue
@@ -352,9 +374,18 @@ func (a *Account) tryWay(w *Way, t *trusted) {
 	if !slices.Contains([]Scope{OwnAccount, OwnUsers, OtherAccount, Everybody}, w.Scope) {
 		return
 	}
-	trust := a.part(t.doc, "sts:AssumeRole").Document
+	trust := a.part(t.doc, "sts:AssumeRole", a.number("sts:AssumeRole")).Document
 	for _, credential := range []enforce.Credential{enforce.AccessKey, enforce.PasswordNoMFA} {
 		q := a.somebody(w, credential).Request(a.base, "sts:AssumeRole", t.ARN)
+		if w.Scope != OwnUsers && !strings.Contains(w.Principal, ":user/") { // it means many
+			q.Context = q.Context.WithUnknown("aws:username").WithUnknown("aws:userid").WithUnknown("aws:PrincipalArn")
+		}
+		if w.Scope == OtherAccount || w.Scope == Everybody {
+			q.Context = q.Context.WithUnknown("aws:PrincipalOrgID").WithUnknown("aws:PrincipalOrgPaths")
+		}
+		if w.Scope == Everybody {
+			q.Context = q.Context.WithUnknown("aws:PrincipalAccount")
+		}
 		d := enforce.Evaluate(q, enforce.Policies{Identity: []enforce.Document{everything}, Resource: &trust})
 		if d.Answer != enforce.Allowed && d.Answer != enforce.Unknown {
 			continue
@@ -394,7 +425,8 @@ func (a *Account) RolesOf(users []User) []Role {
 		for _, s := range u.Sessions {
 			for _, x := range s.reached {
 				if is := both(x.can, u.Real(s)); is != No {
-					by[x.role] = append(by[x.role], By{u.Name, s.Credential, is, a.names(x.path)})
+					first := append(slices.Clone(x.path), x.role)[0]
+					by[x.role] = append(by[x.role], By{u.Name, s.Credential, is, a.names(x.path), s.direct[first]})
 				}
 			}
 		}
@@ -404,7 +436,9 @@ func (a *Account) RolesOf(users []User) []Role {
 		if gap, unread := a.unread[t.doc.Name]; unread {
 			r.Missing = append(r.Missing, gap)
 		}
-		slices.SortStableFunc(r.Users, func(x, y By) int { return strings.Compare(string(y.Can), string(x.Can)) }) // yes before unknown
+		slices.SortStableFunc(r.Users, func(x, y By) int { // yes before unknown
+			return cmp.Or(cmp.Compare(y.Can, x.Can), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Credential, y.Credential))
+		})
 		all = append(all, r)
 	}
 	return all

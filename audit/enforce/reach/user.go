@@ -75,7 +75,7 @@ func (s *Session) add(o Open, d enforce.Decision) {
 func ofUnread(d enforce.Decision) []enforce.Reason {
 	var all []enforce.Reason
 	for _, r := range d.Because {
-		if d.Answer == enforce.Unknown && r.Policy == notRead && r.Effect == enforce.Allow {
+		if d.Answer == enforce.Unknown && r.Policy == NotRead && r.Effect == enforce.Allow {
 			all = append(all, r)
 		}
 	}
@@ -98,6 +98,10 @@ func (s *Session) has(action string) bool {
 // name of them. The first that is possible stands for all.
 func (a *Account) trySensitive(s *Session, c *caller, x *Sensitive) {
 	best, at := enforce.Decision{Answer: enforce.ImplicitlyDenied}, ""
+	if d, closed := a.closed(c, a.narrow(c.set, x.Action)); closed {
+		s.add(Open{}, d)
+		return
+	}
 	for _, resource := range a.places(c, x) {
 		d := a.ask(c, x.Action, resource)
 		if can(d) == Yes || can(d) == Unknown && at == "" {
@@ -144,13 +148,16 @@ func like(arn, target string) bool {
 // named are the resources that the user's Allow statements name of an action, made
 // into ones that can be asked about.
 func (a *Account) named(c *caller, action string) []string {
+	n := a.narrow(c.set, action)
+	if n.listed && (n.named != nil || !n.variable) {
+		return n.named
+	}
 	var all []string
 	add := func(r string) {
 		if !slices.Contains(all, r) {
 			all = append(all, r)
 		}
 	}
-	n := a.narrow(c.set, action)
 	for i := range n.policies.Identity {
 		for _, s := range n.policies.Identity[i].Statements {
 			switch {
@@ -159,10 +166,15 @@ func (a *Account) named(c *caller, action string) []string {
 				add("*")
 			default:
 				for _, text := range s.Resources {
+					n.variable = n.variable || strings.Contains(text, "${") || strings.Contains(text, ":user/")
 					add(a.instance(c, text))
 				}
 			}
 		}
+	}
+	n.listed = true
+	if !n.variable {
+		n.named = all
 	}
 	return all
 }
@@ -222,6 +234,10 @@ const (
 func (a *Account) tryOthers(s *Session, c *caller) {
 	told, tried := 0, 0
 	for _, action := range a.tries(c.set) {
+		if _, closed := a.closed(c, a.narrow(c.set, action)); closed {
+			s.Denied++
+			continue
+		}
 		for _, resource := range a.named(c, action) {
 			o, asks := a.other(c, action, resource)
 			if !asks || s.has(action) {
@@ -319,6 +335,7 @@ func (a *Account) tries(x *set) []string {
 			}
 		}
 	}
+	slices.Sort(all)
 	x.tries = all
 	return all
 }
