@@ -67,9 +67,9 @@ func either(a, b Can) Can {
 // Holds is which credentials a user has, as far as that is known: whoever judges
 // the account combines several calls to know it.
 type Holds struct {
-	Password  Can // for the console
-	AccessKey Can // an active one
-	Device    Can // a second factor that AWS asks for at sign-in
+	Password  Can `json:"password"`   // for the console
+	AccessKey Can `json:"access_key"` // an active one
+	Device    Can `json:"device"`     // a second factor that AWS asks for at sign-in
 }
 
 // Report is what the users of an account can do without a second factor, and who
