@@ -69,7 +69,11 @@ func (a *account) mfaEnforced(p *person) answer {
 	case open && p.holds().Device == reach.Yes:
 		return fail("by password alone: " + possible(certain(s.Open), 3) + "; a device is there, so AWS asks for it at sign-in: nothing else does").at(audit.Low).because(n.evidence)
 	case open:
-		return fail("by password alone: " + possible(certain(s.Open), 3)).at(capped(worst)).because(n.evidence)
+		text := "by password alone: " + possible(certain(s.Open), 3)
+		if p.holds().Device == reach.Unknown {
+			text += "; whether a device is there that AWS asks for is not known"
+		}
+		return fail(text).at(capped(worst)).because(n.evidence)
 	case s.Anything() == reach.Unknown:
 		return a.undecided(p, "by password alone, perhaps: ", s.Open).because(n.evidence)
 	}

@@ -132,6 +132,7 @@ type analysed struct {
 	snapshot audit.Snapshot
 	account  posture.Account
 	reach    reach.Report
+	findings map[[2]string]*audit.Finding // by check and ARN
 }
 
 // holds are the credentials of a user, as the audit knows them.
@@ -184,6 +185,11 @@ func analyse(snapshots []audit.Snapshot, judged []posture.Account) enforced {
 	for i := range snapshots {
 		a := analysed{snapshot: snapshots[i], account: judged[i].Of(posture.EnforcementChecks()...)}
 		a.reach = reach.Analyse(&snapshots[i], a.holds())
+		a.findings = map[[2]string]*audit.Finding{}
+		for j := range a.account.Findings {
+			f := &a.account.Findings[j]
+			a.findings[[2]string{f.Check, f.Subject.ARN}] = f
+		}
 		all.read = append(all.read, a)
 		all.audit.Accounts = append(all.audit.Accounts, a.account)
 	}

@@ -48,6 +48,7 @@ type row struct {
 	user, by string
 	what     string
 	because  string
+	exempt   string
 }
 
 // table prints users worst first, then roles.
@@ -72,7 +73,7 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 		counts[r.outcome]++
 	}
 	fmt.Fprintf(b, "WITHOUT A SECOND FACTOR, %s, as of %s\n\n", a.called(), a.account.TakenAt.UTC().Format("2006-01-02 15:04 UTC"))
-	fmt.Fprintf(b, "%d users, %d sessions: something is possible by %d, perhaps by %d, nothing by %d; %d cannot be had\n", len(a.reach.Users), len(rows),
+	fmt.Fprintf(b, "%d users, %d sessions: something is possible by %d, perhaps by %d, nothing by %d; %d exempt\n", len(a.reach.Users), len(rows),
 		counts[audit.Fail], counts[audit.Unknown], counts[audit.Pass], counts[audit.NotApplicable])
 	for _, r := range rows {
 		if len(only) > 0 && !slices.Contains(only, r.outcome) {
@@ -80,8 +81,10 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 		}
 		fmt.Fprintf(b, "\n%s  %s  by %s\n", mark(r.outcome, r.severity), report.Plain(r.user), r.by)
 		indented(b, columns, r.what)
-		if r.because != "" {
-			indented(b, columns, r.because)
+		for _, text := range []string{r.because, r.exempt} {
+			if text != "" {
+				indented(b, columns, text)
+			}
 		}
 	}
 	a.roles(b, columns, only)
@@ -90,7 +93,7 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 
 // mark is a severity where something is possible, else the outcome.
 func mark(o audit.Outcome, s audit.Severity) string {
-	text := map[audit.Outcome]string{audit.Fail: s.String(), audit.Unknown: "unknown", audit.Pass: "held", audit.NotApplicable: "-"}[o]
+	text := map[audit.Outcome]string{audit.Fail: s.String(), audit.Unknown: "unknown", audit.Pass: "held", audit.NotApplicable: "exempt"}[o]
 	return fmt.Sprintf("%-8s", text)
 }
 
@@ -110,7 +113,7 @@ func (a *analysed) rows() []row {
 	for i := range a.reach.Users {
 		u := &a.reach.Users[i]
 		for _, s := range u.Sessions {
-			rows = append(rows, sessionRow(u, s))
+			rows = append(rows, a.sessionRow(u, s))
 		}
 	}
 	order := map[audit.Outcome]int{audit.Fail: 0, audit.Unknown: 1, audit.Pass: 2, audit.NotApplicable: 3}
@@ -120,34 +123,36 @@ func (a *analysed) rows() []row {
 	return rows
 }
 
-func sessionRow(u *reach.User, s reach.Session) row {
-	r := row{user: u.Name, by: byWords[s.Credential]}
-	worst, open := s.Worst()
+// judgedBy is the check that judges each kind of session.
+var judgedBy = map[enforce.Credential]string{enforce.PasswordNoMFA: posture.EnforcementChecks()[0], enforce.AccessKey: posture.EnforcementChecks()[1]}
+
+// sessionRow words a session as its finding judged it.
+func (a *analysed) sessionRow(u *reach.User, s reach.Session) row {
+	f := a.findings[[2]string{judgedBy[s.Credential], u.ARN}]
+	if f == nil { // not judged is not known
+		f = &audit.Finding{}
+	}
+	r := row{user: u.Name, by: byWords[s.Credential], outcome: f.Outcome, severity: f.Severity}
+	_, open := s.Worst()
 	switch {
-	case u.Real(s) == reach.No:
-		r.outcome = audit.NotApplicable
-		r.what = "a device is there, and AWS asks for it at sign-in"
-		if open {
-			r.what += "; without it: " + first(s.Open, reach.Yes, 2) + ", which no policy holds"
-		}
-	case open && u.Real(s) == reach.Yes:
-		r.outcome, r.severity, r.what, r.because = audit.Fail, worst, first(s.Open, reach.Yes, 3), statementOf(s.Open[0])
-	case s.Anything() != reach.No || u.Real(s) == reach.Unknown && open:
-		r.outcome, r.what, r.because = audit.Unknown, "perhaps "+first(s.Open, s.Open[0].Can, 3), statementOf(s.Open[0])
-		if open {
-			r.because = "it is not known whether there is such a credential, or whether a device is asked for"
-		}
+	case open:
+		r.what, r.because = first(s.Open, reach.Yes, 3), statementOf(s.Open[0])
+	case s.Anything() == reach.Unknown:
+		r.what, r.because = "perhaps "+first(s.Open, reach.Unknown, 3), statementOf(s.Open[0])
 	default:
-		r.outcome, r.what = audit.Pass, "nothing"+holding(u)
+		r.what = "nothing" + holding(u)
+	}
+	if u.Real(s) == reach.No {
+		r.what += "; a device is there, and AWS asks for it at sign-in"
+	}
+	if u.Real(s) == reach.Unknown {
+		r.what += "; whether there is such a credential, or a device that AWS asks for, is not known"
 	}
 	if s.EnrolFirst != reach.No && s.ThenOpen != reach.No && u.Holds.Device != reach.Yes {
 		r.what += "; " + enrolment(u, s)
-		if s.Credential == enforce.AccessKey && r.outcome == audit.Pass {
-			r.outcome, r.severity = audit.Fail, audit.Medium
-			if u.Holds.Device == reach.Unknown || s.EnrolFirst == reach.Unknown || s.ThenOpen == reach.Unknown || u.Real(s) == reach.Unknown {
-				r.outcome = audit.Unknown
-			}
-		}
+	}
+	if f.Exemption != nil {
+		r.exempt = "exempt " + "until " + f.Exemption.Expires.UTC().Format("2006-01-02") + ", owner " + f.Exemption.Owner
 	}
 	return r
 }

@@ -59,10 +59,22 @@ func guardsIn(layer enforce.Layer, d *document, through string, off []takingOff)
 			return strings.EqualFold(c.Key, enforce.KeyMFAPresent) || strings.EqualFold(c.Key, enforce.KeyMFAAge)
 		}
 		if s.Effect == enforce.Deny && slices.ContainsFunc(s.Conditions, asks) {
-			all = append(all, Guard{layer, d.Name, s.Sid, s.Line, through, off})
+			all = append(all, Guard{layer, d.Name, s.Sid, s.Line, through, append(slices.Clone(off), tagging(s)...)})
 		}
 	}
 	return all
+}
+
+// tagging are the calls that change the tags by which a guard spares users.
+func tagging(s enforce.Statement) []takingOff {
+	byTag := func(c enforce.Condition) bool { return strings.HasPrefix(strings.ToLower(c.Key), "aws:principaltag/") }
+	if !slices.ContainsFunc(s.Conditions, byTag) {
+		return nil
+	}
+	return []takingOff{
+		{"iam:TagUser", own, "gives oneself a tag by which the guard spares users"},
+		{"iam:UntagUser", own, "takes a tag off oneself by which the guard tells users"},
+	}
 }
 
 // waysOff are the calls that take a policy off whom it is on. A control policy is out
