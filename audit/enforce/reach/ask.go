@@ -275,7 +275,7 @@ func (a *Account) evaluate(c *caller, action, resource string, p enforce.Policie
 	if d.Answer == enforce.Unknown {
 		d = a.inSomeRegion(q, p, d)
 	}
-	if a.scpGap != nil && d.Answer == enforce.Allowed && !c.set.free && !free(d) {
+	if a.scpGap != nil && d.Answer == enforce.Allowed && !c.set.free {
 		d.Answer = enforce.Unknown
 		d.Because = append(append([]enforce.Reason(nil), d.Because...), enforce.Reason{Layer: enforce.SCP, Statement: -1, Text: a.scpGap.String()})
 	}
@@ -347,11 +347,6 @@ func regionsIn(p enforce.Policies) []string {
 }
 
 const mostRegions = 8
-
-// free tells what AWS allows whatever policies say.
-func free(d enforce.Decision) bool {
-	return len(d.Because) == 1 && d.Because[0].Layer == enforce.Service
-}
 
 // place fills a target in.
 func (a *Account) place(t Target, c *caller) string {

@@ -190,6 +190,8 @@ func (b *builder) finish() {
 	switch b.member {
 	case "member":
 		s.Gaps = append(s.Gaps, audit.FactOrganization.Gap("", "only the management account and a delegated administrator may ask"))
+	case "unread": // an organisation's, of which the control policies were not asked for
+		s.Organization = &audit.Read[audit.OrganizationFeatures]{At: b.at, Value: audit.OrganizationFeatures{OrganizationID: "o-exampleorg1"}}
 	case "", "none":
 		s.Organization = &audit.Read[audit.OrganizationFeatures]{At: b.at}
 	default:
@@ -311,6 +313,16 @@ func (c reachCase) compare(t *testing.T, file string, archive *txtar.Archive) {
 	if *update {
 		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Nobody rewrites AWS's policies.
+func TestRewrites(t *testing.T) {
+	a := Look(&audit.Snapshot{Account: "111122223333", Partition: "aws"})
+	for arn, want := range map[string]int{"": 0, "arn:aws:iam::aws:policy/PowerUserAccess": 0, "arn:aws:iam::111122223333:policy/guard": 2} {
+		if got := a.rewrites(arn); len(got) != want {
+			t.Errorf("calls that rewrite %q: %v, want %d", arn, got, want)
 		}
 	}
 }
