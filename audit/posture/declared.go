@@ -64,11 +64,8 @@ func (a *account) nobodys(e audit.Exemption) answer {
 	if strings.HasPrefix(e.ID, "arn:") {
 		return a.nobodysDevice(e)
 	}
-	if a.hasRole(e.ID) {
-		return pass("it is for a role").because(a.evidence(a.Roles.Call, a.Roles.At, "roles", fmt.Sprint(len(a.Roles.Value))))
-	}
-	if strings.HasPrefix(e.ID, "AROA") && a.Roles == nil {
-		return unknown("whether there is such a role is not known", a.Gap(audit.FactRoles, ""))
+	if strings.HasPrefix(e.ID, "AROA") {
+		return a.nobodysRole(e)
 	}
 	if p := a.byID(e.ID); p != nil {
 		return pass(fmt.Sprintf("it is for %q", p.subject.Name)).because(a.listed())
@@ -80,8 +77,16 @@ func (a *account) nobodys(e audit.Exemption) answer {
 	return fail("no user of this account has this id").because(evidence)
 }
 
-func (a *account) hasRole(id string) bool {
-	return a.Roles != nil && slices.ContainsFunc(a.Roles.Value, func(r audit.RoleTrust) bool { return r.ID == id })
+func (a *account) nobodysRole(e audit.Exemption) answer {
+	list := a.Roles
+	if list == nil {
+		return unknown("whether there is such a role is not known", a.Gap(audit.FactRoles, ""))
+	}
+	evidence := a.evidence(list.Call, list.At, "roles", fmt.Sprint(len(list.Value)))
+	if slices.ContainsFunc(list.Value, func(r audit.RoleTrust) bool { return r.ID == e.ID }) {
+		return pass("it is for a role").because(evidence)
+	}
+	return fail("no role of this account has this id").because(evidence)
 }
 
 func (a *account) listed() []audit.Evidence {
