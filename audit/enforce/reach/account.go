@@ -17,7 +17,9 @@ type Account struct {
 	groups  map[string]*audit.Group
 	managed map[string]string // documents by ARN
 
-	base     enforce.Context
+	base     enforce.Context             // what is known of every call,
+	ofUsers  enforce.Context             // of one that a user makes,
+	ofKeys   enforce.Context             // and of one with an access key
 	texts    map[string]enforce.Document // as parsed, without a name
 	wrong    map[string]error
 	docs     map[[2]string]*document // by name and text
@@ -53,6 +55,8 @@ func Look(s *audit.Snapshot) *Account {
 		}
 	}
 	a.base = base(s)
+	a.ofUsers = ofUsers(a.base)
+	a.ofKeys = a.ofUsers.Without("aws:TokenIssueTime") // of temporary credentials only
 	a.readSCPs()
 	return a
 }
@@ -77,6 +81,18 @@ func base(s *audit.Snapshot) enforce.Context {
 		return x.With("aws:PrincipalOrgID", id)
 	}
 	return x.Without("aws:PrincipalOrgID").Without("aws:PrincipalOrgPaths")
+}
+
+// ofUsers leaves out what only sessions of roles have (IAM user guide, global condition
+// keys: source identity, where role credentials were delivered to).
+func ofUsers(x enforce.Context) enforce.Context {
+	for _, key := range []string{
+		"aws:SourceIdentity", "aws:Ec2InstanceSourceVpc", "aws:Ec2InstanceSourcePrivateIPv4", "ec2:SourceInstanceArn", "ec2:RoleDelivery",
+		"lambda:SourceFunctionArn", "ssm:SourceInstanceArn", "aws:ChatbotSourceArn",
+	} {
+		x = x.Without(key)
+	}
+	return x
 }
 
 // readSCPs takes in the control policies, a level for each target. An account of no

@@ -51,7 +51,11 @@ func (a *Account) userCaller(u *audit.User, x *set, credential enforce.Credentia
 	if u.Tags != nil {
 		c.Tags, c.TagsKnown = u.Tags.Value, true
 	}
-	c.request = c.Request(a.base, "", "")
+	known := a.ofUsers
+	if credential == enforce.AccessKey {
+		known = a.ofKeys
+	}
+	c.request = c.Request(known, "", "")
 	return c
 }
 
