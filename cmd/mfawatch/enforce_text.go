@@ -286,7 +286,7 @@ var waveWords = map[int]string{
 
 // effectWords say what each effect is.
 var effectWords = map[reach.Effect]string{
-	reach.LockedOut: "locked out: signs in to the console, has no device, and could not register one", reach.LosesWithMFA: "loses what is done with a second factor too",
+	reach.LockedOut: "locked out: signs in to the console, has no device, and could not register one", reach.CannotReset: "locked out: must change the password at sign-in, which is refused without a second factor", reach.LosesWithMFA: "loses what is done with a second factor too",
 	reach.KeyBreaks: "a program's key stops working", reach.Undecided: "not known", reach.StillOpen: "something stays possible without a second factor",
 	reach.KeyNeedsMFA: "the key works on with a code only", reach.MustEnrol: "must register a device", reach.Ready: "has a device", reach.Enforced: "nothing was possible without a second factor",
 	reach.Exempt: "exempt", reach.Unaffected: "has no credential",

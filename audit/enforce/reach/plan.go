@@ -24,6 +24,7 @@ type Effect string
 // The effects, worst first.
 const (
 	LockedOut    Effect = "locked-out"     // signs in to the console, has no device, and could not register one
+	CannotReset  Effect = "cannot-reset"   // must change the password at sign-in, and may not without a second factor
 	LosesWithMFA Effect = "loses-with-mfa" // the guard takes away what is done with a second factor
 	KeyBreaks    Effect = "automation"     // a program's key stops working: nobody is there to give a code
 	Undecided    Effect = "unknown"        // something that decides it was not read
@@ -37,7 +38,7 @@ const (
 )
 
 // effects are all of them, worst first.
-var effects = []Effect{LockedOut, LosesWithMFA, KeyBreaks, Undecided, StillOpen, KeyNeedsMFA, MustEnrol, Ready, Enforced, Exempt, Unaffected}
+var effects = []Effect{LockedOut, CannotReset, LosesWithMFA, KeyBreaks, Undecided, StillOpen, KeyNeedsMFA, MustEnrol, Ready, Enforced, Exempt, Unaffected}
 
 // Planned is what attaching does to one user.
 type Planned struct {
@@ -116,6 +117,10 @@ func planned(u *audit.User, before, after *Account, h Holds) Planned {
 	p.Missing = append(p.Missing, is.Missing...)
 	p.Lost = append(p.Lost, lost(u, before, after)...)
 	p.judge(was, is)
+	if after.cannotReset(u, is) {
+		p.Effects = slices.Insert(p.Effects, 0, CannotReset)
+		slices.SortStableFunc(p.Effects, worse)
+	}
 	p.Wave = wave(p.Effects)
 	return p
 }
@@ -154,7 +159,21 @@ func (p *Planned) judge(was, is User) {
 		add(MustEnrol, real == Yes && s.EnrolFirst == Yes)
 	}
 	add(Unaffected, len(is.Sessions) == 0)
-	slices.SortStableFunc(p.Effects, func(x, y Effect) int { return cmp.Compare(slices.Index(effects, x), slices.Index(effects, y)) })
+	slices.SortStableFunc(p.Effects, worse)
+}
+
+func worse(x, y Effect) int { return cmp.Compare(slices.Index(effects, x), slices.Index(effects, y)) }
+
+// cannotReset tells a user without a device whose first sign-in asks for a new
+// password, which is refused without a second factor: he never gets as far as enrolling.
+func (a *Account) cannotReset(u *audit.User, is User) bool {
+	s, has := is.Session(enforce.PasswordNoMFA)
+	if !has || is.Real(s) != Yes || u.LoginProfile == nil || !u.LoginProfile.Value.ResetRequired {
+		return false
+	}
+	x, _ := a.userSet(u)
+	c := a.userCaller(u, x, enforce.PasswordNoMFA, is.Holds.Device)
+	return can(a.ask(c, "iam:ChangePassword", c.arn())) == No
 }
 
 // wave is when to attach the guard to somebody.
@@ -163,7 +182,7 @@ func wave(all []Effect) int {
 		return slices.ContainsFunc(some, func(e Effect) bool { return slices.Contains(all, e) })
 	}
 	switch {
-	case has(LockedOut, LosesWithMFA, KeyBreaks, Undecided):
+	case has(LockedOut, CannotReset, LosesWithMFA, KeyBreaks, Undecided):
 		return WaveRepair
 	case has(KeyNeedsMFA):
 		return WaveKeys

@@ -36,6 +36,7 @@ type userForm struct {
 	Tags               map[string]string
 	Password, Key, MFA Can
 	Unread             bool
+	Reset              bool
 }
 
 func readCase(t *testing.T, file string) (reachCase, *txtar.Archive) {
@@ -153,6 +154,7 @@ func (b *builder) user(name string, f txtar.File) {
 		}
 		u.Tags = &audit.Read[map[string]string]{At: b.at, Value: form.Tags}
 	}
+	u.LoginProfile = &audit.Read[audit.LoginProfile]{At: b.at, Value: audit.LoginProfile{Exists: form.Password == Yes, ResetRequired: form.Reset}}
 	b.users = append(b.users, u)
 	b.c.holds[u.ID] = Holds{form.Password, form.Key, form.MFA}
 }
