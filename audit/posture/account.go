@@ -38,10 +38,11 @@ type holder struct {
 // user is nil and the immutable id is not known.
 type person struct {
 	holder
-	user    *audit.User
-	signIn  use
-	admin   admin
-	reached *reach.User // what is possible without a second factor, once it is asked
+	user     *audit.User
+	signIn   use
+	admin    admin
+	enforced *enforcement // once it is asked
+	reached  *reach.User  // what is possible without a second factor, while and after it is
 }
 
 func look(s *audit.Snapshot, rules Rules) *account {

@@ -10,14 +10,30 @@ import (
 	"mfawatch/audit/enforce/reach"
 )
 
-// reached is what a user can do without a second factor, asked once.
-func (a *account) reached(p *person) *reach.User {
-	if p.reached == nil && p.user != nil {
+// enforcement is what the checks of enforcement say of a user. What is possible is a
+// long list: it is asked for once, judged by all of them, and let go.
+type enforcement struct {
+	password, key, tampering answer
+}
+
+func (a *account) enforced(p *person) *enforcement {
+	if p.enforced != nil {
+		return p.enforced
+	}
+	if p.user != nil {
 		u := a.reach.User(p.user, p.holds())
 		p.reached = &u
 	}
-	return p.reached
+	p.enforced = &enforcement{a.passwordAlone(p), a.keyAlone(p), a.tampers(p)}
+	if p.reached != nil {
+		p.reached.Forget()
+	}
+	return p.enforced
 }
+
+func (a *account) mfaEnforced(p *person) answer     { return a.enforced(p).password }
+func (a *account) mfaEnforcedKeys(p *person) answer { return a.enforced(p).key }
+func (a *account) factorTampering(p *person) answer { return a.enforced(p).tampering }
 
 // holds is what is known of the user's credentials. Whether AWS asks for codes by
 // text message at sign-in is not verified.
@@ -36,7 +52,7 @@ func (a *account) session(p *person, credential enforce.Credential, held said, w
 	if held.answer == no {
 		return reach.Session{}, notApplicable(without).because(held.evidence), false
 	}
-	u := a.reached(p)
+	u := p.reached
 	if u == nil {
 		return reach.Session{}, unknown("what this user may do is not known", a.Gap(audit.FactUsers, "")).because(held.evidence), false
 	}
@@ -55,9 +71,9 @@ func (a *account) permissions(p *person, s reach.Session) []audit.Evidence {
 
 const everythingTold = 10
 
-// mfaEnforced: what the password alone opens. Whoever has a device is asked for it at
+// passwordAlone: what the password alone opens. Whoever has a device is asked for it at
 // the console; without a guard that lasts as long as the device is there.
-func (a *account) mfaEnforced(p *person) answer {
+func (a *account) passwordAlone(p *person) answer {
 	s, n, asked := a.session(p, enforce.PasswordNoMFA, p.password, "no console password")
 	if !asked {
 		return n
@@ -84,9 +100,9 @@ func (a *account) mfaEnforced(p *person) answer {
 	return pass(text).because(n.evidence)
 }
 
-// mfaEnforcedKeys: what an access key alone opens, at once or by registering the first
+// keyAlone: what an access key alone opens, at once or by registering the first
 // device and asking STS for a session with it.
-func (a *account) mfaEnforcedKeys(p *person) answer {
+func (a *account) keyAlone(p *person) answer {
 	s, n, asked := a.session(p, enforce.AccessKey, p.keys, "no active access key")
 	if !asked {
 		return n
@@ -172,12 +188,12 @@ func (a *account) undecided(p *person, text string, open []reach.Open) answer {
 	return unknown(text+possible(open, 3), gaps...)
 }
 
-// factorTampering: whose factors, or what asks for them, can be changed without one.
-func (a *account) factorTampering(p *person) answer {
+// tampers: whose factors, or what asks for them, can be changed without one.
+func (a *account) tampers(p *person) answer {
 	if p.password.answer == no && p.keys.answer == no {
 		return notApplicable("no console password and no active access key").because(p.password.evidence, p.keys.evidence)
 	}
-	u := a.reached(p)
+	u := p.reached
 	if u == nil {
 		return unknown("what this user may do is not known", a.Gap(audit.FactUsers, ""))
 	}
@@ -241,8 +257,8 @@ func (a *account) roleTrust(c Check) []audit.Finding {
 	}
 	var users []reach.User
 	for _, p := range a.people {
-		if u := a.reached(p); u != nil {
-			users = append(users, *u)
+		if a.enforced(p); p.reached != nil {
+			users = append(users, *p.reached)
 		}
 	}
 	var all []audit.Finding

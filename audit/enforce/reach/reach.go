@@ -179,6 +179,13 @@ func (s Session) Of(classes ...Class) []Open {
 	return some
 }
 
+// Forget lets go of what is possible. What RolesOf needs stays.
+func (u *User) Forget() {
+	for i := range u.Sessions {
+		u.Sessions[i].Open = nil
+	}
+}
+
 // Session is the user's session with a credential; ok is false where the user does
 // not have it.
 func (u User) Session(c enforce.Credential) (Session, bool) {

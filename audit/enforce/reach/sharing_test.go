@@ -49,7 +49,7 @@ func TestAskIsTheEvaluator(t *testing.T) {
 			credential := enforce.Credential(pick(string(enforce.AccessKey), string(enforce.PasswordNoMFA), string(enforce.WithMFA)))
 			c := a.userCaller(u, x, credential, Can(pick("yes", "no", "unknown")))
 			action := pick("s3:GetObject", "s3:Get*", "sqs:SendMessage", "iam:EnableMFADevice", "iam:PutUserPolicy")
-			resource := pick("*", "arn:aws:s3:::b/k", u.ARN, s.Users.Value[0].ARN, "arn:aws:iam::111122223333:user/*")
+			resource := pick("*", "arn:aws:s3:::b/k", "arn:aws:s3:::ada/k", u.ARN, s.Users.Value[0].ARN, "arn:aws:iam::111122223333:user/*")
 			want := whole(a, c, x, action, resource)
 			if got := a.ask(c, action, resource); got.Answer != want.Answer {
 				t.Fatalf("round %d: %s may %s on %s by %s: %v, the evaluator says %v: %+v", round, u.Name, action, resource, credential, got, want.Answer, want.Because)
@@ -119,7 +119,7 @@ func randomPolicy(pick func(...string) string) string {
 		statements = append(statements, fmt.Sprintf(`{"Effect":%q,%q:%s,%q:%s%s}`,
 			pick("Allow", "Allow", "Allow", "Deny"),
 			pick("Action", "Action", "NotAction"), pick(`"*"`, `"s3:*"`, `["iam:EnableMFADevice","sqs:*"]`, `"s3:Get*"`),
-			pick("Resource", "Resource", "Resource", "NotResource"), pick(`"*"`, `"*"`, `"arn:aws:s3:::b/*"`, `"arn:aws:iam::111122223333:user/${aws:username}"`),
+			pick("Resource", "Resource", "Resource", "NotResource"), pick(`"*"`, `"*"`, `"arn:aws:s3:::b/*"`, `"arn:aws:s3:::${aws:username}/*"`, `"arn:aws:iam::111122223333:user/${aws:username}"`),
 			pick("", "", `,"Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}`, `,"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`,
 				`,"Condition":{"StringEquals":{"aws:PrincipalTag/team":"a"}}`, `,"Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}`, `,"Condition":{"StringLike":{"aws:username":"a*"}}`)))
 	}
