@@ -297,7 +297,8 @@ func writePlans(w io.Writer, all []accountPlan) error {
 	for _, p := range all {
 		fmt.Fprintf(&b, "ATTACHING %s to a %s, %s, as of %s\n", report.Plain(p.what), p.plan.Attach, p.account.called(), p.account.account.TakenAt.UTC().Format("2006-01-02 15:04 UTC"))
 		if p.plan.NoSCPEffect != "" {
-			fmt.Fprintf(&b, "\nIt would do nothing: %s.\n", p.plan.NoSCPEffect)
+			fmt.Fprintf(&b, "\nIt would do nothing: %s.\n\n", p.plan.NoSCPEffect)
+			continue
 		}
 		for _, wave := range []int{reach.WaveReady, reach.WaveEnrol, reach.WaveKeys, reach.WaveRepair, 0} {
 			writeWave(&b, wave, p.plan)

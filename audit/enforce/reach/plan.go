@@ -68,14 +68,16 @@ const (
 )
 
 // MakePlan evaluates the guard with every user's policies. exempt tells whom somebody
-// exempted, and may be nil.
+// exempted, and may be nil. A control policy that would do nothing in the account is
+// told, and nobody is listed.
 func MakePlan(s *audit.Snapshot, guard []enforce.Document, attach Attach, holds func(*audit.User) Holds, exempt func(*audit.User) bool) Plan {
 	before, after := Look(s), Look(s)
-	after.addGuard(guard, attach)
 	p := Plan{Attach: attach, Users: []Planned{}, RolesHit: []string{}}
-	if attach == ToSCP && s.SCPs != nil && len(s.SCPs.Value) == 0 {
-		p.NoSCPEffect = "no control policy applies to this account: it is the organisation's management account, or control policies are not switched on"
+	if nothing := noControl(s); attach == ToSCP && nothing != "" {
+		p.NoSCPEffect = nothing
+		return p
 	}
+	after.addGuard(guard, attach)
 	if s.Users != nil {
 		for i := range s.Users.Value {
 			u := &s.Users.Value[i]
@@ -91,6 +93,17 @@ func MakePlan(s *audit.Snapshot, guard []enforce.Document, attach Attach, holds 
 		return cmp.Or(cmp.Compare(x.Wave, y.Wave), cmp.Compare(slices.Index(effects, x.Effects[0]), slices.Index(effects, y.Effects[0])), cmp.Compare(x.ARN, y.ARN))
 	})
 	return p
+}
+
+// noControl says why a control policy would do nothing in an account.
+func noControl(s *audit.Snapshot) string {
+	switch {
+	case s.SCPs != nil && len(s.SCPs.Value) == 0:
+		return "no control policy applies to this account: it is the organisation's management account, or control policies are not switched on"
+	case s.SCPs == nil && s.Organization != nil && s.Organization.Value.OrganizationID == "":
+		return "the account is in no organisation"
+	}
+	return ""
 }
 
 func subject(u *audit.User) audit.Subject {

@@ -34,6 +34,29 @@ func TestSharingChangesNothing(t *testing.T) {
 	}
 }
 
+// The same of accounts that chance made, where users differ in a boundary or a tag only.
+func TestSharingChangesNothingByChance(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	pick := func(all ...string) string { return all[random.IntN(len(all))] }
+	for round := range 60 {
+		s := randomAccount(pick, random.IntN(3))
+		for i := range s.Users.Value { // all have the same policies, or nearly
+			if random.IntN(3) > 0 {
+				s.Users.Value[i].Access.Value.Attached = s.Users.Value[0].Access.Value.Attached
+			}
+		}
+		holds := func(*audit.User) Holds { return Holds{Yes, Yes, No} }
+		together := Analyse(&s, holds)
+		for i, u := range s.Users.Value {
+			alone := s
+			alone.Users = &audit.Read[[]audit.User]{Value: []audit.User{u}}
+			if diff := cmp.Diff(Analyse(&alone, holds).Users[0], together.Users[i], cmpopts.IgnoreUnexported(User{}, Session{}, Guard{})); diff != "" {
+				t.Fatalf("round %d, %s alone and among others (-alone +among):\n%s", round, u.Name, diff)
+			}
+		}
+	}
+}
+
 // What is narrowed to an action, asked of what denies first, and remembered, is what
 // the evaluator says of the whole policies.
 func TestAskIsTheEvaluator(t *testing.T) {
