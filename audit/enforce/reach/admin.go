@@ -71,6 +71,9 @@ func (a *Account) Administrator(u *audit.User) Administration {
 func (a *Account) powers(c *caller) Powers {
 	var p Powers
 	for _, x := range administration {
+		if !a.allows(c, x.action) {
+			continue
+		}
 		d := a.ask(c, x.action, "arn:"+a.s.Partition+":iam::"+a.s.Account+":"+x.resource+"/any/one")
 		if can(d) == No {
 			p.Denied = merge(p.Denied, d.Because, func(r enforce.Reason) bool { return r.Effect == enforce.Deny })

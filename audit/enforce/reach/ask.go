@@ -13,6 +13,7 @@ import (
 // narrowed is what a set says of one action. Sets that say the same of it share it,
 // and what was answered.
 type narrowed struct {
+	allows   bool // an identity policy says something that allows it
 	action   string
 	policies enforce.Policies
 	personal bool
@@ -88,7 +89,7 @@ func (a *Account) narrow(x *set, action string) *narrowed {
 	}
 	b.bound(x.boundary)
 	n := b.find("all", b.all, func() *narrowed {
-		return &narrowed{action: action, policies: b.policies(x, false), personal: b.personal}
+		return &narrowed{action: action, allows: b.allows, policies: b.policies(x, false), personal: b.personal}
 	})
 	if n.denials == nil {
 		n.denials = b.find("denying", b.denying, func() *narrowed {
@@ -110,6 +111,7 @@ type narrowing struct {
 	parts          []*part
 	limit          *part
 	personal, asks bool
+	allows         bool
 	all, denying   []byte // keys
 }
 
@@ -125,6 +127,7 @@ func (b *narrowing) add(d *document) {
 		return
 	}
 	b.parts = append(b.parts, p)
+	b.allows = b.allows || len(p.denies.Statements) < len(p.Statements)
 	b.all = appendID(b.all, p.id)
 	if len(p.denies.Statements) > 0 {
 		b.denying = appendID(b.denying, p.id)
@@ -238,6 +241,10 @@ func (a *Account) closed(c *caller, n *narrowed) (enforce.Decision, bool) {
 	d := a.answer(n.denials.wide, c, n.action, "*")
 	return d, d.Answer == enforce.ExplicitlyDenied
 }
+
+// allows tells whether a caller's policies allow an action on anything: what none allows
+// need not be asked about.
+func (a *Account) allows(c *caller, action string) bool { return a.narrow(c.set, action).allows }
 
 // ask decides whether a caller may do something. What denies is asked first: it is
 // the same for most, and where it denies nothing else matters.

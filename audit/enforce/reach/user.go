@@ -98,8 +98,9 @@ func (s *Session) has(action string) bool {
 // name of them. The first that is possible stands for all.
 func (a *Account) trySensitive(s *Session, c *caller, x *Sensitive) {
 	best, at := enforce.Decision{Answer: enforce.ImplicitlyDenied}, ""
-	if d, closed := a.closed(c, a.narrow(c.set, x.Action)); closed {
-		s.add(Open{}, d)
+	n := a.narrow(c.set, x.Action)
+	if _, closed := a.closed(c, n); closed || !n.allows {
+		s.Denied++
 		return
 	}
 	for _, resource := range a.places(c, x) {
@@ -376,6 +377,9 @@ func (a *Account) withFactor(u *audit.User, x *set) Can {
 	c := a.userCaller(u, x, enforce.WithMFA, Yes)
 	answer := No
 	for i := range sensitive {
+		if !a.allows(c, sensitive[i].Action) {
+			continue
+		}
 		for _, resource := range a.places(c, &sensitive[i]) {
 			if answer = either(answer, can(a.ask(c, sensitive[i].Action, resource))); answer == Yes {
 				return Yes
