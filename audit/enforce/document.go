@@ -157,3 +157,16 @@ type Reason struct {
 	Text      string // a sentence for people: what it does here, or the clause that cannot be decided
 	Source    string // for a rule of AWS: where AWS says so
 }
+
+// About is the document with only those of its statements that are about an action.
+// Evaluate decides a request for that action by it as by the whole.
+func (d Document) About(action string) Document {
+	var about []Statement
+	for i := range d.Statements {
+		if d.Statements[i].isAbout(action) {
+			about = append(about, d.Statements[i])
+		}
+	}
+	d.Statements = about
+	return d
+}

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,9 @@ func (c Caller) context(base Context, p Principal) Context {
 	for key, value := range c.Tags {
 		set("aws:PrincipalTag/"+key, value)
 	}
-	if !c.TagsKnown {
+	if c.TagsKnown {
+		x.absent = append(slices.Clone(x.absent), "aws:principaltag/")
+	} else {
 		x.unknown["aws:principaltag/*"] = true
 	}
 	if _, present := base.Lookup(KeyViaService); present == No {
