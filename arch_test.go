@@ -126,7 +126,7 @@ var rules = []struct {
 	{"functions/alerting", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/config", "mfawatch/audit/detect", "mfawatch/audit/signin", "mfawatch/audit/trail", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "mfawatch/internal/dynamo", "mfawatch/internal/s3", "mfawatch/internal/sns", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/rs/zerolog"}, "what the alerting functions have in common"},
 	{"functions/signin", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/s3", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/rs/zerolog"}, "takes events apart and hands them on"},
 	{"functions/reconcile", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/detect", "mfawatch/audit/signin", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/s3", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/rs/zerolog"}, "reads the trail's files once more"},
-	{"internal/release", []string{"std"}, "a tool beside the house"},
+	{"internal/release", []string{"std", "github.com/klauspost/compress"}, "a tool beside the house"},
 	{"internal/awsenv", []string{"std", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "reads a function's environment and calls nobody"},
 	{"internal/securityhub", []string{"std", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "hands on what it is given"},
 	{"functions/delivery/deliverytest", []string{"std", "mfawatch/functions/delivery"}, "stands in for stores"},

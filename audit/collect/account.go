@@ -266,12 +266,12 @@ func (r *reader) snapshot(interrupted bool) audit.Snapshot {
 	if interrupted {
 		s.Gaps = append(s.Gaps, r.unasked()...)
 	}
-	slices.SortStableFunc(s.Gaps, func(a, b audit.Gap) int {
+	audit.SortStable(s.Gaps, func(a, b audit.Gap) int {
 		return cmp.Or(cmp.Compare(a.Fact, b.Fact), cmp.Compare(a.Subject, b.Subject))
 	})
 	if s.Users != nil {
 		left := slices.DeleteFunc(slices.Clone(s.Users.Value), func(u audit.User) bool { return r.gone[u.ID] })
-		slices.SortStableFunc(left, func(a, b audit.User) int { return cmp.Compare(a.ARN, b.ARN) }) // some were renamed
+		audit.SortStable(left, func(a, b audit.User) int { return cmp.Compare(a.ARN, b.ARN) }) // some were renamed
 		s.Users = readAt(s.Users.Call, s.Users.At, left)
 	}
 	if s.TakenAt = lastRead(&s); s.TakenAt.IsZero() {

@@ -102,7 +102,7 @@ func virtualDevice(d types.VirtualMFADevice) audit.VirtualDevice {
 // inOrder sorts a list by a key and drops what two pages both held: the same
 // account gives the same bytes, however AWS cut the list.
 func inOrder[T any](list []T, key func(T) string) []T {
-	slices.SortStableFunc(list, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
+	audit.SortStable(list, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
 	return slices.CompactFunc(list, func(a, b T) bool { return key(a) == key(b) })
 }
 

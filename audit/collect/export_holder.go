@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -75,7 +74,7 @@ func (im *importer) listDevices(d document) error {
 		by[whom] = append(by[whom], audit.MFADevice{Serial: device.SerialNumber, Enabled: device.EnableDate.Time})
 	}
 	for _, list := range by {
-		slices.SortFunc(list, func(a, b audit.MFADevice) int { return cmp.Compare(a.Serial, b.Serial) })
+		audit.SortStable(list, func(a, b audit.MFADevice) int { return cmp.Compare(a.Serial, b.Serial) })
 	}
 	return share(im, d, audit.FactMFADevices, answer.paged, im.devices, by)
 }
@@ -171,7 +170,7 @@ func (im *importer) listKeys(d document) error {
 		by[whom] = append(by[whom], k.key())
 	}
 	for _, list := range by {
-		slices.SortFunc(list, func(a, b audit.AccessKey) int { return cmp.Compare(a.ID, b.ID) })
+		audit.SortStable(list, func(a, b audit.AccessKey) int { return cmp.Compare(a.ID, b.ID) })
 	}
 	return share(im, d, audit.FactAccessKeys, answer.paged, im.keys, by)
 }

@@ -143,7 +143,7 @@ func inlineOf(all []inlineShape) []audit.InlinePolicy {
 	for _, p := range all {
 		policies = append(policies, audit.InlinePolicy{Name: p.PolicyName, Document: string(p.PolicyDocument)})
 	}
-	slices.SortFunc(policies, func(a, b audit.InlinePolicy) int { return cmp.Compare(a.Name, b.Name) })
+	audit.SortStable(policies, func(a, b audit.InlinePolicy) int { return cmp.Compare(a.Name, b.Name) })
 	return policies
 }
 

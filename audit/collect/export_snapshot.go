@@ -49,7 +49,7 @@ func listOf[T, F any](p pages, s shelf[T], call string, of func(T) F, order func
 	for _, a := range s {
 		all = append(all, of(a.value))
 	}
-	slices.SortFunc(all, order)
+	audit.SortStable(all, order)
 	return readAt(call, p.at, all)
 }
 
@@ -84,7 +84,7 @@ func (im *importer) facts() (audit.Snapshot, error) {
 	im.accountFacts(&s)
 	im.userFacts(&s)
 	s.Gaps = append(s.Gaps, im.gaps(&s)...)
-	slices.SortStableFunc(s.Gaps, func(a, b audit.Gap) int {
+	audit.SortStable(s.Gaps, func(a, b audit.Gap) int {
 		return cmp.Or(cmp.Compare(a.Fact, b.Fact), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))
 	})
 	s.Gaps = slices.Compact(s.Gaps)

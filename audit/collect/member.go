@@ -132,7 +132,7 @@ func (r *organizationReader) fromOutside(ctx context.Context, m *Member) {
 	}
 	r.askSCPs(ctx, s)
 	r.addRoot(ctx, s)
-	slices.SortStableFunc(s.Gaps, func(a, b audit.Gap) int {
+	audit.SortStable(s.Gaps, func(a, b audit.Gap) int {
 		return cmp.Or(cmp.Compare(a.Fact, b.Fact), cmp.Compare(a.Subject, b.Subject))
 	})
 	if ctx.Err() != nil && m.Err == nil {

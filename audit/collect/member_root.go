@@ -114,7 +114,7 @@ func rootDevices(ctx context.Context, client *iam.Client) ([]audit.MFADevice, er
 			all = append(all, audit.MFADevice{Serial: aws.ToString(d.SerialNumber), Enabled: aws.ToTime(d.EnableDate).UTC()})
 		}
 	}
-	slices.SortFunc(all, func(a, b audit.MFADevice) int { return cmp.Compare(a.Serial, b.Serial) })
+	audit.SortStable(all, func(a, b audit.MFADevice) int { return cmp.Compare(a.Serial, b.Serial) })
 	return all, nil
 }
 
@@ -146,6 +146,6 @@ func rootKeys(ctx context.Context, client *iam.Client) ([]audit.AccessKey, error
 			all = append(all, audit.AccessKey{ID: aws.ToString(k.AccessKeyId), Active: k.Status == types.StatusTypeActive, Created: aws.ToTime(k.CreateDate).UTC()})
 		}
 	}
-	slices.SortFunc(all, func(a, b audit.AccessKey) int { return cmp.Compare(a.ID, b.ID) })
+	audit.SortStable(all, func(a, b audit.AccessKey) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
 }

@@ -183,7 +183,7 @@ func (r *organizationReader) members(ctx context.Context) ([]Member, error) {
 			all = append(all, Member{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Status: status(a)})
 		}
 	}
-	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	audit.SortStable(all, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(all, func(a, b Member) bool { return a.ID == b.ID }), nil
 }
 

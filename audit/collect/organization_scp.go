@@ -3,7 +3,6 @@ package collect
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -77,7 +76,7 @@ func (s *scpReader) of(ctx context.Context, account string) (*audit.Read[[]audit
 		}
 		target = parent.value
 	}
-	slices.SortFunc(all, func(a, b audit.SCP) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Target, b.Target)) })
+	audit.SortStable(all, func(a, b audit.SCP) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Target, b.Target)) })
 	return readAt(scpCall, s.now(), all), "", nil
 }
 

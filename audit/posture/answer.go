@@ -125,7 +125,7 @@ func merge(rows []audit.Evidence) []audit.Evidence {
 		e.Facts = maps.Clone(e.Facts)
 		merged = append(merged, e)
 	}
-	slices.SortStableFunc(merged, func(a, b audit.Evidence) int {
+	audit.SortStable(merged, func(a, b audit.Evidence) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), a.At.Compare(b.At))
 	})
 	return merged

@@ -176,7 +176,7 @@ func (a *account) roster(findings []audit.Finding) []Holder {
 		all = append(all, h)
 	}
 	weigh(all, findings)
-	slices.SortStableFunc(all, riskier)
+	audit.SortStable(all, riskier)
 	return all
 }
 
@@ -317,7 +317,7 @@ func (j Account) Of(checks ...string) Account {
 		h.Worst, h.Failures, h.Unknowns, h.Risk = audit.Info, 0, 0, 0
 	}
 	weigh(j.Roster, j.Findings)
-	slices.SortStableFunc(j.Roster, riskier)
+	audit.SortStable(j.Roster, riskier)
 	j.Summary = summarise(j)
 	return j
 }

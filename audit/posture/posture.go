@@ -12,7 +12,6 @@ package posture
 
 import (
 	"cmp"
-	"slices"
 
 	"mfawatch/audit"
 )
@@ -27,7 +26,7 @@ func (a *account) evaluate() []audit.Finding {
 	var all []audit.Finding
 	for _, c := range Checks() {
 		found := a.findings(c)
-		slices.SortFunc(found, bySubject)
+		audit.SortStable(found, bySubject)
 		all = append(all, found...)
 	}
 	return all

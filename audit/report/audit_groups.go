@@ -61,12 +61,12 @@ func ranked(all []*group) []group {
 	for i, c := range posture.Checks() {
 		order[c.ID] = i - len(posture.Checks()) // what is not known here comes last
 	}
-	slices.SortStableFunc(all, func(a, b *group) int {
+	audit.SortStable(all, func(a, b *group) int {
 		return cmp.Or(cmp.Compare(b.worst, a.worst), cmp.Compare(order[a.check.ID], order[b.check.ID]), cmp.Compare(a.check.ID, b.check.ID))
 	})
 	var sorted []group
 	for _, g := range all {
-		slices.SortStableFunc(g.found, func(a, b located) int { return cmp.Compare(b.Severity, a.Severity) })
+		audit.SortStable(g.found, func(a, b located) int { return cmp.Compare(b.Severity, a.Severity) })
 		sorted = append(sorted, *g)
 	}
 	return sorted
@@ -138,7 +138,7 @@ func sortedLacks(n map[lack]int) []lack {
 		l.subjects = subjects
 		all = append(all, l)
 	}
-	slices.SortFunc(all, func(a, b lack) int {
+	audit.SortStable(all, func(a, b lack) int {
 		return cmp.Or(cmp.Compare(a.action, b.action), cmp.Compare(a.reason, b.reason))
 	})
 	return all

@@ -124,7 +124,7 @@ func accountRows(a Audit) [][]string {
 	for i := range a.Accounts {
 		order = append(order, &a.Accounts[i])
 	}
-	slices.SortStableFunc(order, func(a, b *posture.Account) int {
+	audit.SortStable(order, func(a, b *posture.Account) int {
 		x, y := a.Summary, b.Summary
 		return cmp.Or(
 			cmp.Compare(y.BySeverity[audit.Critical], x.BySeverity[audit.Critical]), cmp.Compare(y.BySeverity[audit.High], x.BySeverity[audit.High]),

@@ -43,7 +43,7 @@ func htmlChangeGroup(name, meaning, tone string, all []Change) htmlChanges {
 		g.Tone = "plain"
 	}
 	worst := slices.Clone(all)
-	slices.SortStableFunc(worst, func(a, b Change) int { return cmp.Compare(b.Severity, a.Severity) })
+	audit.SortStable(worst, func(a, b Change) int { return cmp.Compare(b.Severity, a.Severity) })
 	for _, c := range worst[:len(all)-g.More] {
 		g.Rows = append(g.Rows, htmlChange{
 			Severity: c.Severity, Check: plain(c.Check), Subject: called(c.Subject), Account: plain(c.Account), Age: c.Age,

@@ -61,7 +61,7 @@ func (d *htmlData) frameworks() {
 			all = append(all, key)
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int {
+	audit.SortStable(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(uint(slices.Index(own, a)), uint(slices.Index(own, b))), cmp.Compare(a, b))
 	})
 	for _, key := range slices.Compact(all) {

@@ -113,7 +113,7 @@ func newHTMLData(a Audit) *htmlData {
 		d.account(i, account)
 	}
 	d.frameworks()
-	slices.SortStableFunc(d.People, htmlRiskier)
+	audit.SortStable(d.People, htmlRiskier)
 	return d
 }
 

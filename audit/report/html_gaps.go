@@ -71,7 +71,7 @@ func htmlGapRows(all map[lack]*htmlGapCount, several bool) []htmlGap {
 			Action: plain(key.action), Facts: facts, Reason: plain(key.reason), For: n.whose(several), Refused: key.refused(), Open: n.open,
 		})
 	}
-	slices.SortFunc(rows, func(a, b htmlGap) int {
+	audit.SortStable(rows, func(a, b htmlGap) int {
 		return cmp.Or(cmp.Compare(b.Open, a.Open), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Facts, b.Facts))
 	})
 	return rows

@@ -127,7 +127,7 @@ func htmlAccounts(a Audit) []htmlAccount {
 			Unknowns: s.ByOutcome[audit.Unknown], Unread: htmlUnread(account),
 		})
 	}
-	slices.SortStableFunc(rows, func(a, b htmlAccount) int {
+	audit.SortStable(rows, func(a, b htmlAccount) int {
 		return cmp.Or(cmp.Compare(b.Critical, a.Critical), cmp.Compare(b.High, a.High), cmp.Compare(b.Medium, a.Medium), cmp.Compare(b.Low, a.Low),
 			cmp.Compare(b.Unknowns, a.Unknowns), cmp.Compare(a.ID, b.ID))
 	})
@@ -219,7 +219,7 @@ func htmlExemptions(a Audit) []htmlExemption {
 			rows[at[key]].Turned++
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b htmlExemption) int {
+	audit.SortStable(rows, func(a, b htmlExemption) int {
 		return cmp.Or(a.ends.Compare(b.ends), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Who, b.Who))
 	})
 	return rows

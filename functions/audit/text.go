@@ -111,7 +111,7 @@ func (s summary) list(line func(string, ...any), title string, changes []report.
 
 func worstFirst(changes []report.Change) []report.Change {
 	worst := slices.Clone(changes)
-	slices.SortStableFunc(worst, func(a, b report.Change) int { return cmp.Compare(b.Severity, a.Severity) })
+	audit.SortStable(worst, func(a, b report.Change) int { return cmp.Compare(b.Severity, a.Severity) })
 	return worst
 }
 

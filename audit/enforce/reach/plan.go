@@ -89,7 +89,7 @@ func MakePlan(s *audit.Snapshot, guard []enforce.Document, attach Attach, holds 
 		}
 	}
 	p.ofRoles(s, before, after, attach)
-	slices.SortStableFunc(p.Users, func(x, y Planned) int {
+	audit.SortStable(p.Users, func(x, y Planned) int {
 		return cmp.Or(cmp.Compare(x.Wave, y.Wave), cmp.Compare(slices.Index(effects, x.Effects[0]), slices.Index(effects, y.Effects[0])), cmp.Compare(x.ARN, y.ARN))
 	})
 	return p
@@ -132,7 +132,7 @@ func planned(u *audit.User, before, after *Account, h Holds) Planned {
 	p.judge(was, is)
 	if after.cannotReset(u, is) {
 		p.Effects = slices.Insert(p.Effects, 0, CannotReset)
-		slices.SortStableFunc(p.Effects, worse)
+		audit.SortStable(p.Effects, worse)
 	}
 	p.Wave = wave(p.Effects)
 	return p
@@ -172,7 +172,7 @@ func (p *Planned) judge(was, is User) {
 		add(MustEnrol, real == Yes && s.EnrolFirst == Yes)
 	}
 	add(Unaffected, len(is.Sessions) == 0)
-	slices.SortStableFunc(p.Effects, worse)
+	audit.SortStable(p.Effects, worse)
 }
 
 func worse(x, y Effect) int { return cmp.Compare(slices.Index(effects, x), slices.Index(effects, y)) }

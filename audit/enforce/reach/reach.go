@@ -224,7 +224,7 @@ func (o Open) Unread() bool {
 // sortOpen orders by what matters: certain before perhaps, worst first.
 func sortOpen(all []Open) {
 	rank := map[Can]int{Yes: 0, Unknown: 1}
-	slices.SortStableFunc(all, func(a, b Open) int {
+	audit.SortStable(all, func(a, b Open) int {
 		by := cmp.Or(cmp.Compare(rank[a.Can], rank[b.Can]), cmp.Compare(b.Severity, a.Severity))
 		if by != 0 || a.Class != b.Class || a.Class != Other && a.Class != Roles {
 			return by // what is sensitive stays in the order of the list

@@ -100,7 +100,7 @@ func (a *Account) trusts() *roles {
 		t.manages = a.manages(r, t.set)
 		a.roles.all = append(a.roles.all, t)
 	}
-	slices.SortStableFunc(a.roles.all, func(x, y *trusted) int { return cmp.Compare(x.ARN, y.ARN) })
+	audit.SortStable(a.roles.all, func(x, y *trusted) int { return cmp.Compare(x.ARN, y.ARN) })
 	a.chain()
 	return a.roles
 }
@@ -436,7 +436,7 @@ func (a *Account) RolesOf(users []User) []Role {
 		if gap, unread := a.unread[t.doc.Name]; unread {
 			r.Missing = append(r.Missing, gap)
 		}
-		slices.SortStableFunc(r.Users, func(x, y By) int { // yes before unknown
+		audit.SortStable(r.Users, func(x, y By) int { // yes before unknown
 			return cmp.Or(cmp.Compare(y.Can, x.Can), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Credential, y.Credential))
 		})
 		all = append(all, r)
