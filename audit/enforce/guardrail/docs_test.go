@@ -171,7 +171,9 @@ func exemption(k Kind, action string) string {
 	switch {
 	case slices.Contains(freeOfPolicies, action):
 		return "yes; no policy governs it"
-	case action == authenticate || action == authorize || action == createToken:
+	case action == authenticate:
+		return "yes; only consoles are asked about it"
+	case action == authorize || action == createToken:
 		return "on `console/*` only"
 	case in(bare):
 		return "yes"
