@@ -2,7 +2,6 @@ package enforce
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -103,23 +102,6 @@ func (e *evaluation) denies(rule Decision) {
 	add(e.ask(Identity, Deny, p.Identity...))
 	add(e.ask(Boundary, Deny, some(p.Boundary)...))
 	add(e.ask(Session, Deny, some(p.Session)...))
-}
-
-// withRCPs are services whose resources have resource control policies
-// (Organizations user guide, RCPs; the list grows).
-var withRCPs = []string{"s3", "sts", "kms", "sqs", "secretsmanager", "signin", "logs", "events"}
-
-// reaches leaves open what a resource control policy denies of another service.
-func (e *evaluation) reaches(denied Tri, reasons []Reason) (Tri, []Reason) {
-	service, _, _ := strings.Cut(strings.ToLower(e.request.Action), ":")
-	if denied != Yes || slices.Contains(withRCPs, service) {
-		return denied, reasons
-	}
-	for i := range reasons {
-		reasons[i].Certain = false
-		reasons[i].Text += ", if resource control policies reach " + service
-	}
-	return Maybe, reasons
 }
 
 func some(d *Document) []Document {

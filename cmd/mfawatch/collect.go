@@ -31,7 +31,7 @@ secret. It is readable by you only.`),
 		RunE: func(c *cobra.Command, _ []string) error { return runCollect(c.Context(), t, f) },
 	}
 	f.live(c)
-	c.Flags().StringVarP(&f.save, "output", "o", "", "file to write")
+	c.Flags().VarP((*fileName)(&f.save), "output", "o", "file to write, in place of what it held; - is standard output")
 	return c
 }
 
@@ -42,11 +42,18 @@ func runCollect(ctx context.Context, t terminal, f sourceFlags) error {
 	if !f.org && f.save == "" {
 		return usage("collect needs -o: the file to write")
 	}
+	printed := f.save == standardOutput
+	if printed {
+		f.save = "" // what a run that was cut short has read is kept where audit keeps it
+	}
 	if err := f.valid(); err != nil {
 		return err
 	}
 	if f.org {
 		return collectOrganization(ctx, t, f)
+	}
+	if printed {
+		return collectAndPrint(ctx, t, f)
 	}
 	s, err := f.ask(ctx, t)
 	if err != nil {
@@ -54,6 +61,21 @@ func runCollect(ctx context.Context, t terminal, f sourceFlags) error {
 	}
 	_, err = fmt.Fprintf(t.err, "Wrote %s: account %s, %d gaps.\n", report.Plain(f.save), s.Account, len(s.Gaps))
 	return err
+}
+
+func collectAndPrint(ctx context.Context, t terminal, f sourceFlags) error {
+	s, err := f.ask(ctx, t)
+	if err != nil {
+		return err
+	}
+	text, err := s.Encode()
+	if err == nil {
+		err = writeText(t, standardOutput, string(text))
+	}
+	if err != nil {
+		return cannotRun(fmt.Errorf("print the snapshot: %w", err))
+	}
+	return nil
 }
 
 func collectOrganization(ctx context.Context, t terminal, f sourceFlags) error {

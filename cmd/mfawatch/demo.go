@@ -39,7 +39,7 @@ found.`),
 		},
 	}
 	c.Flags().StringVar(&dir, "write", "", "write archive and exported files to this new folder instead")
-	c.Flags().StringVar(&html, "report", "", "where to write the HTML report (default: a new folder for temporary files)")
+	c.Flags().Var((*fileName)(&html), "report", "where to write the HTML report (default: a new folder for temporary files)")
 	return c
 }
 

@@ -150,3 +150,29 @@ func TestReadmeQuotesExplanation(t *testing.T) {
 		t.Errorf("explain ends with %d and does not say %q:\n%s%s", code, quoted[1], out.String(), errs.String())
 	}
 }
+
+// Every document that the pages about guardrails tell to make is made by the line
+// that they give.
+func TestGuardrailCommands(t *testing.T) {
+	pages := map[string]int{"guardrails.md": 5, "live-checks.md": 2}
+	for page, least := range pages {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands := regexp.MustCompile("mfawatch (policy generate --[^`;\n]*)").FindAllSubmatch(text, -1)
+		if len(commands) < least {
+			t.Fatalf("only %d commands found in %s", len(commands), page)
+		}
+		t.Run(page, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for _, c := range commands {
+				var out, errs bytes.Buffer
+				code := execute(t.Context(), terminal{in: strings.NewReader(""), out: &out, err: &errs}, strings.Fields(string(c[1])))
+				if code != 0 || out.Len()+errs.Len() == 0 {
+					t.Errorf("mfawatch %s ends with %d: %s", c[1], code, errs.String())
+				}
+			}
+		})
+	}
+}

@@ -31,7 +31,7 @@ type outputFlags struct {
 
 func (f *outputFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "format", "table", "what to print: "+formats())
-	c.Flags().StringArrayVarP(&f.files, "output", "o", nil, "also write this file, readable by you only; its name says the format ("+endings()+"); can be given again")
+	c.Flags().StringArrayVarP(&f.files, "output", "o", nil, "also write this file in place of what it held, readable by you only; its name says the format ("+endings()+"); can be given again")
 	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; counts and exit code are of all")
 	c.Flags().StringVar(&f.diff, "diff", "", "earlier audit in JSON: tells what is new, open since when, and resolved")
 	c.Flags().StringVar(&f.severity, "fail-on", "low", "mildest failure that ends with exit code 3: low, medium, high, critical")
@@ -108,6 +108,9 @@ func (f *outputFlags) plan() ([]destination, error) {
 var region = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 
 func toFile(name string) (destination, error) {
+	if name == standardOutput {
+		return destination{}, usage("-o -: the report is on standard output anyway, as --format says; -o is for files")
+	}
 	for _, e := range byEnding {
 		if strings.HasSuffix(strings.ToLower(name), e.ending) {
 			return destination{name, e.format}, nil

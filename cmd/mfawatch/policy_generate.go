@@ -3,14 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mfawatch/audit/enforce/guardrail"
 	"mfawatch/audit/report"
-	"mfawatch/internal/outfile"
 )
 
 // generateFlags are the options of a guardrail as they were typed.
@@ -89,49 +87,53 @@ func (f *generateFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&o.NoConsoleComfort, "no-console-comfort", false, "without MFA read nothing that enrolment itself does not need")
 	c.Flags().BoolVar(&o.TagGuard, "tag-guard", false, "users tagged "+guardrail.TagKey+"=true enrol nothing more without MFA; for aws-cn and aws-us-gov, where AWS's own rule is not verified")
 	c.Flags().StringVar(&f.format, "format", "json", "json (the document itself), terraform, cloudformation (a template in JSON)")
-	c.Flags().StringVarP(&f.file, "output", "o", "", "write this file, readable by you only, and print nothing")
+	c.Flags().StringVar(&o.Name, "name", "", "what terraform and cloudformation call the policy, or the role of form trust (default: by guardrail and form)")
+	c.Flags().VarP((*fileName)(&f.file), "output", "o", "write this file in place of what it held, readable by you only, and print nothing; - prints")
 }
 
 func (f *generateFlags) run(t terminal) error {
-	text, err := f.text()
+	d, err := f.document()
 	if err != nil {
 		return err
 	}
-	write := func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
+	text, err := f.text(d)
+	if err != nil {
 		return err
 	}
-	if f.file == "" {
-		if err := write(t.out); err != nil {
-			return fmt.Errorf("write the policy: %w", err)
-		}
-		return nil
+	for _, doubt := range d.Doubts {
+		fmt.Fprintf(t.err, "mfawatch: --action: %s\n", report.Plain(doubt))
 	}
-	if err := outfile.Write(f.file, write); err != nil {
-		return cannotRun(err)
+	if err := writeText(t, f.file, text); err != nil {
+		return cannotRun(fmt.Errorf("the policy: %w", err))
+	}
+	if f.file == "" || f.file == standardOutput {
+		return nil
 	}
 	_, err = fmt.Fprintf(t.err, "Wrote %s (%s).\n", report.Plain(f.file), f.format)
 	return err
 }
 
-func (f *generateFlags) text() (string, error) {
+func (f *generateFlags) document() (guardrail.Document, error) {
 	if f.kind == "" {
-		return "", usage("--guardrail is missing: self-service, mfa-only, hardware, admin-managed or actions")
+		return guardrail.Document{}, usage("--guardrail is missing: self-service, mfa-only, hardware, admin-managed or actions")
 	}
 	f.options.Kind, f.options.Form = guardrail.Kind(f.kind), guardrail.Form(f.form)
 	d, err := guardrail.Generate(f.options)
 	if wrong := (*guardrail.OptionError)(nil); errors.As(err, &wrong) {
-		return "", usage("--%s: %s", wrong.Option, wrong.Problem)
+		return guardrail.Document{}, usage("--%s: %s", wrong.Option, wrong.Problem)
 	}
-	if err != nil {
-		return "", err
-	}
-	switch f.format {
-	case "json":
+	return d, err
+}
+
+func (f *generateFlags) text(d guardrail.Document) (string, error) {
+	switch {
+	case f.format == "json" && f.options.Name != "":
+		return "", usage("--name: a policy document has no name in it; it belongs to --format terraform and cloudformation")
+	case f.format == "json":
 		return policyJSON(d), nil
-	case "terraform":
+	case f.format == "terraform":
 		return d.Terraform(), nil
-	case "cloudformation":
+	case f.format == "cloudformation":
 		return d.CloudFormation(), nil
 	}
 	return "", usage("--format: %q is not one of json, terraform, cloudformation", f.format)

@@ -45,7 +45,7 @@ func (f *sourceFlags) add(c *cobra.Command) {
 	f.live(c)
 	c.Flags().StringVar(&f.from, "from", "", "read this folder of files exported with the AWS CLI, or a saved snapshot, and ask AWS nothing")
 	c.Flags().StringVar(&f.takenAt, "taken-at", "", "when the files of --from were exported (default: when each was last changed)")
-	c.Flags().StringVar(&f.save, "save-snapshot", "", "also write what was read to this file, for --from and --since-snapshot")
+	c.Flags().Var((*fileName)(&f.save), "save-snapshot", "also write what was read to this file, for --from and --since-snapshot")
 }
 
 // live adds the flags of what asks AWS.
@@ -81,6 +81,8 @@ func (f *sourceFlags) valid() error {
 		return usage("--org keeps and resumes through --snapshots DIR, not --resume, --since-snapshot or --save-snapshot")
 	case (f.sinceSnapshot == "") != (f.changes == ""):
 		return usage("--since-snapshot and --changes go together: without CloudTrail's changes a new device would be missed")
+	case f.save == standardOutput:
+		return usage("--save-snapshot -: standard output has the report: name a file, or use mfawatch collect -o -")
 	case accountIDs(f.accounts) != nil:
 		return accountIDs(f.accounts)
 	case !(f.rate > 0 && f.rate <= 100): // NaN is neither

@@ -2,9 +2,11 @@
 // all, and readable by their owner only.
 //
 // It promises that a file of the name either holds what it held before or all
-// of what was written: a program killed half-way leaves no half a report. It
-// never follows a name into a file that is not a plain one: a device or a pipe
-// is written to as it is.
+// of what was written: a program killed half-way leaves no half a report. What is
+// written takes the place of what was there, its mode included: who could read the
+// old file does not so read the new one. It follows no link into a file: in a folder
+// that others may write to, a link would choose which file is replaced. A device or a
+// pipe is written to as it is, by a link such as /dev/stdout too.
 package outfile
 
 import (
@@ -20,14 +22,16 @@ import (
 // Write makes the file name with mode 0600 out of what fill writes. The text is
 // written beside it and takes its place when it is safe on the disk.
 func Write(name string, fill func(io.Writer) error) error {
-	target, err := resolve(name)
-	if err != nil {
+	if err := named(name); err != nil {
 		return err
 	}
-	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
-		return through(target, info, fill)
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return through(name, info, fill)
 	}
-	f, err := os.CreateTemp(filepath.Dir(target), ".mfawatch-*")
+	if target, err := os.Readlink(name); err == nil {
+		return fmt.Errorf("write %s: it is a link to %s: name the file itself", name, target)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".mfawatch-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, cause(err))
 	}
@@ -35,23 +39,21 @@ func Write(name string, fill func(io.Writer) error) error {
 	if err := finish(f, fill); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := os.Rename(f.Name(), target); err != nil {
+	if err := os.Rename(f.Name(), name); err != nil {
 		return fmt.Errorf("write %s: %w", name, cause(err))
 	}
-	return sync(filepath.Dir(target))
+	return sync(filepath.Dir(name))
 }
 
-// resolve follows a link, so that the file it points to is replaced and not
-// the link.
-func resolve(name string) (string, error) {
-	target, err := filepath.EvalSymlinks(name)
-	switch {
-	case err == nil:
-		return target, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return name, nil
+// named refuses the names that a person gives by mistake, or means otherwise.
+func named(name string) error {
+	switch name {
+	case "":
+		return errors.New("write a file: the name is empty")
+	case "-":
+		return errors.New("write -: it stands for standard output, which does not go here: name a file, ./- for one of that name")
 	}
-	return "", fmt.Errorf("write %s: %w", name, cause(err))
+	return nil
 }
 
 // through writes to what is there and is no plain file: /dev/stdout, a pipe.

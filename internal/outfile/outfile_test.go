@@ -60,22 +60,60 @@ func TestWriteThatFailsKeepsTheOldFile(t *testing.T) {
 	alone(t, dir)
 }
 
-func TestWriteThroughALink(t *testing.T) {
+// A link chooses no file for us: not one that is there, nor one that would be made.
+func TestWriteFollowsNoLink(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "real"), []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "real"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for link, target := range map[string]string{"link": "real", "dangling": "missing", "twice": "link"} {
+		name := filepath.Join(dir, link)
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+		err := outfile.Write(name, text("x"))
+		if want := "write " + name + ": it is a link to " + target + ": name the file itself"; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if got, err := os.Readlink(name); err != nil || got != target {
+			t.Errorf("the link %s is now %q (error %v)", link, got, err)
+		}
 	}
-	if err := outfile.Write(filepath.Join(dir, "link"), text("x")); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile(filepath.Join(dir, "real")); err != nil || string(got) != "x" {
+	if got, err := os.ReadFile(filepath.Join(dir, "real")); err != nil || string(got) != "old" {
 		t.Errorf("%q, error %v", got, err)
 	}
-	if info, err := os.Lstat(filepath.Join(dir, "link")); err != nil || info.Mode().Type() != os.ModeSymlink {
-		t.Errorf("the link was replaced (error %v)", err)
+	if _, err := os.Stat(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a link made a file (error %v)", err)
+	}
+	alone(t, dir)
+}
+
+// A folder may be reached by a link, as temporary folders are, and a device too.
+func TestWriteByALinkToNoFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "real"), 0o700), os.Symlink("real", filepath.Join(dir, "folder")), os.Symlink("/dev/null", filepath.Join(dir, "null"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := outfile.Write(filepath.Join(dir, "folder", "report.json"), text("x")); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "real", "report.json")); err != nil || string(got) != "x" {
+		t.Errorf("%q, error %v", got, err)
+	}
+	if err := outfile.Write(filepath.Join(dir, "null"), text("x")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWriteRefusesNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, want := range map[string]string{"": "the name is empty", "-": "./- for one of that name"} {
+		if err := outfile.Write(name, text("x")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", name, err, want)
+		}
+	}
+	if err := outfile.Write("./-", text("x")); err != nil {
+		t.Error(err)
 	}
 }
 

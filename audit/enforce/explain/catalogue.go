@@ -1,6 +1,10 @@
 package explain
 
-import "strings"
+import (
+	"strings"
+
+	"mfawatch/audit/enforce/catalogue"
+)
 
 // What AWS documents, as of the service authorization reference of September 2026
 // and the page of global condition keys. Names have no case.
@@ -53,86 +57,13 @@ func in(set map[string]string, name string) bool {
 	return ok
 }
 
-// actionTypes are the resource types of the actions: "*" where an action has
-// none. An action that takes one of several types has them with a comma.
-var actionTypes = map[string]string{
-	"iam user": `AttachUserPolicy ChangePassword CreateAccessKey CreateLoginProfile CreateServiceSpecificCredential CreateUser
-		DeactivateMFADevice DeleteAccessKey DeleteLoginProfile DeleteSSHPublicKey DeleteServiceSpecificCredential DeleteSigningCertificate
-		DeleteUser DeleteUserPermissionsBoundary DeleteUserPolicy DetachUserPolicy EnableMFADevice GetAccessKeyLastUsed GetLoginProfile
-		GetMFADevice GetSSHPublicKey GetUser GetUserPolicy ListAccessKeys ListAttachedUserPolicies ListGroupsForUser ListMFADevices
-		ListSSHPublicKeys ListServiceSpecificCredentials ListSigningCertificates ListUserPolicies ListUserTags PutUserPermissionsBoundary
-		PutUserPolicy ResetServiceSpecificCredential ResyncMFADevice TagUser UntagUser UpdateAccessKey UpdateLoginProfile UpdateSSHPublicKey
-		UpdateServiceSpecificCredential UpdateSigningCertificate UpdateUser UploadSSHPublicKey UploadSigningCertificate`,
-	"iam mfa":         `CreateVirtualMFADevice ListMFADeviceTags TagMFADevice UntagMFADevice`,
-	"iam mfa,sms-mfa": `DeleteVirtualMFADevice`,
-	"iam role": `AttachRolePolicy CreateRole CreateServiceLinkedRole DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy
-		DeleteServiceLinkedRole DetachRolePolicy GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus ListAttachedRolePolicies
-		ListInstanceProfilesForRole ListRolePolicies ListRoleTags PassRole PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole
-		UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription`,
-	"iam group": `AddUserToGroup AttachGroupPolicy CreateGroup DeleteGroup DeleteGroupPolicy DetachGroupPolicy GetGroup GetGroupPolicy
-		ListAttachedGroupPolicies ListGroupPolicies PutGroupPolicy RemoveUserFromGroup UpdateGroup`,
-	"iam policy": `CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion ListEntitiesForPolicy
-		ListPolicyTags ListPolicyVersions SetDefaultPolicyVersion TagPolicy UntagPolicy`,
-	"iam instance-profile": `AddRoleToInstanceProfile CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile
-		ListInstanceProfileTags RemoveRoleFromInstanceProfile TagInstanceProfile UntagInstanceProfile`,
-	"iam oidc-provider": `AddClientIDToOpenIDConnectProvider CreateOpenIDConnectProvider DeleteOpenIDConnectProvider
-		GetOpenIDConnectProvider ListOpenIDConnectProviderTags RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider
-		UntagOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint`,
-	"iam saml-provider": `CreateSAMLProvider DeleteSAMLProvider GetSAMLProvider ListSAMLProviderTags TagSAMLProvider UntagSAMLProvider
-		UpdateSAMLProvider`,
-	"iam server-certificate": `DeleteServerCertificate GetServerCertificate ListServerCertificateTags TagServerCertificate
-		UntagServerCertificate UpdateServerCertificate UploadServerCertificate`,
-	"iam delegation-request": `AcceptDelegationRequest AssociateDelegationRequest CreateDelegationRequest GetDelegationRequest
-		GetHumanReadableSummary RejectDelegationRequest SendDelegationToken`,
-	"iam access-report":          `GenerateOrganizationsAccessReport`,
-	"iam role-template":          `GetRoleTemplateVersion`,
-	"iam group,policy,role,user": `GenerateServiceLastAccessedDetails`,
-	"iam group,role,user":        `GetContextKeysForPrincipalPolicy ListPoliciesGrantingServiceAccess SimulatePrincipalPolicy`,
-	"iam *": `CreateAccountAlias DeleteAccountAlias DeleteAccountPasswordPolicy DeleteCloudFrontPublicKey
-		DisableOrganizationsRootCredentialsManagement DisableOrganizationsRootSessions DisableOutboundWebIdentityFederation
-		EnableOrganizationsRootCredentialsManagement EnableOrganizationsRootSessions EnableOutboundWebIdentityFederation
-		GenerateCredentialReport GetAccountAuthorizationDetails GetAccountEmailAddress GetAccountName GetAccountPasswordPolicy
-		GetAccountProperties GetAccountSummary GetCloudFrontPublicKey GetContextKeysForCustomPolicy GetCredentialReport
-		GetOrganizationsAccessReport GetOutboundWebIdentityFederationInfo GetServiceLastAccessedDetails
-		GetServiceLastAccessedDetailsWithEntities ListAccountAliases ListCloudFrontPublicKeys ListDelegationRequests ListGroups
-		ListInstanceProfiles ListOpenIDConnectProviders ListOrganizationsFeatures ListPolicies ListRoles ListSAMLProviders
-		ListSTSRegionalEndpointsStatus ListServerCertificates ListUsers ListVirtualMFADevices PutAccountProperties
-		SetSTSRegionalEndpointStatus SetSecurityTokenServicePreferences SimulateCustomPolicy UpdateAccountEmailAddress UpdateAccountName
-		UpdateAccountPasswordPolicy UpdateCloudFrontPublicKey UploadCloudFrontPublicKey`,
-	"sts role": `AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity SetSourceIdentity TagSession`,
-	// What these take besides is not in a policy's Resource, or several types are
-	// possible: the catalogue knows them and says nothing of their resources.
-	"sts ?": `AssumeRoot DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetDelegatedAccessToken GetFederationToken
-		GetServiceBearerToken GetSessionToken GetWebIdentityToken SetContext TagGetWebIdentityToken`,
-	"signin ?": `Authenticate AuthorizeOAuth2Access CreateAccount CreateOAuth2PublicClient CreateOAuth2Token
-		CreateTrustedIdentityPropagationApplicationForConsole DeleteConsoleAuthorizationConfiguration DeleteResourcePermissionStatement
-		GetConsoleAuthorizationConfiguration GetResourcePolicy IntrospectOAuth2Token ListResourcePermissionStatements
-		ListTrustedIdentityPropagationApplicationsForConsole PutConsoleAuthorizationConfiguration PutResourcePermissionStatement
-		RevokeOAuth2Token`,
-}
-
 // action is one of the catalogue's.
-type action struct {
-	name  string   // iam:EnableMFADevice
-	types []string // of resources; nil where the catalogue says nothing of them
-}
+type action catalogue.Action
 
-// actionsByName are the catalogue's actions by their names in lower case.
-var actionsByName = catalogued()
-
-func catalogued() map[string]action {
-	all := map[string]action{}
-	for key, names := range actionTypes {
-		service, types, _ := strings.Cut(key, " ")
-		for _, name := range strings.Fields(names) {
-			a := action{name: service + ":" + name}
-			if types != "?" {
-				a.types = strings.Split(types, ",")
-			}
-			all[strings.ToLower(a.name)] = a
-		}
-	}
-	return all
+// actionNamed is the catalogue's action of a name, in any case.
+func actionNamed(name string) (action, bool) {
+	a, known := catalogue.Named(name)
+	return action(a), known
 }
 
 // core is what enrolling a first device in the console needs (IAM user guide, the

@@ -37,14 +37,14 @@ func (f *finder) dangerous() []exemption {
 
 // sampleOf is a resource that an action of the catalogue is about.
 func (w world) sampleOf(name string) string {
-	types := actionsByName[strings.ToLower(name)].types
-	switch {
+	a, _ := actionNamed(name)
+	switch types := a.Types; {
 	case len(types) == 0 || types[0] == "*":
 		return "*"
 	case types[0] == "user":
 		return w.own()
 	}
-	return w.iam(types[0] + "/example")
+	return w.iam(a.Types[0] + "/example")
 }
 
 // exemptions looks at what the NotAction of a Deny without MFA lets pass.
@@ -186,16 +186,16 @@ func (f *finder) dead(s *statement) {
 	}
 	fits := map[string]bool{}
 	for i, name := range s.Actions {
-		a, known := actionsByName[strings.ToLower(name)]
-		if !known || a.types == nil {
+		a, known := actionNamed(name)
+		if !known || a.Types == nil {
 			continue
 		}
-		key := strings.Join(a.types, ",")
+		key := strings.Join(a.Types, ",")
 		if _, asked := fits[key]; !asked {
 			fits[key] = slices.ContainsFunc(s.Resources, a.fits)
 		}
 		if !fits[key] {
-			f.add(idDead, s, s.entry("Action", i), a.name+" on "+few(s.Resources), a.about())
+			f.add(idDead, s, s.entry("Action", i), a.Name+" on "+few(s.Resources), a.about())
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (a action) fits(pattern string) bool {
 		return true
 	}
 	star := !strings.ContainsFunc(pattern, func(r rune) bool { return r != '*' })
-	return star || slices.ContainsFunc(a.types, func(kind string) bool {
+	return star || slices.ContainsFunc(a.Types, func(kind string) bool {
 		return kind != "*" && ofType(starred(pattern), kind)
 	})
 }
@@ -235,10 +235,10 @@ func starred(pattern string) string {
 }
 
 func (a action) about() string {
-	if a.types[0] == "*" {
+	if a.Types[0] == "*" {
 		return `The action has no resources and needs "*".`
 	}
-	return "The action's resource is of type " + strings.Join(a.types, " or ") + "."
+	return "The action's resource is of type " + strings.Join(a.Types, " or ") + "."
 }
 
 func few(texts []string) string {

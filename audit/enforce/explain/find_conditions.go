@@ -7,6 +7,7 @@ import (
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
+	"mfawatch/audit/enforce/catalogue"
 )
 
 const no, yes = enforce.No, enforce.Yes
@@ -167,11 +168,11 @@ func (f *finder) operator(s *statement, c enforce.Condition) {
 	if !colon {
 		set, name = "", c.Operator
 	}
-	near := nearest(name, operatorNames)
+	near := catalogue.Nearest(name, operatorNames)
 	if near == "" {
-		near = nearest(strings.TrimSuffix(name, "IfExists"), operatorNames) // Null has none
+		near = catalogue.Nearest(strings.TrimSuffix(name, "IfExists"), operatorNames) // Null has none
 	}
-	if set = nearest(set, []string{"ForAllValues", "ForAnyValue"}); set != "" {
+	if set = catalogue.Nearest(set, []string{"ForAllValues", "ForAnyValue"}); set != "" {
 		near = set + ":" + near
 	}
 	if enforce.KnownOperator(near) {
@@ -239,7 +240,7 @@ func meant(key string) string {
 		return near
 	}
 	stem, tag, slash := strings.Cut(name, "/")
-	near := nearest(stem, keyStems)
+	near := catalogue.Nearest(stem, keyStems)
 	if !in(keysByName, near+"/") {
 		return near
 	}
@@ -273,18 +274,14 @@ func foreignKey(rest string) string {
 
 func (f *finder) actionOf(s *statement, name string, line int) {
 	lower := strings.ToLower(name)
-	if _, known := actionsByName[lower]; known || strings.ContainsAny(name, "*?") || len(f.found) > mostFound {
+	if _, known := catalogue.Named(name); known || strings.ContainsAny(name, "*?") || len(f.found) > mostFound {
 		return
 	}
 	service, _, colon := strings.Cut(lower, ":")
 	if colon && (service == "aws" || !slices.Contains(listed, service)) {
 		return
 	}
-	var names []string
-	for _, a := range actionsByName {
-		names = append(names, a.name)
-	}
-	near := nearest(lower, names)
+	near := catalogue.Nearest(lower, catalogue.Names())
 	switch {
 	case !colon:
 		f.add(idAction, s, line, name, "It has no service before it.").Instead = "SERVICE:" + name

@@ -3,6 +3,7 @@ package guardrail
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -171,7 +172,9 @@ func exemption(k Kind, action string) string {
 	switch {
 	case slices.Contains(freeOfPolicies, action):
 		return "yes; no policy governs it"
-	case action == authenticate || action == authorize || action == createToken:
+	case action == authenticate:
+		return "yes; only consoles are asked about it"
+	case action == authorize || action == createToken:
 		return "on `console/*` only"
 	case in(bare):
 		return "yes"
@@ -243,4 +246,26 @@ func truthSection(t *testing.T) string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// The odds of guessed codes are what the numbers before them come to.
+func TestOddsOfGuessedCodes(t *testing.T) {
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tries, right = 9 * 24 * 60 / 3, 5.0 / 1e6
+	within := func(n float64) float64 { return 1 - math.Pow(1-right, n) }
+	even := math.Log(0.5) / math.Log(1-right) / tries
+	for _, want := range []string{
+		fmt.Sprintf("= %d,%03d tries a day", tries/1000, tries%1000),
+		fmt.Sprintf("= %.1f %% a day\n", 100*within(tries)),
+		fmt.Sprintf("= %.0f %% in 30 days; even odds after %.0f days", 100*within(30*tries), even),
+		fmt.Sprintf("= %.1f %% a day for a user with eight", 100*within(8*tries)),
+		fmt.Sprintf("even odds after %.0f days\n", even/8),
+	} {
+		if !strings.Contains(string(data), want) {
+			t.Errorf("%s does not say %q", page, want)
+		}
+	}
 }

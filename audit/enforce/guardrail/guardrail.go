@@ -55,6 +55,7 @@ type Options struct {
 	Actions          []string      // of Actions: what only MFA may do
 	ThroughServices  bool          // of Actions: what an AWS service does on a user's behalf is let through
 	Principals       []string      // of Trust: ARNs of the users that may assume the role
+	Name             string        // what templates call the policy, or the role; empty: mfawatch-KIND-FORM, and a role's is left to AWS
 }
 
 // TagKey is the tag of a user who has a second factor, for Options.TagGuard. Its
@@ -96,6 +97,7 @@ func Forms() []Info {
 type Document struct {
 	Options    Options // with everything that was left to us filled in
 	Statements []Statement
+	Doubts     []string // what was done as it was asked and may be a mistake, in sentences
 }
 
 // Statement is one statement and why it is there.
@@ -125,6 +127,6 @@ func Generate(o Options) (Document, error) {
 	if err := o.complete(); err != nil {
 		return Document{}, err
 	}
-	d := Document{Options: o, Statements: statements(o)}
+	d := Document{Options: o, Statements: statements(o), Doubts: o.doubts()}
 	return d, d.fits()
 }

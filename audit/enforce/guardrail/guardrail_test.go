@@ -188,7 +188,22 @@ func TestWrongOptions(t *testing.T) {
 		{Options{Kind: Actions, Actions: []string{"iam:enablemfa*"}}, "action", "enrol"},
 		{Options{Kind: Actions, Actions: []string{"sts:Get*"}}, "action", "no policy governs"},
 		{Options{Kind: Actions, Form: RCP, Actions: []string{"ec2:RunInstances"}}, "action", "do not reach"},
-		{Options{Kind: Actions, Form: RCP, Actions: []string{"signin:CreateOAuth2Token"}}, "action", "nothing of MFA"},
+		{Options{Kind: Actions, Form: RCP, Actions: []string{"signin:DeleteResourcePermissionStatement"}}, "action", "nothing of MFA"},
+		{Options{Kind: Actions, Form: RCP, Actions: []string{"kms:RetireGrant"}}, "action", "do not reach"},
+		{Options{Kind: Actions, Actions: []string{"signin:*"}}, "action", "console"},
+		{Options{Kind: Actions, Form: SCP, Actions: []string{"signin:CreateOAuth2Token"}}, "action", "console"},
+		{Options{Kind: Actions, Actions: []string{"signin:authorize*"}}, "action", "console"},
+		{Options{Kind: Actions, Actions: []string{"signin:Authenticate"}}, "action", "console"},
+		{Options{Kind: Actions, Actions: []string{"sts:AssumeRoleWithSAML"}}, "action", "without credentials"},
+		{Options{Kind: Actions, Form: RCP, Actions: []string{"sts:AssumeRoleWithWebIdentity"}}, "action", "without credentials"},
+		{Options{Kind: Actions, Form: SCP, Actions: []string{"sts:assumerolewith*"}}, "action", "without credentials"},
+		{Options{Kind: Actions, Actions: []string{"iam:ChangePasswrd"}}, "action", "iam:ChangePassword meant"},
+		{Options{Kind: Actions, Actions: []string{"sts:AsumeRole"}}, "action", "sts:AssumeRole meant"},
+		{Options{Kind: Actions, Actions: []string{"ima:CreateUser"}}, "action", "iam:CreateUser meant"},
+		{Options{Kind: MFAOnly, Name: "1st"}, "name", "letter"},
+		{Options{Kind: MFAOnly, Name: "a b"}, "name", "letter"},
+		{Options{Kind: MFAOnly, Name: strings.Repeat("a", 129)}, "name", "128"},
+		{Options{Kind: MFAOnly, Form: Trust, Principals: users[:1], Name: strings.Repeat("a", 65)}, "name", "64"},
 		{Options{Kind: MFAOnly, Principals: users[:1]}, "principal", "says nothing"},
 		{Options{Kind: MFAOnly, Form: Trust}, "principal", "needs"},
 		{Options{Kind: MFAOnly, Form: Trust, Principals: []string{"*"}}, "principal", "whole account"},
@@ -245,6 +260,46 @@ func TestSameRefusals(t *testing.T) {
 			if (errA == nil) != (errB == nil) || a.Compact() != b.Compact() {
 				t.Errorf("%s with options %b differ: %v, %v", form, bits, errA, errB)
 			}
+		}
+	}
+}
+
+// What may be misspelt and may be newer than our list is done and said.
+func TestDoubts(t *testing.T) {
+	for _, c := range []struct {
+		action, say string
+	}{
+		{"s4:GetObject", "no service s4"},
+		{"iam:ReadEverything", "no action of iam"},
+		{"iam:Raed*", "no action of iam"},
+		{"s3:GetObjekt", ""}, // names of other services are not checked
+		{"ec2:RunInstances", ""},
+		{"iam:CREATEuser", ""},
+		{"sts:AssumeRole*", ""},
+		{"signin:Put*", ""},
+	} {
+		d, err := Generate(Options{Kind: Actions, Actions: []string{c.action}})
+		if err != nil {
+			t.Errorf("%s: %v", c.action, err)
+			continue
+		}
+		got := strings.Join(d.Doubts, "; ")
+		if !strings.Contains(got, c.say) || (got == "") != (c.say == "") {
+			t.Errorf("%s: doubts %q, want %q", c.action, got, c.say)
+		}
+	}
+}
+
+// Every service on the list of those that resource control policies reach is one,
+// and is accepted unless Sign-In's own rule refuses it.
+func TestReachedServices(t *testing.T) {
+	for _, service := range enforce.RCPServices() {
+		if service == "signin" || service == "sts" {
+			continue // listed in full: TestWrongOptions has these
+		}
+		d, err := Generate(Options{Kind: Actions, Form: RCP, Actions: []string{service + ":Tag*"}})
+		if err != nil || len(d.Doubts) > 0 {
+			t.Errorf("%s: %v, doubts %v", service, err, d.Doubts)
 		}
 	}
 }

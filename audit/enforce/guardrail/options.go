@@ -2,7 +2,6 @@ package guardrail
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,7 +29,7 @@ func (o *Options) complete() error {
 	if o.Partition == "" {
 		o.Partition = "aws"
 	}
-	for _, check := range []func() error{o.checkNames, o.checkPlace, o.checkIdle, o.checkFIDO, o.checkAge, o.checkRegistrars, o.checkActions, o.checkPrincipals} {
+	for _, check := range []func() error{o.checkNames, o.checkPlace, o.checkIdle, o.checkFIDO, o.checkAge, o.checkRegistrars, o.checkActions, o.checkPrincipals, o.checkName} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -179,61 +178,6 @@ func (o *Options) checkRegistrars() error {
 
 func partition(arn string) string { return strings.Split(arn, ":")[1] }
 
-var actionName = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`)
-
-func (o *Options) checkActions() error {
-	if o.Kind != Actions || o.Form == Trust {
-		return nil
-	}
-	if len(o.Actions) == 0 {
-		return wrong("action", "actions needs at least one action, such as ec2:RunInstances")
-	}
-	var seen []string
-	for _, action := range o.Actions {
-		if !actionName.MatchString(action) {
-			return wrong("action", "%q is not service:Operation; * may stand in the operation only", action)
-		}
-		if slices.Contains(seen, strings.ToLower(action)) {
-			return wrong("action", "%q is given twice: IAM ignores case", action)
-		}
-		seen = append(seen, strings.ToLower(action))
-		if err := o.checkAction(action); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkAction refuses what would lock users out or does not reach AWS.
-func (o *Options) checkAction(action string) error {
-	for _, free := range freeOfPolicies {
-		if covers(action, free) {
-			return wrong("action", "%q covers %s, which no policy governs", action, free)
-		}
-	}
-	for _, needed := range enrolment(SelfService) {
-		if covers(action, needed) {
-			return wrong("action", "%q covers %s, which a user without a factor needs to enrol one; name the actions that are meant, or use --guardrail self-service", action, needed)
-		}
-	}
-	service, _, _ := strings.Cut(action, ":")
-	switch {
-	case o.Form != RCP:
-		return nil
-	case service == "signin":
-		return wrong("action", "%q: AWS Sign-In tells resource control policies nothing of MFA, so this would refuse users with it too", action)
-	case !slices.Contains(rcpServices, service):
-		return wrong("action", "%q: resource control policies do not reach the service %s", action, service)
-	}
-	return nil
-}
-
-// covers tells whether a pattern of actions includes an action.
-func covers(pattern, action string) bool {
-	ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(action))
-	return err == nil && ok
-}
-
 // userARN is a user's ARN. Wildcards are none in a Principal element.
 var userARN = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):iam::[0-9]{12}:user/([!-)+->@-~]+/)*[\w+=,.@-]+$`)
 
@@ -262,14 +206,3 @@ func (o *Options) checkPrincipals() error {
 }
 
 var wholeAccount = regexp.MustCompile(`^[0-9]{12}$`)
-
-// rcpServices are the services that resource control policies reach (Organizations
-// user guide, list of AWS services that support RCPs, read in autumn 2026), but for
-// signin, which has no MFA key there (AWS Sign-In user guide, console access control).
-var rcpServices = strings.Fields(`
-appstream dsql clouddirectory cloudfront cloudsearch logs networkmonitor cognito-identity cognito-idp comprehend
-comprehendmedical firehose dynamodb dax autoscaling ecr ecr-public gamelift inspector-scan kendra kinesisvideo memorydb
-aoss personalize polly s3 swf sqs textract timestream-influxdb transcribe translate workspaces appconfig
-autoscaling-plans budgets servicediscovery cloudtrail-data codeartifact codebuild codecommit codepipeline
-compute-optimizer cost-optimization-hub events fms fis health rolesanywhere kms opensearch pricing pca-connector-ad
-resource-groups secretsmanager sts support transfer notifications wafv2 xray`)

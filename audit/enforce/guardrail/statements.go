@@ -47,6 +47,10 @@ const (
 // so that nobody reads the document as forbidding them.
 var freeOfPolicies = []string{"sts:GetCallerIdentity", "sts:GetSessionToken"}
 
+// consoleSignIn are the calls on the way into the console where console authorization
+// is switched on (AWS Sign-In user guide, console access control).
+var consoleSignIn = []string{authenticate, authorize, createToken}
+
 // ownReads are what a user reads of himself on the way to a factor.
 var ownReads = []string{"iam:GetMFADevice", "iam:GetUser", "iam:ListMFADevices"}
 
@@ -54,12 +58,15 @@ var ownReads = []string{"iam:GetMFADevice", "iam:GetUser", "iam:ListMFADevices"}
 // enrols. All of them only read.
 var comfort = []string{"iam:GetAccountSummary", passwordPolicy, loginProfile, "iam:ListAccountAliases", "iam:ListUsers"}
 
-// ownCredentials are what self-service lets users manage of their own.
+// ownCredentials are what self-service lets users manage of their own. What signs by
+// itself and never with MFA is listed, switched off and deleted, and not made: under
+// the guardrail it does nothing, and where a service does not ask the guardrail it is
+// a way round it.
 var ownCredentials = []string{
-	changePassword, "iam:CreateAccessKey", "iam:CreateServiceSpecificCredential", "iam:DeleteAccessKey", "iam:DeleteSSHPublicKey",
-	"iam:DeleteServiceSpecificCredential", "iam:DeleteSigningCertificate", "iam:GetAccessKeyLastUsed", "iam:GetSSHPublicKey", "iam:ListAccessKeys",
-	"iam:ListSSHPublicKeys", "iam:ListServiceSpecificCredentials", "iam:ListSigningCertificates", "iam:ResetServiceSpecificCredential", "iam:UpdateAccessKey",
-	"iam:UpdateSSHPublicKey", "iam:UpdateServiceSpecificCredential", "iam:UpdateSigningCertificate", "iam:UploadSSHPublicKey", "iam:UploadSigningCertificate",
+	changePassword, "iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:DeleteSSHPublicKey", "iam:DeleteServiceSpecificCredential",
+	"iam:DeleteSigningCertificate", "iam:GetAccessKeyLastUsed", "iam:GetSSHPublicKey", "iam:ListAccessKeys", "iam:ListSSHPublicKeys",
+	"iam:ListServiceSpecificCredentials", "iam:ListSigningCertificates", "iam:UpdateAccessKey", "iam:UpdateSSHPublicKey",
+	"iam:UpdateServiceSpecificCredential", "iam:UpdateSigningCertificate",
 }
 
 // factorActions are all that touch a factor.
@@ -81,7 +88,7 @@ func enrolment(k Kind) []string {
 // exempt are the actions that users may call without MFA.
 func exempt(o Options) []string {
 	all := append(enrolment(o.Kind), freeOfPolicies...)
-	all = append(all, authenticate, authorize, createToken)
+	all = append(all, consoleSignIn...)
 	if !o.NoConsoleComfort {
 		all = append(all, comfort...)
 	}
@@ -144,7 +151,7 @@ func grants(o Options) []Statement {
 	}
 	if o.Kind == SelfService {
 		all = append(all, Statement{Sid: "AllowManageOwnCredentials", Effect: enforce.Allow, Actions: ownCredentials, Resources: own(o), Source: ownMFAPage,
-			Why: "Password, access keys, certificates, SSH keys and service credentials of oneself; tags are left out, for who tags himself may change what policies say of him."})
+			Why: "Password and access keys of oneself. Certificates, SSH keys and service credentials sign without MFA for good: they may be looked at, switched off and deleted, and not made. Tags are left out, for who tags himself may change what policies say of him."})
 	}
 	return all
 }
@@ -255,8 +262,9 @@ func withoutMFA(o Options) Statement {
 		Why: "Everything but the way to a factor needs MFA. What an AWS service does on the user's behalf carries no MFA and passes: the call that set it off was held to this statement. Taking a factor away is never exempt."})
 }
 
-// tokens: of the three sign-in actions the first is asked before there is a session
-// and knows consoles only. The two others are on the way into the console where console
+// tokens: of the three sign-in actions the first, Authenticate, is asked before there
+// is a session and is about consoles and nothing else (service authorization
+// reference), so it is exempt wherever it is asked. The two others are on the way into the console where console
 // authorization is switched on, and the way to credentials everywhere else.
 func tokens(o Options) Statement {
 	return deny(o, Statement{Sid: "DenyTokensWithoutMFA", Actions: []string{authorize, createToken}, NotResources: []string{"arn:" + o.Partition + ":signin:::console/*"},

@@ -4,11 +4,37 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
-// name is what a template calls the policy.
+// templateName is a name that IAM, Organizations and Terraform take as it is.
+var templateName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+// checkName holds a name to the shorter of what IAM stores: 64 characters of a
+// role's, 128 of a policy's (IAM user guide, IAM and AWS STS quotas).
+func (o *Options) checkName() error {
+	longest := 128
+	if o.Form == Trust {
+		longest = 64
+	}
+	switch {
+	case o.Name == "":
+		return nil
+	case !templateName.MatchString(o.Name):
+		return wrong("name", "%q is not a letter followed by letters, digits, - and _", o.Name)
+	case len(o.Name) > longest:
+		return wrong("name", "it has %d characters, and IAM takes %d here", len(o.Name), longest)
+	}
+	return nil
+}
+
+// name is what a template calls the policy. The default is the same for every
+// document of a guardrail and form: two of them in one account need names.
 func (d Document) name() string {
+	if d.Options.Name != "" {
+		return d.Options.Name
+	}
 	return fmt.Sprintf("mfawatch-%s-%s", d.Options.Kind, d.Options.Form)
 }
 
@@ -46,6 +72,9 @@ func (d Document) Terraform() string {
 	case SCP, RCP:
 		fmt.Fprintf(&b, "  name        = %q\n  description = %q\n  type        = %q\n", d.name(), d.says(), d.organizationsType())
 	case Trust:
+		if d.Options.Name != "" {
+			fmt.Fprintf(&b, "  name                 = %q\n", d.name())
+		}
 		fmt.Fprintf(&b, "  description          = %q\n  max_session_duration = %d\n", d.says(), session)
 	default:
 		fmt.Fprintf(&b, "  name        = %q\n  description = %q\n", d.name(), d.says())
@@ -80,16 +109,28 @@ func (d Document) CloudFormation() string {
 	case Trust:
 		kind = "AWS::IAM::Role"
 		properties = pairs{{"Description", d.says()}, {"MaxSessionDuration", session}, {"AssumeRolePolicyDocument", document}}
+		if d.Options.Name != "" {
+			properties = append(pairs{{"RoleName", d.name()}}, properties...)
+		}
 	}
 	var why pairs
 	for _, s := range d.Statements {
 		why = append(why, pair{s.Sid, s.Why})
 	}
 	resource := pairs{{"Type", kind}, {"Metadata", pairs{{"Statements", why}}}, {"Properties", properties}}
-	template := pairs{{"AWSTemplateFormatVersion", "2010-09-09"}, {"Description", d.says()}, {"Resources", pairs{{"Guardrail", resource}}}}
+	template := pairs{{"AWSTemplateFormatVersion", "2010-09-09"}, {"Description", d.says()}, {"Resources", pairs{{d.logicalID(), resource}}}}
 	var b bytes.Buffer
 	_ = json.Indent(&b, []byte(encode(template)), "", "  ") // of our own making
 	return b.String() + "\n"
+}
+
+// logicalID is the resource's name within a template: letters and digits
+// (CloudFormation template reference, resources).
+func (d Document) logicalID() string {
+	if d.Options.Name == "" {
+		return "Guardrail"
+	}
+	return strings.NewReplacer("-", "", "_", "").Replace(d.Options.Name)
 }
 
 // pairs are an object's members in their order.

@@ -62,3 +62,26 @@ func TestDescriptionsFit(t *testing.T) {
 		}
 	}
 }
+
+// Two documents of one guardrail and form stand in one account, and in one
+// template, under names of their own.
+func TestNames(t *testing.T) {
+	for _, form := range []Form{Identity, SCP, Trust} {
+		o := combination(MFAOnly, form, "aws", 0)
+		o.Name = "people-1st_floor"
+		d, err := Generate(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, all := range map[string][]string{
+			d.Terraform():      {`" "people_1st_floor" {`, `= "people-1st_floor"`},
+			d.CloudFormation(): {`"people1stfloor": {`, `Name": "people-1st_floor"`},
+		} {
+			for _, want := range all {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s: no %s in\n%s", form, want, text)
+				}
+			}
+		}
+	}
+}

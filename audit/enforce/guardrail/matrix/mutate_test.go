@@ -40,7 +40,6 @@ var equivalents = []struct{ documents, what, why string }{
 	{"hardware *", "Deny*: StringEquals iam:RegisterSecurityKey as StringEqualsIfExists", "without the key DenyOtherThanSecurityKeys refuses"},
 	{"hardware *", "DenyUncertifiedKeys: all of iam", "only EnableMFADevice has iam:RegisterSecurityKey"},
 	{"hardware *", "DenyKeysWithoutFIPS140?: all of iam", "only EnableMFADevice has iam:RegisterSecurityKey"},
-	{"*", "DenyTokensWithoutMFA: all of signin", "DenyWithoutMFA refuses the other sign-in actions, which no service calls"},
 	{"admin-managed *", "DenyWithoutMFA: exempts iam:DeactivateMFADevice", "DenyFactorsToAllButRegistrar refuses it too"},
 	{"admin-managed *", "DenyWithoutMFA: exempts iam:DeleteVirtualMFADevice", "DenyFactorsToAllButRegistrar refuses it too"},
 	{"* age *", "DenyWithoutMFA: exempts iam:DeactivateMFADevice", "DenyTakingAwayWithOldMFA refuses it too"},

@@ -1,10 +1,10 @@
-package explain
+package catalogue
 
 import "strings"
 
-// nearest is the name of a list that a text is most likely meant for: one that
+// Nearest is the name of a list that a text is most likely meant for: one that
 // differs by two letters at the most, of short names by one.
-func nearest(text string, names []string) string {
+func Nearest(text string, names []string) string {
 	if len(text) > 64 {
 		return ""
 	}
@@ -48,46 +48,4 @@ func distance(a, b string, limit int) int {
 		before, last = last, row
 	}
 	return min(last[len(b)], limit)
-}
-
-// overlap tells whether two patterns with * and ? have a text in common.
-func overlap(a, b string) bool {
-	reached := make([]bool, len(b)+1)
-	reached[0] = true
-	skip(reached, b)
-	for i := range len(a) {
-		next := make([]bool, len(b)+1)
-		for j := range reached {
-			if !reached[j] {
-				continue
-			}
-			if a[i] == '*' {
-				for k := j; k <= len(b); k++ { // a's star takes whatever b has
-					next[k] = true
-				}
-				continue
-			}
-			if j == len(b) {
-				continue
-			}
-			switch {
-			case b[j] == '*':
-				next[j] = true // b's star takes this letter
-			case b[j] == '?' || a[i] == '?' || a[i] == b[j]:
-				next[j+1] = true
-			}
-		}
-		skip(next, b)
-		reached = next
-	}
-	return reached[len(b)]
-}
-
-// skip lets b's stars be empty.
-func skip(reached []bool, b string) {
-	for j := range len(b) {
-		if reached[j] && b[j] == '*' {
-			reached[j+1] = true
-		}
-	}
 }
