@@ -24,24 +24,35 @@ func find(d *enforce.Document, k Kind, w world, text string) []Found {
 		f.read = append(f.read, f.reading(&d.Statements[i]))
 	}
 	for i := range f.read {
-		s := &f.read[i]
-		f.spelling(s)
-		f.conditions(s)
-		f.ages(s)
-		f.moot(s)
-		f.exemptions(s)
-		f.resources(s)
-		f.reach(s)
-		if k == Trust {
-			f.trust(s)
-		}
+		f.notPrincipal(&f.read[i])
 	}
-	f.whole()
-	f.length(text)
+	if !refused(d, k) { // of what AWS does not store nothing else is worth saying
+		for i := range f.read {
+			f.statement(&f.read[i])
+		}
+		f.whole()
+		f.length(text)
+	}
 	slices.SortStableFunc(f.found, func(a, b Found) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID))
 	})
 	return f.found[:min(len(f.found), mostFound)]
+}
+
+// statement looks for the mistakes of one statement.
+func (f *finder) statement(s *statement) {
+	f.spelling(s)
+	f.literal(s)
+	f.conditions(s)
+	f.ages(s)
+	f.moot(s)
+	f.exemptions(s)
+	f.chosen(s)
+	f.resources(s)
+	f.reach(s)
+	if f.kind == Trust {
+		f.trust(s)
+	}
 }
 
 // finder looks for mistakes in one document.
@@ -112,9 +123,13 @@ func (f *finder) applies(s enforce.Statement, who enforce.Caller, c credential, 
 	if ungoverned(action) {
 		return enforce.No
 	}
+	return f.meets(s, who.Request(f.world.context(c), action, resource))
+}
+
+// meets tells whether a request meets a statement.
+func (f *finder) meets(s enforce.Statement, q enforce.Request) enforce.Tri {
 	s.Effect, s.Principals, s.NotPrincipals = enforce.Deny, nil, nil
 	d := enforce.Document{Name: "x", Version: f.document.Version, Statements: []enforce.Statement{s}}
-	q := who.Request(f.world.context(c), action, resource)
 	q.Principal.Kind = audit.UnknownPrincipal // AWS's rule about own factors aside
 	switch enforce.Evaluate(q, enforce.Policies{Identity: []enforce.Document{everything(), d}, Resource: f.world.trusting()}).Answer {
 	case enforce.ExplicitlyDenied:

@@ -74,6 +74,8 @@ func TestUnreadable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":                {" \n", "x.json: empty"},
 		"no JSON":              {"Version: 2012", "x.json: line 1: no JSON"},
+		"no statement":         {`{"Version":"2012-10-17","Statement":[]}`, "x.json: Statement is empty: there is no statement to explain"},
+		"none in an answer":    {`{"PolicyDocument":{"Statement":[]}}`, "x.json, PolicyDocument: Statement is empty"},
 		"a list":               {"[]", "x.json: line 1: the document is no object"},
 		"cut off":              {`{"Version":"2012-10-17",` + "\n" + `"Statement":[{"Effect":"Deny"`, "x.json: line 2: no JSON"},
 		"cut off in an answer": {`{"PolicyDocument":` + "\n" + `{"Statement":`, "x.json: line 1: no JSON: unexpected EOF"},
