@@ -189,7 +189,7 @@ func (x *explainer) ask(who enforce.Caller, c credential, action, resource strin
 			cell = x.asked(q, cell)
 		}
 	}
-	if cell.Answer != Denied {
+	if cell.Answer != Denied && cell.Answer != Depends {
 		if r, found := x.notPrincipal(q); found {
 			return Cell{Credential: c.id, Answer: Depends, Because: []Reason{r}}
 		}

@@ -16,7 +16,7 @@ const mostFound = 200
 
 // find names the known mistakes of a document, worst first, then by line.
 func find(d *enforce.Document, k Kind, w world, text string) []Found {
-	f := &finder{document: d, kind: k, world: w, by: map[string]Mistake{}, found: []Found{}, names: map[naming]bool{}}
+	f := &finder{document: d, kind: k, world: w, by: map[string]Mistake{}, found: []Found{}, names: map[naming]bool{}, held: map[holding]enforce.Tri{}, spared: map[naming]int{}, denials: map[denial]bool{}}
 	for _, m := range Mistakes() {
 		f.by[m.ID] = m
 	}
@@ -64,6 +64,21 @@ type finder struct {
 	read     []statement
 	found    []Found
 	names    map[naming]bool // what about has answered
+	held     map[holding]enforce.Tri
+	spared   map[naming]int // what sparing has answered
+	denials  map[denial]bool
+}
+
+// denial is a call with a credential.
+type denial struct {
+	call
+	credential string
+}
+
+// holding is a condition of a statement, by their indexes, and a credential.
+type holding struct {
+	statement, condition int
+	credential           string
 }
 
 // naming is a statement, by its index, and a call.
@@ -174,9 +189,26 @@ const mostConditions = 16
 // unless tells whether what a statement asks beside MFA holds for the caller, or
 // is asked by s too.
 func (f *finder) unless(t, s *statement, c credential) bool {
-	return len(t.rest) <= mostConditions && !slices.ContainsFunc(t.rest, func(condition enforce.Condition) bool {
-		return (s == nil || !has(s.rest, condition)) && f.hold([]enforce.Condition{condition}, c) != enforce.Yes
-	})
+	if len(t.rest) > mostConditions {
+		return false
+	}
+	for i, condition := range t.rest {
+		if (s == nil || !has(s.rest, condition)) && f.holdsRest(t, i, c) != enforce.Yes {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsRest is hold for one of a statement's conditions beside MFA, asked once.
+func (f *finder) holdsRest(t *statement, i int, c credential) enforce.Tri {
+	key := holding{t.Index, i, c.id}
+	known, asked := f.held[key]
+	if !asked {
+		known = f.hold(t.rest[i:i+1], c)
+		f.held[key] = known
+	}
+	return known
 }
 
 func has(all []enforce.Condition, c enforce.Condition) bool {

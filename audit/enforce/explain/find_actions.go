@@ -128,11 +128,21 @@ func (f *finder) exempts(s *statement, x exemption) (element string, i int) {
 	if i >= 0 || !f.actionIn(s, x.action) {
 		return "", 0
 	}
-	i = slices.IndexFunc(s.NotResources, func(pattern string) bool { return f.anyNames([]string{pattern}, x.resource) })
-	if i < 0 {
+	if i = f.sparing(s, x.resource); i < 0 {
 		return "", 0
 	}
 	return "NotResource", i
+}
+
+// sparing is which value of NotResource spares a resource, or -1.
+func (f *finder) sparing(s *statement, resource string) int {
+	key := naming{s.Index, call{resource: resource}}
+	i, asked := f.spared[key]
+	if !asked {
+		i = slices.IndexFunc(s.NotResources, func(pattern string) bool { return f.anyNames([]string{pattern}, resource) })
+		f.spared[key] = i
+	}
+	return i
 }
 
 // actionIn tells whether a statement is about an action, were it about every
@@ -153,11 +163,22 @@ func (f *finder) chosen(s *statement) {
 		return
 	}
 	open := slices.ContainsFunc(f.calls(s), func(x call) bool {
-		return !f.covered(nil, x.action, x.resource, byKey) || !f.covered(nil, x.action, x.resource, byPassword)
+		return !f.denied(x, byKey) || !f.denied(x, byPassword)
 	})
 	if open {
 		f.add(idChosen, s, s.rest[i].Line, written(s.rest[i]), "")
 	}
+}
+
+// denied tells whether some statement denies a call to a credential, asked once.
+func (f *finder) denied(x call, c credential) bool {
+	key := denial{x, c.id}
+	known, asked := f.denials[key]
+	if !asked {
+		known = f.covered(nil, x.action, x.resource, c)
+		f.denials[key] = known
+	}
+	return known
 }
 
 // resourceOf tells whether a statement is about a resource, were it about the

@@ -91,19 +91,18 @@ func (f *finder) ages(s *statement) {
 		f.add(idAgeInDeny, s, c.Line, written(c), "")
 	case s.Effect == enforce.Allow && s.fresh == yes && (s.key == yes || s.pass == yes) && f.hold([]enforce.Condition{c}, byKey) == yes && f.leavesOpen(s, byKey):
 		f.add(idAgeInAllow, s, c.Line, written(c), "")
-	case f.olderOnly(s, c):
+	case s.olderOnly():
 		f.add(idAgeInverted, s, c.Line, written(c), "")
 	}
 }
 
-// olderOnly tells a condition on the age that lets in who gave a second factor
-// long ago, and not who just did.
-func (f *finder) olderOnly(s *statement, c enforce.Condition) bool {
-	alone := []enforce.Condition{c}
+// olderOnly tells conditions that let in who gave a second factor long ago, and
+// not who just did.
+func (s *statement) olderOnly() bool {
 	if s.Effect == enforce.Allow {
-		return s.fresh == no && s.stale == yes && f.hold(alone, byMFA) == no
+		return s.fresh == no && s.stale == yes
 	}
-	return s.fresh == yes && s.stale == no && f.hold(alone, byOldMFA) == no
+	return s.fresh == yes && s.stale == no
 }
 
 // byMorning is a console session near its end, of which the sign-in was with MFA

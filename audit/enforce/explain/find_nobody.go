@@ -15,12 +15,16 @@ import (
 // each credential and MFA of every age that its conditions tell apart. What is not
 // known of a call may be met.
 func (f *finder) nobody(s *statement) bool {
+	if s.Effect != enforce.Deny || len(s.Conditions) > mostConditions {
+		return false
+	}
 	callers, all := f.callers(s)
-	if s.Effect != enforce.Deny || !all || len(s.Conditions) > mostConditions {
+	ages := agesOf(s)
+	if !all || len(ages) > mostAges {
 		return false
 	}
 	for _, who := range callers {
-		if slices.ContainsFunc(credentialsOf(who, agesOf(s)), func(c credential) bool { return f.possible(s, who, c) != no }) {
+		if slices.ContainsFunc(credentialsOf(who, ages), func(c credential) bool { return f.possible(s, who, c) != no }) {
 			return false
 		}
 	}
@@ -34,11 +38,11 @@ func (f *finder) nobody(s *statement) bool {
 	return true
 }
 
-// mostCallers bounds the work: whom a longer list names is not asked about.
-const mostCallers = 32
+// What bounds the work: a statement that names more callers, or tells more ages
+// apart, is not asked about.
+const mostCallers, mostAges = 16, 16
 
-// callers are one of each kind, and whom the conditions on aws:PrincipalArn name. A
-// variable there may name anybody.
+// callers are some of each kind, and whom the conditions on aws:PrincipalArn name.
 func (f *finder) callers(s *statement) ([]enforce.Caller, bool) {
 	user, role := f.world.caller(byKey), f.world.caller(byRole)
 	root, someone, session := user, user, role
@@ -49,7 +53,7 @@ func (f *finder) callers(s *statement) ([]enforce.Caller, bool) {
 			continue
 		}
 		for _, value := range c.Values {
-			if strings.Contains(value, "${") || len(all) == mostCallers {
+			if len(all) == mostCallers {
 				return nil, false
 			}
 			if who, ok := f.world.named(value); ok {
@@ -114,14 +118,15 @@ func credentialsOf(who enforce.Caller, ages []time.Duration) []credential {
 func agesOf(s *statement) []time.Duration {
 	ages := []time.Duration{byMFA.age, byMorning.age, longest}
 	for _, c := range s.factor {
-		for _, value := range c.Values[:min(len(c.Values), mostConditions)] {
+		for _, value := range c.Values[:min(len(c.Values), mostAges)] {
 			seconds, err := strconv.Atoi(value)
 			if err != nil {
 				continue
 			}
 			for _, n := range []int{seconds - 1, seconds, seconds + 1} {
-				if n >= 0 && n <= int(longest/time.Second) {
-					ages = append(ages, time.Duration(n)*time.Second)
+				age := time.Duration(n) * time.Second
+				if n >= 0 && n <= int(longest/time.Second) && !slices.Contains(ages, age) {
+					ages = append(ages, age)
 				}
 			}
 		}
