@@ -97,6 +97,7 @@ type statement struct {
 	pass   enforce.Tri // in a session without MFA: false
 	fresh  enforce.Tri // with MFA a second ago
 	stale  enforce.Tri // with MFA 36 hours ago
+	nobody bool        // meets what it asks besides
 }
 
 func onFactor(c enforce.Condition) bool {
@@ -119,7 +120,7 @@ func (f *finder) reading(s *enforce.Statement) statement {
 
 // guards tells a Deny that is met without MFA and not with it.
 func (s *statement) guards() bool {
-	return s.Effect == enforce.Deny && (s.key == enforce.Yes || s.pass == enforce.Yes) && s.fresh == enforce.No
+	return !s.nobody && s.Effect == enforce.Deny && (s.key == enforce.Yes || s.pass == enforce.Yes) && s.fresh == enforce.No
 }
 
 // meets is what a statement's MFA conditions come to.

@@ -28,13 +28,15 @@ func (f *finder) nobody(s *statement) bool {
 			return false
 		}
 	}
-	line, text := s.place()
+	line, first := s.place()
+	text := first
 	for _, c := range s.Conditions {
-		if c.Line != line {
-			text += "; " + written(c)
+		if also := written(c); also != first {
+			text += "; " + also
 		}
 	}
 	f.add(idNobody, s, line, text, "")
+	s.nobody = true
 	return true
 }
 
