@@ -6,7 +6,7 @@ import (
 )
 
 // Exemption is a failure that somebody accepted: whose (by immutable id, the
-// account's number for root, a virtual device's serial number), who answers for it, why, and until when. There is
+// account's number for root, a role's id, a virtual device's serial number), who answers for it, why, and until when. There is
 // none for ever.
 type Exemption struct {
 	ID      string    `json:"id"`

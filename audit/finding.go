@@ -15,6 +15,7 @@ const (
 	UserSubject      SubjectKind = "iam_user"
 	DeviceSubject    SubjectKind = "mfa_device"
 	ExemptionSubject SubjectKind = "exemption"
+	RoleSubject      SubjectKind = "iam_role"
 )
 
 // Subject is what a finding is about. ID is immutable; it is empty only where

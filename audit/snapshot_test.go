@@ -267,8 +267,8 @@ func TestExemption(t *testing.T) {
 }
 
 func TestSubjectKinds(t *testing.T) {
-	got := []audit.SubjectKind{audit.AccountSubject, audit.RootSubject, audit.UserSubject, audit.DeviceSubject, audit.ExemptionSubject}
-	want := []audit.SubjectKind{"account", "root", "iam_user", "mfa_device", "exemption"}
+	got := []audit.SubjectKind{audit.AccountSubject, audit.RootSubject, audit.UserSubject, audit.DeviceSubject, audit.ExemptionSubject, audit.RoleSubject}
+	want := []audit.SubjectKind{"account", "root", "iam_user", "mfa_device", "exemption", "iam_role"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("subject kinds (-want +got):\n%s", diff)
 	}

@@ -8,6 +8,7 @@ import "strings"
 type Context struct {
 	values  map[string][]string
 	unknown map[string]bool // keys, or with a trailing * all that begin so
+	absent  []string        // beginnings of keys of which all that are set are known
 	open    bool
 }
 
@@ -44,7 +45,7 @@ func (c Context) WithUnknown(key string) Context {
 }
 
 func (c Context) clone() Context {
-	next := Context{values: make(map[string][]string, len(c.values)+1), unknown: make(map[string]bool, len(c.unknown)+1), open: c.open}
+	next := Context{values: make(map[string][]string, len(c.values)+1), unknown: make(map[string]bool, len(c.unknown)+1), absent: c.absent, open: c.open}
 	for k, v := range c.values {
 		next.values[k] = v
 	}
@@ -64,7 +65,15 @@ func (c Context) Lookup(key string) ([]string, Tri) {
 		}
 		return values, Yes
 	}
-	if c.open || c.unknown[key] {
+	if c.unknown[key] {
+		return nil, Maybe
+	}
+	for _, stem := range c.absent {
+		if strings.HasPrefix(key, stem) {
+			return nil, No
+		}
+	}
+	if c.open {
 		return nil, Maybe
 	}
 	for k := range c.unknown {

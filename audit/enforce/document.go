@@ -112,8 +112,9 @@ type Principal struct {
 
 // Facts are what AWS knows beyond policies and asks its own rules about.
 type Facts struct {
-	Partition string
-	OwnDevice Tri // the calling user has a second factor
+	Partition  string
+	OwnDevice  Tri        // the calling user has a second factor
+	Credential Credential // what the call is signed with, empty where that is not known
 }
 
 // Tri is yes, no or not known. The zero value is not known.
@@ -155,4 +156,17 @@ type Reason struct {
 	Certain   bool   // false where it is not known whether the statement applies
 	Text      string // a sentence for people: what it does here, or the clause that cannot be decided
 	Source    string // for a rule of AWS: where AWS says so
+}
+
+// About is the document with only those of its statements that are about an action.
+// Evaluate decides a request for that action by it as by the whole.
+func (d Document) About(action string) Document {
+	var about []Statement
+	for i := range d.Statements {
+		if d.Statements[i].isAbout(action) {
+			about = append(about, d.Statements[i])
+		}
+	}
+	d.Statements = about
+	return d
 }

@@ -69,3 +69,36 @@ func TestLinesAndOperators(t *testing.T) {
 		t.Error("Boolean or NullIfExists is known")
 	}
 }
+
+func TestAbout(t *testing.T) {
+	d := mustParse(t, "p", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"S3:get*","Resource":"*"},{"Effect":"Deny","NotAction":"s3:GetObject","Resource":"*"},{"Effect":"Deny","NotAction":"iam:*","Resource":"*"}]}`)
+	got := d.About("s3:GetObject")
+	if len(got.Statements) != 2 || got.Statements[0].Index != 0 || got.Statements[1].Index != 2 || got.Name != "p" || got.Version != d.Version || len(d.Statements) != 3 {
+		t.Errorf("About(s3:GetObject) = %+v of %+v", got, d)
+	}
+	if got := d.About("iam:GetUser"); len(got.Statements) != 1 || got.Statements[0].Index != 1 {
+		t.Errorf("About(iam:GetUser) = %+v", got)
+	}
+}
+
+// What is not among known tags is absent, also where nothing else is known.
+func TestKnownTags(t *testing.T) {
+	for _, base := range []Context{NewContext(), OpenContext()} {
+		c := ada(AccessKey)
+		c.Tags = map[string]string{"team": "blue"}
+		x := c.Request(base, "s3:GetObject", "*").Context
+		if v, is := x.Lookup("aws:PrincipalTag/Team"); is != Yes || v[0] != "blue" {
+			t.Errorf("a tag: %v %v", v, is)
+		}
+		if _, is := x.Lookup("aws:PrincipalTag/other"); is != No {
+			t.Errorf("a tag that is not there: %v, want No", is)
+		}
+		c.TagsKnown = false
+		if _, is := c.Request(base, "s3:GetObject", "*").Context.Lookup("aws:PrincipalTag/other"); is != Maybe {
+			t.Errorf("a tag of unknown ones: %v, want Maybe", is)
+		}
+	}
+	if _, is := OpenContext().Lookup("aws:PrincipalTag/team"); is != Maybe {
+		t.Errorf("a tag of nobody: %v, want Maybe", is)
+	}
+}

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (c Caller) Request(base Context, action, resource string) Request {
 	p := c.principal()
 	return Request{
 		Principal: p, Action: action, Resource: resource, Context: c.context(base, p),
-		Facts: Facts{Partition: c.Partition, OwnDevice: c.OwnDevice},
+		Facts: Facts{Partition: c.Partition, OwnDevice: c.OwnDevice, Credential: c.Credential},
 	}
 }
 
@@ -101,7 +102,9 @@ func (c Caller) context(base Context, p Principal) Context {
 	for key, value := range c.Tags {
 		set("aws:PrincipalTag/"+key, value)
 	}
-	if !c.TagsKnown {
+	if c.TagsKnown {
+		x.absent = append(slices.Clone(x.absent), "aws:principaltag/")
+	} else {
 		x.unknown["aws:principaltag/*"] = true
 	}
 	if _, present := base.Lookup(KeyViaService); present == No {

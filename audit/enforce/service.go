@@ -19,6 +19,8 @@ const (
 	ruleOwnFactor    = "own-factor-needs-mfa"
 	ruleIdentity     = "caller-identity-is-free"
 	ruleSessionToken = "session-token-is-free"
+	ruleLongTerm     = "long-term-credentials-only"
+	ruleFederated    = "federated-session-calls-little"
 	ruleRootAssumes  = "root-assumes-no-role"
 )
 
@@ -30,6 +32,8 @@ func ServiceRules() []ServiceRule {
 		{ruleOwnFactor, "a user who has a second factor adds or removes one of his own only when authenticated with MFA", "security bulletin AWS-2023-001; IAM user guide, AWS multi-factor authentication in IAM", []string{"aws"}},
 		{ruleIdentity, "everybody may ask who he is, even against an explicit deny", "STS API reference, GetCallerIdentity", everywhere},
 		{ruleSessionToken, "no policy governs GetSessionToken; it is for long-term credentials of users and root", "IAM user guide, secure API access with MFA; STS API reference, GetSessionToken", everywhere},
+		{ruleLongTerm, "GetSessionToken and GetFederationToken take long-term credentials of a user or of root, and no session's", "IAM user guide, compare AWS STS credentials; STS API reference, GetSessionToken and GetFederationToken", everywhere},
+		{ruleFederated, "a session of GetFederationToken calls nothing of STS but GetCallerIdentity", "IAM user guide, compare AWS STS credentials", everywhere},
 		{ruleRootAssumes, "root cannot assume a role", "STS API reference, AssumeRole", everywhere},
 	}
 }
@@ -37,20 +41,34 @@ func ServiceRules() []ServiceRule {
 // serviceRule decides what AWS decides itself. Where it is not known whether a rule
 // applies, the answer stays open and the decision carries why.
 func serviceRule(q *Request) (Decision, bool) {
-	switch strings.ToLower(q.Action) {
-	case "sts:getcalleridentity":
+	action := strings.ToLower(q.Action)
+	switch {
+	case action == "sts:getcalleridentity":
 		return decided(Allowed, ruleIdentity), true
-	case "sts:getsessiontoken":
-		if q.Principal.Kind == audit.IAMUser || q.Principal.Kind == audit.Root {
-			return decided(Allowed, ruleSessionToken), true
-		}
-		return decided(ExplicitlyDenied, ruleSessionToken), true
-	case "sts:assumerole":
-		if q.Principal.Kind == audit.Root {
-			return decided(ExplicitlyDenied, ruleRootAssumes), true
-		}
-	case "iam:enablemfadevice", "iam:deactivatemfadevice":
+	case q.Principal.Kind == audit.Federated && strings.HasPrefix(action, "sts:"):
+		return decided(ExplicitlyDenied, ruleFederated), true
+	case action == "sts:getsessiontoken", action == "sts:getfederationtoken":
+		return longTerm(q, action)
+	case action == "sts:assumerole" && q.Principal.Kind == audit.Root:
+		return decided(ExplicitlyDenied, ruleRootAssumes), true
+	case action == "iam:enablemfadevice", action == "iam:deactivatemfadevice":
 		return ownFactor(q)
+	}
+	return Decision{}, false
+}
+
+// longTerm is who may ask for a session of GetSessionToken, or of GetFederationToken,
+// which policies govern besides. A console's session is temporary, too.
+func longTerm(q *Request, action string) (Decision, bool) {
+	known := q.Facts.Credential != ""
+	owner := q.Principal.Kind == audit.IAMUser || q.Principal.Kind == audit.Root
+	switch {
+	case q.Principal.Kind == audit.UnknownPrincipal:
+		return Decision{}, false
+	case !owner, known && q.Facts.Credential != AccessKey:
+		return decided(ExplicitlyDenied, ruleLongTerm), true
+	case action == "sts:getsessiontoken":
+		return decided(Allowed, ruleSessionToken), true
 	}
 	return Decision{}, false
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mfawatch/audit"
+	"mfawatch/audit/enforce/reach"
 )
 
 // account is a snapshot looked at once: its people and its root, each with what
@@ -17,8 +18,7 @@ type account struct {
 	root   holder
 	people []*person
 
-	groups     map[string]*audit.Group
-	policies   map[string]string            // documents by ARN
+	reach      *reach.Account
 	rows       map[string]int               // of the report, by ARN
 	live       map[string]bool              // ARNs of the users that exist
 	exemptions map[string][]audit.Exemption // by whose they are
@@ -38,15 +38,17 @@ type holder struct {
 // user is nil and the immutable id is not known.
 type person struct {
 	holder
-	user   *audit.User
-	signIn use
-	admin  admin
+	user     *audit.User
+	signIn   use
+	admin    admin
+	enforced *enforcement // once it is asked
+	reached  *reach.User  // what is possible without a second factor, while and after it is
 }
 
 func look(s *audit.Snapshot, rules Rules) *account {
 	a := &account{
 		Snapshot: s, GapIndex: audit.IndexGaps(s.Gaps), rules: rules,
-		groups: map[string]*audit.Group{}, policies: map[string]string{}, rows: map[string]int{}, live: map[string]bool{},
+		reach: reach.Look(s), rows: map[string]int{}, live: map[string]bool{},
 		owners: map[string][]int{}, exemptions: map[string][]audit.Exemption{},
 	}
 	a.index()
@@ -82,16 +84,6 @@ func (a *account) index() {
 	if a.Report != nil {
 		for i := range a.Report.Value.Rows {
 			a.rows[a.Report.Value.Row(i).ARN()] = i
-		}
-	}
-	if a.Groups != nil {
-		for i, g := range a.Groups.Value {
-			a.groups[g.Name] = &a.Groups.Value[i]
-		}
-	}
-	if a.Policies != nil {
-		for _, p := range a.Policies.Value {
-			a.policies[p.ARN] = p.Document
 		}
 	}
 }

@@ -25,6 +25,10 @@ const (
 	idNeverUsed     = "device-never-used"
 	idConsoleUnused = "user-console-unused"
 	idKeyWithoutMFA = "access-key-without-mfa"
+	idEnforced      = "mfa-enforced"
+	idEnforcedKeys  = "mfa-enforced-keys"
+	idTampering     = "factor-tampering"
+	idRoleTrust     = "role-trust-mfa"
 	idUnassigned    = "virtual-device-unassigned"
 	idStale         = "credential-report-stale"
 	idExpired       = "exemption-expired"
@@ -65,7 +69,7 @@ func (r Remediation) String() string {
 // the findings.
 func Checks() []Check {
 	var all []Check
-	for _, group := range [][]Check{rootChecks(), userChecks(), adminChecks(), deviceChecks(), idleChecks(), accountChecks(), declaredChecks()} {
+	for _, group := range [][]Check{rootChecks(), userChecks(), adminChecks(), deviceChecks(), idleChecks(), enforcedChecks(), accountChecks(), declaredChecks()} {
 		for _, c := range group {
 			if c.Remediation.CLI == nil {
 				c.Remediation.CLI = []string{} // [] in JSON
@@ -191,7 +195,7 @@ func adminChecks() []Check {
 		{
 			ID: idAdminMFA, Severity: audit.Critical, Exemptable: true,
 			Question:  "Does a user who is an administrator have a second factor?",
-			Rationale: "AdministratorAccess, or policies that together allow everything, or all that manages IAM, on every resource: by attachment, inline or through a group, and not cut by a boundary. Of who may do only some of what manages IAM it is not known; " + notEvaluated + ". Without password and active key it is ranked medium.",
+			Rationale: "AdministratorAccess, or policies that together allow everything, or all that manages IAM, on every resource: by attachment, inline or through a group, and stopped by no deny statement, control policy or boundary. A condition that a call can meet stops nobody, and a second factor is taken as given. Of who may do only some of what manages IAM it is not known. Without password and active key it is ranked medium.",
 			Remediation: Remediation{
 				Console: []string{openUser, "Assign MFA device, or take the policy away: IAM, Users, the user, Permissions."},
 				CLI:     []string{"aws iam detach-user-policy --user-name USER --policy-arn POLICY", "aws iam remove-user-from-group --user-name USER --group-name GROUP"},
@@ -271,6 +275,50 @@ func idleChecks() []Check {
 				CLI:     []string{"aws iam update-access-key --user-name USER --access-key-id KEY --status Inactive"},
 			},
 			Evidence: []string{theReport, theKeys, theKeyUse, theDevices},
+		},
+	}
+}
+
+func enforcedChecks() []Check {
+	const guard = "mfawatch policy generate --guardrail self-service --format json > guardrail.json"
+	attach := []string{guard, "mfawatch enforce --plan --policy guardrail.json (tells first whom it would lock out)", "aws iam create-policy --policy-name require-mfa --policy-document file://guardrail.json", "aws iam attach-group-policy --group-name GROUP --policy-arn POLICY"}
+	return []Check{
+		{
+			ID: idEnforced, Severity: audit.High, Exemptable: true,
+			Question:  "Is a user's password of no use without a second factor?",
+			Rationale: "A device that is asked for is not one that is enforced: who has none signs in without, and does what the policies allow. The policies are evaluated for a session without MFA. It is ranked by the worst that is possible; with a device low, because AWS asks for it at sign-in. What a guard leaves open so that somebody can enrol is no failure.",
+			Remediation: Remediation{
+				Console: []string{"IAM, Policies, Create policy, JSON: a generated guardrail; attach it to a group that every user is in."},
+				CLI:     attach,
+			},
+			Evidence: []string{theDetails, theReport, theProfile, theDevices},
+		}, {
+			ID: idEnforcedKeys, Severity: audit.High, Exemptable: true,
+			Question:  "Is a user's access key of no use without a second factor?",
+			Rationale: "A key leaks more easily than a password, and a condition that is written with Bool in the place of BoolIfExists does not hold it. Of a user without a device whoever has the key can register the first one, and then has MFA: where the policies leave that open it is ranked medium, whatever they deny.",
+			Remediation: Remediation{
+				Console: []string{openUser, "For programs: use a role, and delete the key. For people: attach a guardrail, register a device, and ask STS for a session with a code."},
+				CLI:     attach,
+			},
+			Evidence: []string{theDetails, theReport, theKeys, theDevices},
+		}, {
+			ID: idTampering, Severity: audit.Critical, Exemptable: true,
+			Question:  "Are factors, and what asks for them, out of reach without a second factor?",
+			Rationale: "Who can register a device on another user, take one off, change another's password, leave the group that asks for MFA or rewrite its policy has undone the factor without one. AWS itself asks a user who has a device for MFA before it changes one of his own; it does not for other users'.",
+			Remediation: Remediation{
+				Console: []string{"IAM, Policies: deny iam:EnableMFADevice on other users, and everything that takes the guardrail off, without MFA. A generated guardrail does."},
+				CLI:     attach,
+			},
+			Evidence: []string{theDetails, theReport, theDevices},
+		}, {
+			ID: idRoleTrust, Severity: audit.High, Exemptable: true,
+			Question:  "Do users need a second factor to assume a role?",
+			Rationale: "A session of a role never shows MFA: only the trust policy, or the user's own policies, can ask for it. Users of this account are evaluated one by one, also over other roles where the role manages IAM; of other accounts nothing is known but what the trust policy says. A condition that a call can meet, such as an external id, is no second factor, and ranks a stranger low. Services, identity providers and roles are not asked.",
+			Remediation: Remediation{
+				Console: []string{"IAM, Roles, the role, Trust relationships: Condition Bool aws:MultiFactorAuthPresent true (not BoolIfExists), and principals by name."},
+				CLI:     []string{"aws iam update-assume-role-policy --role-name ROLE --policy-document file://trust.json (mfawatch policy generate makes trust policies)"},
+			},
+			Evidence: []string{theDetails},
 		},
 	}
 }

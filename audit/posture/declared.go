@@ -55,13 +55,17 @@ func (a *account) expired(e audit.Exemption) answer {
 }
 
 // nobodys: an exemption that matches nobody is a typing error, or of a user who
-// is gone. It may be for root, a user or a virtual device.
+// is gone. It may be for root, a user, a role or a virtual
+// device.
 func (a *account) nobodys(e audit.Exemption) answer {
 	if e.ID == a.Account {
 		return pass("it is for root")
 	}
 	if strings.HasPrefix(e.ID, "arn:") {
 		return a.nobodysDevice(e)
+	}
+	if strings.HasPrefix(e.ID, "AROA") {
+		return a.nobodysRole(e)
 	}
 	if p := a.byID(e.ID); p != nil {
 		return pass(fmt.Sprintf("it is for %q", p.subject.Name)).because(a.listed())
@@ -71,6 +75,18 @@ func (a *account) nobodys(e audit.Exemption) answer {
 	}
 	evidence := a.listed()
 	return fail("no user of this account has this id").because(evidence)
+}
+
+func (a *account) nobodysRole(e audit.Exemption) answer {
+	list := a.Roles
+	if list == nil {
+		return unknown("whether there is such a role is not known", a.Gap(audit.FactRoles, ""))
+	}
+	evidence := a.evidence(list.Call, list.At, "roles", fmt.Sprint(len(list.Value)))
+	if slices.ContainsFunc(list.Value, func(r audit.RoleTrust) bool { return r.ID == e.ID }) {
+		return pass("it is for a role").because(evidence)
+	}
+	return fail("no role of this account has this id").because(evidence)
 }
 
 func (a *account) listed() []audit.Evidence {

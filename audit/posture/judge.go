@@ -136,6 +136,11 @@ func places(snapshots []audit.Snapshot) place {
 				at.of[u.ID] = i
 			}
 		}
+		if s.Roles != nil {
+			for _, r := range s.Roles.Value {
+				at.of[r.ID] = i
+			}
+		}
 	}
 	return at
 }
@@ -223,7 +228,7 @@ func rootFirst(a, b Holder) int {
 func summarise(j Account) Summary {
 	s := NewSummary()
 	for _, f := range j.Findings {
-		s.count(f)
+		s.Count(f)
 	}
 	for _, h := range j.Roster {
 		for _, kind := range h.Factors {
@@ -244,7 +249,8 @@ func NewSummary() Summary {
 	}
 }
 
-func (s *Summary) count(f audit.Finding) {
+// Count counts a finding.
+func (s *Summary) Count(f audit.Finding) {
 	s.ByOutcome[f.Outcome]++
 	if s.ByCheck[f.Check] == nil {
 		s.ByCheck[f.Check] = map[audit.Outcome]int{}
@@ -300,4 +306,23 @@ func addAll[K comparable](to, from map[K]int) {
 	for k, n := range from {
 		to[k] += n
 	}
+}
+
+// Of is what was judged by some checks only, counted anew.
+func (j Account) Of(checks ...string) Account {
+	j.Findings = slices.DeleteFunc(slices.Clone(j.Findings), func(f audit.Finding) bool { return !slices.Contains(checks, f.Check) })
+	j.Roster = slices.Clone(j.Roster)
+	for i := range j.Roster {
+		h := &j.Roster[i]
+		h.Worst, h.Failures, h.Unknowns, h.Risk = audit.Info, 0, 0, 0
+	}
+	weigh(j.Roster, j.Findings)
+	slices.SortStableFunc(j.Roster, riskier)
+	j.Summary = summarise(j)
+	return j
+}
+
+// EnforcementChecks are the checks that ask whether a second factor is enforced.
+func EnforcementChecks() []string {
+	return []string{idEnforced, idEnforcedKeys, idTampering, idRoleTrust}
 }

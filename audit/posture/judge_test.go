@@ -68,10 +68,10 @@ func rosterOf(j posture.Account) string {
 
 func TestRosterAndSummary(t *testing.T) {
 	j := posture.Judge(small(), posture.Rules{})
-	want := `ada password=yes key=no admin=yes mfa=no [] complete=true signed=2026-11-18 worst=critical failures=5 unknowns=0 risk=1220
+	want := `ada password=yes key=no admin=yes mfa=no [] complete=true signed=2026-11-18 worst=critical failures=5 unknowns=2 risk=1220
 root password=yes key=no admin=yes mfa=yes [] complete=false signed=2025-01-02 worst=info failures=0 unknowns=2 risk=0
 ben password=yes key=no admin=no mfa=yes [fido virtual] complete=true signed=2026-11-19 worst=info failures=0 unknowns=0 risk=0
-cyd password=no key=unknown admin=unknown mfa=unknown [] complete=false signed=0001-01-01 worst=info failures=0 unknowns=7 risk=0
+cyd password=no key=unknown admin=unknown mfa=unknown [] complete=false signed=0001-01-01 worst=info failures=0 unknowns=9 risk=0
 `
 	if diff := cmp.Diff(want, rosterOf(j)); diff != "" {
 		t.Errorf("roster (-want +got):\n%s", diff)
@@ -222,7 +222,7 @@ func TestRosterIsRanked(t *testing.T) {
 	add("una", "2026-08-12T00:00:00Z", "true", key)
 	add("tom", "2026-11-19T00:00:00Z", "true", app)
 	add("sam", "2026-11-19T00:00:00Z", "false")
-	want := `ada password=yes key=no admin=yes mfa=no [] complete=true signed=2026-11-18 worst=critical failures=5 unknowns=0 risk=1220
+	want := `ada password=yes key=no admin=yes mfa=no [] complete=true signed=2026-11-18 worst=critical failures=5 unknowns=2 risk=1220
 sam password=yes key=no admin=no mfa=no [] complete=true signed=2026-11-19 worst=high failures=3 unknowns=0 risk=120
 tom password=yes key=no admin=no mfa=yes [virtual] complete=true signed=2026-11-19 worst=medium failures=2 unknowns=0 risk=11
 una password=yes key=no admin=no mfa=yes [fido] complete=true signed=2026-08-12 worst=low failures=2 unknowns=0 risk=2
@@ -231,7 +231,7 @@ vic password=yes key=no admin=no mfa=yes [fido] complete=true signed=2026-11-18 
 wim password=yes key=no admin=no mfa=yes [fido] complete=true signed=2026-11-18 worst=low failures=1 unknowns=0 risk=1
 root password=yes key=no admin=yes mfa=yes [] complete=false signed=2025-01-02 worst=info failures=0 unknowns=2 risk=0
 ben password=yes key=no admin=no mfa=yes [fido virtual] complete=true signed=2026-11-19 worst=info failures=0 unknowns=0 risk=0
-cyd password=no key=unknown admin=unknown mfa=unknown [] complete=false signed=0001-01-01 worst=info failures=0 unknowns=7 risk=0
+cyd password=no key=unknown admin=unknown mfa=unknown [] complete=false signed=0001-01-01 worst=info failures=0 unknowns=9 risk=0
 `
 	if diff := cmp.Diff(want, rosterOf(posture.Judge(s, posture.Rules{}))); diff != "" {
 		t.Errorf("roster (-want +got):\n%s", diff)

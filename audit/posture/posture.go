@@ -7,8 +7,7 @@
 // with the IAM action that would read it; it is never taken for a no. The same
 // snapshot and rules give the same findings in the same order. It is pure: it
 // never reads a file, a clock or the environment, ages are counted from the
-// snapshot's own time. It does not evaluate deny statements or service control
-// policies: who is an administrator here may be stopped by one.
+// snapshot's own time. What policies allow is decided by package enforce.
 package posture
 
 import (
@@ -56,6 +55,10 @@ var judges = map[string]func(*account, Check) []audit.Finding{
 	idNeverUsed:     ofUsers((*account).neverUsed),
 	idConsoleUnused: ofUsers((*account).consoleUnused),
 	idKeyWithoutMFA: ofUsers((*account).keyWithoutMFA),
+	idEnforced:      ofUsers((*account).mfaEnforced),
+	idEnforcedKeys:  ofUsers((*account).mfaEnforcedKeys),
+	idTampering:     ofUsers((*account).factorTampering),
+	idRoleTrust:     (*account).roleTrust,
 	idUnassigned:    (*account).unassigned,
 	idStale:         ofAccount((*account).stale),
 	idExpired:       ofExemptions((*account).expired),

@@ -124,7 +124,11 @@ func (a *account) ofAdmins(p *person, n answer) answer {
 	case p.admin.answer == maybe:
 		return unknown("whether this user is an administrator is not known; "+n.detail, slices.Concat(p.admin.gaps, n.missing)...).because(p.admin.evidence, n.evidence)
 	}
-	n.detail = p.admin.how + " (" + notEvaluated + "); " + n.detail
+	how := p.admin.how
+	if p.admin.caveat != "" {
+		how += " (" + p.admin.caveat + ")"
+	}
+	n.detail = how + "; " + n.detail
 	return n.because(p.admin.evidence)
 }
 

@@ -74,12 +74,18 @@ type asffResource struct {
 
 type asffDetails struct {
 	User  *asffUser         `json:"AwsIamUser,omitempty"`
+	Role  *asffRole         `json:"AwsIamRole,omitempty"`
 	Other map[string]string `json:",omitempty"`
 }
 
 type asffUser struct {
 	ID   string `json:"UserId,omitempty"`
 	Name string `json:"UserName,omitempty"`
+}
+
+type asffRole struct {
+	ID   string `json:"RoleId,omitempty"`
+	Name string `json:"RoleName,omitempty"`
 }
 
 type asffCompliance struct {
@@ -229,9 +235,11 @@ func asffResourceOf(a *posture.Account, s audit.Subject) asffResource {
 	switch {
 	case s.Kind == audit.UserSubject && s.ARN != "":
 		r.Type, r.ID, r.Details = "AwsIamUser", s.ARN, &asffDetails{User: &asffUser{s.ID, plain(s.Name)}}
+	case s.Kind == audit.RoleSubject && s.ARN != "":
+		r.Type, r.ID, r.Details = "AwsIamRole", s.ARN, &asffDetails{Role: &asffRole{s.ID, plain(s.Name)}}
 	case s.Kind == audit.DeviceSubject:
 		r.Type, r.ID = "Other", cmp.Or(s.ARN, identity(s))
-	case s.Kind == audit.UserSubject || s.Kind == audit.ExemptionSubject:
+	case s.Kind == audit.UserSubject || s.Kind == audit.RoleSubject || s.Kind == audit.ExemptionSubject:
 		r.Details = &asffDetails{Other: map[string]string{string(s.Kind): shorten(plain(identity(s)), asffDescription)}}
 	}
 	return r

@@ -94,7 +94,7 @@ func WriteAudit(w io.Writer, f AuditFormat, a Audit, o AuditOptions) error {
 
 // subjectWords are what people call each kind of subject.
 var subjectWords = map[audit.SubjectKind]string{
-	audit.AccountSubject: "account", audit.RootSubject: "root user", audit.UserSubject: "user",
+	audit.AccountSubject: "account", audit.RootSubject: "root user", audit.UserSubject: "user", audit.RoleSubject: "role",
 	audit.DeviceSubject: "device", audit.ExemptionSubject: "exemption",
 }
 

@@ -65,6 +65,7 @@ func account(id, root string, people ...made) audit.Snapshot {
 		Organization: told("iam:ListOrganizationsFeatures", audit.OrganizationFeatures{OrganizationID: "o-exampleorgid", Enabled: []string{"RootCredentialsManagement"}}),
 		Groups:       told("iam:GetAccountAuthorizationDetails", []audit.Group{}),
 		Policies:     told("iam:GetAccountAuthorizationDetails", []audit.ManagedPolicy{}),
+		Roles:        told("iam:GetAccountAuthorizationDetails", []audit.RoleTrust{}),
 	}
 	s.Root.MFADevices = told("sts:AssumeRoot", devices(r, id))
 	users, virtual := []audit.User{}, []audit.VirtualDevice{}

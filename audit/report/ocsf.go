@@ -287,7 +287,7 @@ func (x *exporter) ocsfCloud(a *posture.Account) ocsfCloud {
 }
 
 var ocsfResourceTypes = map[audit.SubjectKind]string{
-	audit.AccountSubject: "AwsAccount", audit.RootSubject: "AwsIamRootUser", audit.UserSubject: "AwsIamUser",
+	audit.AccountSubject: "AwsAccount", audit.RootSubject: "AwsIamRootUser", audit.UserSubject: "AwsIamUser", audit.RoleSubject: "AwsIamRole",
 	audit.DeviceSubject: "AwsIamVirtualMfaDevice", audit.ExemptionSubject: "MfawatchExemption",
 }
 

@@ -241,6 +241,8 @@ func sarifPath(account string, s audit.Subject) string {
 		return path + "/iam/root"
 	case audit.UserSubject:
 		return path + "/iam/user" + name
+	case audit.RoleSubject:
+		return path + "/iam/role" + name
 	case audit.DeviceSubject:
 		return path + "/iam/mfa-device" + name
 	case audit.ExemptionSubject:

@@ -279,6 +279,12 @@ func stateDir() (string, error) {
 // not be read is judged too: everything about it is unknown. One that was left
 // out on purpose is not reported, one that is closed or suspended by its status.
 func (f *sourceFlags) auditOrganization(ctx context.Context, t terminal, rules posture.Rules) (report.Audit, error) {
+	a, _, err := f.judgeOrganization(ctx, t, rules)
+	return a, err
+}
+
+// judgeOrganization also returns what was read of those that were.
+func (f *sourceFlags) judgeOrganization(ctx context.Context, t terminal, rules posture.Rules) (report.Audit, []audit.Snapshot, error) {
 	r, err := f.organization(ctx, t)
 	a := report.Audit{Organization: r.ID}
 	var read []collect.Member
@@ -295,15 +301,19 @@ func (f *sourceFlags) auditOrganization(ctx context.Context, t terminal, rules p
 	}
 	a.Accounts = append(a.Accounts, judgeMembers(read, rules)...)
 	slices.SortFunc(a.Accounts, func(a, b posture.Account) int { return cmp.Compare(a.Account, b.Account) })
-	return a, err
+	return a, snapshotsOf(read), err
 }
 
-func judgeMembers(members []collect.Member, rules posture.Rules) []posture.Account {
+func snapshotsOf(members []collect.Member) []audit.Snapshot {
 	var snapshots []audit.Snapshot
 	for _, m := range members {
 		snapshots = append(snapshots, m.Snapshot)
 	}
-	judged := posture.JudgeAll(snapshots, rules)
+	return snapshots
+}
+
+func judgeMembers(members []collect.Member, rules posture.Rules) []posture.Account {
+	judged := posture.JudgeAll(snapshotsOf(members), rules)
 	for i, m := range members {
 		judged[i].Name, judged[i].Status = m.Name, m.Status
 	}

@@ -117,7 +117,7 @@ func worstFirst(changes []report.Change) []report.Change {
 
 // subjects are the kinds of subjects in a person's words.
 var subjects = map[audit.SubjectKind]string{
-	audit.AccountSubject: "the account", audit.RootSubject: "root", audit.UserSubject: "user", audit.DeviceSubject: "MFA device", audit.ExemptionSubject: "exemption",
+	audit.AccountSubject: "the account", audit.RootSubject: "root", audit.UserSubject: "user", audit.RoleSubject: "role", audit.DeviceSubject: "MFA device", audit.ExemptionSubject: "exemption",
 }
 
 func (s summary) who(c report.Change) string {

@@ -128,7 +128,7 @@ func run(records, rounds int) error {
 			return err
 		}
 	}
-	return nil
+	return enforcement()
 }
 
 func measure(dir string, s shape, rounds int) error {

@@ -8,7 +8,7 @@ const OUTCOMES = ["unknown", "pass", "fail", "not_applicable"];
 const SEVERITIES = ["info", "low", "medium", "high", "critical"];
 const FACTORS = {fido_certified: "FIDO, certified", fido: "FIDO", hardware_totp: "Hardware token", virtual: "Virtual (app)", sms: "Text message", unknown: "Kind not known"};
 const STRONG = ["fido_certified", "fido", "hardware_totp"];
-const KINDS = {root: "root", iam_user: "user", account: "account", mfa_device: "device", exemption: "exemption"};
+const KINDS = {root: "root", iam_user: "user", iam_role: "role", account: "account", mfa_device: "device", exemption: "exemption"};
 const several = D.accounts.length > 1;
 const number = new Intl.NumberFormat("en");
 const byId = id => document.getElementById(id);
