@@ -102,3 +102,25 @@ func TestKnownTags(t *testing.T) {
 		t.Errorf("a tag of nobody: %v, want Maybe", is)
 	}
 }
+
+// Who comes from an identity provider is no session of GetFederationToken: the
+// role's trust policy decides (STS API reference, AssumeRoleWithSAML).
+func TestIdentityProviders(t *testing.T) {
+	provider := "arn:aws:iam::111122223333:saml-provider/adfs"
+	trust := mustParse(t, "trust", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Federated":"`+provider+`"},"Action":["sts:AssumeRoleWithSAML","sts:TagSession"]}}`)
+	for arn, want := range map[string]Answer{
+		provider: Allowed, "arn:aws:iam::111122223333:saml-provider/other": ImplicitlyDenied,
+		"arn:aws:sts::111122223333:federated-user/ada": ExplicitlyDenied,
+	} {
+		for _, action := range []string{"sts:AssumeRoleWithSAML", "sts:TagSession"} {
+			q := Request{
+				Principal: Principal{Kind: audit.Federated, ARN: arn, Account: "111122223333"},
+				Action:    action, Resource: "arn:aws:iam::111122223333:role/x", Context: NewContext(),
+			}
+			all := Document{Version: "2012-10-17", Statements: []Statement{{Effect: Allow, Actions: []string{"*"}, Resources: []string{"*"}}}}
+			if d := Evaluate(q, Policies{Identity: []Document{all}, Resource: &trust}); d.Answer != want {
+				t.Errorf("%s by %s: %v, want %v (%v)", action, arn, d.Answer, want, d.Because)
+			}
+		}
+	}
+}

@@ -45,7 +45,7 @@ func serviceRule(q *Request) (Decision, bool) {
 	switch {
 	case action == "sts:getcalleridentity":
 		return decided(Allowed, ruleIdentity), true
-	case q.Principal.Kind == audit.Federated && strings.HasPrefix(action, "sts:"):
+	case q.Principal.federatedUser() && strings.HasPrefix(action, "sts:"):
 		return decided(ExplicitlyDenied, ruleFederated), true
 	case action == "sts:getsessiontoken", action == "sts:getfederationtoken":
 		return longTerm(q, action)
@@ -55,6 +55,12 @@ func serviceRule(q *Request) (Decision, bool) {
 		return ownFactor(q)
 	}
 	return Decision{}, false
+}
+
+// federatedUser tells a session of GetFederationToken from an identity provider,
+// which asks for a role's session without any credentials of AWS.
+func (p Principal) federatedUser() bool {
+	return p.Kind == audit.Federated && strings.Contains(p.ARN, ":federated-user/")
 }
 
 // longTerm is who may ask for a session of GetSessionToken, or of GetFederationToken,

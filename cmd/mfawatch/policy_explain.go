@@ -232,7 +232,9 @@ func (p *explained) table(e explain.Explanation) {
 	longest := 0
 	for _, t := range e.Topics {
 		for _, r := range t.Rows {
-			longest = max(longest, ansi.StringWidth(report.Plain(r.What))+2)
+			if applicable(r) {
+				longest = max(longest, ansi.StringWidth(report.Plain(r.What))+2)
+			}
 		}
 	}
 	if longest == 0 {
@@ -254,7 +256,7 @@ func (p *explained) table(e explain.Explanation) {
 	for _, t := range e.Topics {
 		title := t.Title + "\n"
 		for _, r := range t.Rows {
-			if slices.ContainsFunc(r.Cells, func(c explain.Cell) bool { return c.Answer != explain.NotApplicable }) {
+			if applicable(r) {
 				p.WriteString(title)
 				title = ""
 				p.row(r, longest, cells, numbers)
@@ -262,6 +264,11 @@ func (p *explained) table(e explain.Explanation) {
 		}
 	}
 	p.legend(e, numbers)
+}
+
+// applicable tells a row that some credential can ask for; no other is shown.
+func applicable(r explain.Row) bool {
+	return slices.ContainsFunc(r.Cells, func(c explain.Cell) bool { return c.Answer != explain.NotApplicable })
 }
 
 // cellWidth is how wide a column is, with the blank before it.

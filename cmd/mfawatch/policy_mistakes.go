@@ -75,7 +75,7 @@ func markdownMistakes(w io.Writer) error {
 	for _, c := range explain.Credentials() {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", c.Short, c.Credential, c.Who)
 	}
-	b.WriteString("\nThe column `old` is there where the document tests the age of MFA.\n\n## What is asked\n\n")
+	b.WriteString("\nThe column `code` is there for trust policies, `old` where the document tests the age of MFA.\n\n## What is asked\n\n")
 	for _, t := range explain.Asked() {
 		var rows []string
 		for _, r := range t.Rows {

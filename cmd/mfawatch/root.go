@@ -69,12 +69,13 @@ func colour(w io.Writer) bool {
 
 func execute(ctx context.Context, t terminal, args []string) int {
 	root := newRoot(t)
+	coded(root)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitClean
 	}
-	e := exit{exitUsage, err} // what cobra itself refuses is a matter of usage
+	e := exit{exitUsage, err} // only cobra's own refusals are left without a code
 	errors.As(err, &e)
 	if e.err != nil {
 		for line := range strings.Lines(e.Error()) {
@@ -85,6 +86,24 @@ func execute(ctx context.Context, t terminal, args []string) int {
 		fmt.Fprintf(t.err, "See '%s --help'.\n", command(root, args))
 	}
 	return e.code
+}
+
+// coded gives what a command fails with the exit code of what could not run,
+// unless it says another: a disk that is full is no matter of usage. What cobra
+// refuses before a command runs is, and keeps none.
+func coded(c *cobra.Command) {
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			err := run(c, args)
+			if errors.As(err, &exit{}) || err == nil {
+				return err
+			}
+			return cannotRun(err)
+		}
+	}
+	for _, sub := range c.Commands() {
+		coded(sub)
+	}
 }
 
 // command is the command line's command, for a hint.

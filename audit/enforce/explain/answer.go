@@ -26,6 +26,7 @@ const longest = 36 * time.Hour
 
 var (
 	byKey        = credential{enforce.AccessKey, "access-key", "key", "With an access key and no MFA", 0}
+	byCode       = credential{enforce.WithMFA, "access-key-and-code", "code", "With an access key and a code passed to AssumeRole", time.Second}
 	byPassword   = credential{enforce.PasswordNoMFA, "password-no-mfa", "pass", "In a console session without MFA", 0}
 	byMFA        = credential{enforce.WithMFA, "with-mfa", "MFA", "With MFA", time.Second}
 	byOldMFA     = credential{enforce.WithMFA, "with-old-mfa", "old", "With MFA of 36 hours ago", longest}
@@ -36,14 +37,15 @@ var (
 // Credentials are the columns, with what they stand for.
 func Credentials() []Column {
 	var all []Column
-	for _, c := range []credential{byKey, byPassword, byMFA, byOldMFA, byRole, byFederation} {
+	for _, c := range []credential{byKey, byCode, byPassword, byMFA, byOldMFA, byRole, byFederation} {
 		all = append(all, Column{c.id, c.short, legends[c.id]})
 	}
 	return all
 }
 
 var legends = map[string]string{
-	byKey.id:        "a user's access key, which never carries MFA",
+	byKey.id:        "a user's access key by itself, which carries no MFA",
+	byCode.id:       "a user's access key in a call of AssumeRole with SerialNumber and TokenCode, as a profile with mfa_serial makes it; of trust policies only",
 	byPassword.id:   "a console session, or one of GetSessionToken, without MFA",
 	byMFA.id:        "a session with MFA, a second old",
 	byOldMFA.id:     "a session with MFA, 36 hours old",
@@ -64,7 +66,11 @@ func (x *explainer) credentials() []credential {
 	if x.kind == Role {
 		return []credential{byRole}
 	}
-	all := []credential{byKey, byPassword, byMFA}
+	all := []credential{byKey}
+	if x.kind == Trust {
+		all = append(all, byCode)
+	}
+	all = append(all, byPassword, byMFA)
 	if testsAge(x.document) {
 		all = append(all, byOldMFA)
 	}
@@ -180,10 +186,41 @@ func (x *explainer) ask(who enforce.Caller, c credential, action, resource strin
 		if x.kind == Trust || byAWS(d) {
 			cell.Answer = Allowed
 		} else if x.alone() {
-			return x.asked(q, cell)
+			cell = x.asked(q, cell)
+		}
+	}
+	if cell.Answer != Denied && cell.Answer != Depends {
+		if r, found := x.notPrincipal(q); found {
+			return Cell{Credential: c.id, Answer: Depends, Because: []Reason{r}}
 		}
 	}
 	return cell
+}
+
+const perhapsDenies = " perhaps denies it: "
+
+// notPrincipal is a Deny that exempts the caller by NotPrincipal. AWS may deny the
+// whole account all the same where its ARN is not listed, and always denies who has
+// a permissions boundary.
+func (x *explainer) notPrincipal(q enforce.Request) (Reason, bool) {
+	if x.kind != Resource {
+		return Reason{}, false // elsewhere AWS takes no NotPrincipal
+	}
+	for _, s := range x.document.Statements {
+		if s.Effect != enforce.Deny || s.NotPrincipals == nil {
+			continue
+		}
+		everybody := s
+		everybody.NotPrincipals, everybody.Principals = nil, []enforce.PrincipalPattern{{Type: "AWS", Value: "*"}}
+		d := enforce.Document{Version: x.document.Version, Statements: []enforce.Statement{everybody}}
+		if a := enforce.Evaluate(q, enforce.Policies{Identity: []enforce.Document{everything()}, Resource: &d}).Answer; a == enforce.ExplicitlyDenied || a == enforce.Unknown {
+			return Reason{
+				Statement: s.Index + 1, Sid: s.Sid, Line: s.Line, Source: pageNotPrincipal,
+				Text: fmt.Sprintf("statement %d%sNotPrincipal does not spare who has a permissions boundary, nor surely an account whose ARN it does not list", s.Index+1, perhapsDenies),
+			}, true
+		}
+	}
+	return Reason{}, false
 }
 
 func byAWS(d enforce.Decision) bool {

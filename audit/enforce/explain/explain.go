@@ -291,7 +291,7 @@ func (w world) caller(c credential) enforce.Caller {
 func (w world) context(c credential) enforce.Context {
 	x := enforce.OpenContext().With(enforce.KeyViaService, "false").With("aws:SecureTransport", "true").With("aws:PrincipalIsAWSService", "false")
 	absent := []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:PrincipalServiceName", "aws:PrincipalServiceNamesList", "aws:AssumedRoot", "aws:SourceAccount", "aws:SourceArn"}
-	if c.enforce == enforce.AccessKey {
+	if c.enforce == enforce.AccessKey || c == byCode {
 		absent = append(absent, "aws:TokenIssueTime") // only temporary credentials have it
 	}
 	for _, key := range append(absent, w.never...) {

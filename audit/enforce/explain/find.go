@@ -16,7 +16,7 @@ const mostFound = 200
 
 // find names the known mistakes of a document, worst first, then by line.
 func find(d *enforce.Document, k Kind, w world, text string) []Found {
-	f := &finder{document: d, kind: k, world: w, by: map[string]Mistake{}, found: []Found{}, names: map[naming]bool{}}
+	f := &finder{document: d, kind: k, world: w, by: map[string]Mistake{}, found: []Found{}, names: map[naming]bool{}, held: map[holding]enforce.Tri{}, spared: map[naming]int{}, denials: map[denial]bool{}}
 	for _, m := range Mistakes() {
 		f.by[m.ID] = m
 	}
@@ -24,24 +24,35 @@ func find(d *enforce.Document, k Kind, w world, text string) []Found {
 		f.read = append(f.read, f.reading(&d.Statements[i]))
 	}
 	for i := range f.read {
-		s := &f.read[i]
-		f.spelling(s)
-		f.conditions(s)
-		f.ages(s)
-		f.moot(s)
-		f.exemptions(s)
-		f.resources(s)
-		f.reach(s)
-		if k == Trust {
-			f.trust(s)
-		}
+		f.notPrincipal(&f.read[i])
 	}
-	f.whole()
-	f.length(text)
+	if !refused(d, k) { // of what AWS does not store nothing else is worth saying
+		for i := range f.read {
+			f.statement(&f.read[i])
+		}
+		f.whole()
+		f.length(text)
+	}
 	slices.SortStableFunc(f.found, func(a, b Found) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID))
 	})
 	return f.found[:min(len(f.found), mostFound)]
+}
+
+// statement looks for the mistakes of one statement.
+func (f *finder) statement(s *statement) {
+	f.spelling(s)
+	f.literal(s)
+	f.conditions(s)
+	f.ages(s)
+	f.moot(s)
+	f.exemptions(s)
+	f.chosen(s)
+	f.resources(s)
+	f.reach(s)
+	if f.kind == Trust {
+		f.trust(s)
+	}
 }
 
 // finder looks for mistakes in one document.
@@ -53,6 +64,21 @@ type finder struct {
 	read     []statement
 	found    []Found
 	names    map[naming]bool // what about has answered
+	held     map[holding]enforce.Tri
+	spared   map[naming]int // what sparing has answered
+	denials  map[denial]bool
+}
+
+// denial is a call with a credential.
+type denial struct {
+	call
+	credential string
+}
+
+// holding is a condition of a statement, by their indexes, and a credential.
+type holding struct {
+	statement, condition int
+	credential           string
 }
 
 // naming is a statement, by its index, and a call.
@@ -71,6 +97,7 @@ type statement struct {
 	pass   enforce.Tri // in a session without MFA: false
 	fresh  enforce.Tri // with MFA a second ago
 	stale  enforce.Tri // with MFA 36 hours ago
+	nobody bool        // meets what it asks besides
 }
 
 func onFactor(c enforce.Condition) bool {
@@ -93,7 +120,7 @@ func (f *finder) reading(s *enforce.Statement) statement {
 
 // guards tells a Deny that is met without MFA and not with it.
 func (s *statement) guards() bool {
-	return s.Effect == enforce.Deny && (s.key == enforce.Yes || s.pass == enforce.Yes) && s.fresh == enforce.No
+	return !s.nobody && s.Effect == enforce.Deny && (s.key == enforce.Yes || s.pass == enforce.Yes) && s.fresh == enforce.No
 }
 
 // meets is what a statement's MFA conditions come to.
@@ -112,9 +139,13 @@ func (f *finder) applies(s enforce.Statement, who enforce.Caller, c credential, 
 	if ungoverned(action) {
 		return enforce.No
 	}
+	return f.meets(s, who.Request(f.world.context(c), action, resource))
+}
+
+// meets tells whether a request meets a statement.
+func (f *finder) meets(s enforce.Statement, q enforce.Request) enforce.Tri {
 	s.Effect, s.Principals, s.NotPrincipals = enforce.Deny, nil, nil
 	d := enforce.Document{Name: "x", Version: f.document.Version, Statements: []enforce.Statement{s}}
-	q := who.Request(f.world.context(c), action, resource)
 	q.Principal.Kind = audit.UnknownPrincipal // AWS's rule about own factors aside
 	switch enforce.Evaluate(q, enforce.Policies{Identity: []enforce.Document{everything(), d}, Resource: f.world.trusting()}).Answer {
 	case enforce.ExplicitlyDenied:
@@ -159,9 +190,26 @@ const mostConditions = 16
 // unless tells whether what a statement asks beside MFA holds for the caller, or
 // is asked by s too.
 func (f *finder) unless(t, s *statement, c credential) bool {
-	return len(t.rest) <= mostConditions && !slices.ContainsFunc(t.rest, func(condition enforce.Condition) bool {
-		return (s == nil || !has(s.rest, condition)) && f.hold([]enforce.Condition{condition}, c) != enforce.Yes
-	})
+	if len(t.rest) > mostConditions {
+		return false
+	}
+	for i, condition := range t.rest {
+		if (s == nil || !has(s.rest, condition)) && f.holdsRest(t, i, c) != enforce.Yes {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsRest is hold for one of a statement's conditions beside MFA, asked once.
+func (f *finder) holdsRest(t *statement, i int, c credential) enforce.Tri {
+	key := holding{t.Index, i, c.id}
+	known, asked := f.held[key]
+	if !asked {
+		known = f.hold(t.rest[i:i+1], c)
+		f.held[key] = known
+	}
+	return known
 }
 
 func has(all []enforce.Condition, c enforce.Condition) bool {

@@ -7,8 +7,8 @@ import (
 	"mfawatch/audit/enforce"
 )
 
-// exemption is an action that a NotAction may not exempt from the Deny without
-// MFA, and the mistake that it is.
+// exemption is an action that may not be exempt from the Deny without MFA, be it
+// by NotAction or by NotResource, and the mistake that it is.
 type exemption struct {
 	action   string
 	resource string
@@ -29,8 +29,14 @@ func (f *finder) dangerous() []exemption {
 		{"signin:CreateOAuth2Token", w.resourceOf(probe{resource: "{signin}oauth2/public-client/localhost"}), idLoginExempt},
 		{"signin:AuthorizeOAuth2Access", w.resourceOf(probe{resource: "{signin}oauth2/public-client/localhost"}), idLoginExempt},
 	}
+	for _, a := range []string{"iam:CreateLoginProfile", "iam:UpdateLoginProfile"} {
+		all = append(all, exemption{a, w.other(), idProfile})
+	}
 	for _, a := range sensitive {
 		all = append(all, exemption{a, w.sampleOf(a), idSensitive})
+		if w.sampleOf(a) == w.own() {
+			all = append(all, exemption{a, w.other(), idSensitive})
+		}
 	}
 	return all
 }
@@ -47,30 +53,132 @@ func (w world) sampleOf(name string) string {
 	return w.iam(a.Types[0] + "/example")
 }
 
-// exemptions looks at what the NotAction of a Deny without MFA lets pass.
+// exempted is what values of an element exempt, of one mistake.
+type exempted struct {
+	mistake, element  string
+	at                int // of the first value
+	patterns, actions []string
+}
+
+// exemptions looks at what a Deny without MFA lets pass.
 func (f *finder) exemptions(s *statement) {
 	if !s.guards() || f.kind == Trust || f.kind == Resource {
 		return
 	}
 	f.console(s)
-	at := map[string]*Found{} // one of each mistake for each value
+	var all []exempted // one of each mistake for each value
 	for _, x := range f.dangerous() {
-		i := slices.IndexFunc(s.NotActions, func(pattern string) bool { return matches(pattern, x.action) })
-		if i < 0 || !f.resourceOf(s, x.resource) || f.covered(s, x.action, x.resource, byKey) && f.covered(s, x.action, x.resource, byPassword) {
+		element, i := f.exempts(s, x)
+		if element == "" || f.covered(s, x.action, x.resource, byKey) && f.covered(s, x.action, x.resource, byPassword) {
 			continue
 		}
-		key := x.mistake + " " + s.NotActions[i]
-		switch {
-		case at[x.mistake] != nil && x.mistake == idScope:
-			at[x.mistake].Text += ", " + s.NotActions[i]
-		case at[key] == nil:
-			found := f.add(x.mistake, s, s.entry("NotAction", i), s.NotActions[i], "")
-			if !strings.EqualFold(s.NotActions[i], x.action) {
-				found.Text += ", which is also " + x.action
-			}
-			at[key], at[x.mistake] = found, found
+		j := slices.IndexFunc(all, func(e exempted) bool {
+			return e.mistake == x.mistake && e.element == element && (e.at == i || x.mistake == idScope)
+		})
+		if j < 0 {
+			j, all = len(all), append(all, exempted{mistake: x.mistake, element: element, at: i})
+		}
+		all[j].take(s.values(element)[i], x.action)
+	}
+	for _, e := range all {
+		found := f.add(e.mistake, s, s.entry(e.element, e.at), e.text(), "")
+		if e.element == "NotResource" && e.mistake != idScope {
+			found.Instead = "a second Deny of these actions without MFA, on every resource"
 		}
 	}
+}
+
+func (e *exempted) take(pattern, action string) {
+	if !slices.Contains(e.patterns, pattern) {
+		e.patterns = append(e.patterns, pattern)
+	}
+	if !slices.Contains(e.actions, action) {
+		e.actions = append(e.actions, action)
+	}
+}
+
+func (e *exempted) text() string {
+	patterns := strings.Join(e.patterns, ", ")
+	switch {
+	case e.element == "NotResource":
+		return patterns + " exempts " + strings.Join(e.actions, ", ")
+	case len(e.patterns) == 1 && !strings.EqualFold(patterns, e.actions[0]):
+		return patterns + ", which is also " + e.actions[0]
+	}
+	return patterns
+}
+
+func (s *statement) values(element string) []string {
+	if element == "NotAction" {
+		return s.NotActions
+	}
+	return s.NotResources
+}
+
+// exempts tells which value of a statement exempts an action that the statement
+// would be about without it.
+func (f *finder) exempts(s *statement, x exemption) (element string, i int) {
+	if f.about(s, x.action, x.resource) {
+		return "", 0
+	}
+	i = slices.IndexFunc(s.NotActions, func(pattern string) bool { return matches(pattern, x.action) })
+	if i >= 0 && (s.NotResources != nil || f.resourceOf(s, x.resource)) {
+		return "NotAction", i
+	}
+	if i >= 0 || !f.actionIn(s, x.action) {
+		return "", 0
+	}
+	if i = f.sparing(s, x.resource); i < 0 {
+		return "", 0
+	}
+	return "NotResource", i
+}
+
+// sparing is which value of NotResource spares a resource, or -1.
+func (f *finder) sparing(s *statement, resource string) int {
+	key := naming{s.Index, call{resource: resource}}
+	i, asked := f.spared[key]
+	if !asked {
+		i = slices.IndexFunc(s.NotResources, func(pattern string) bool { return f.anyNames([]string{pattern}, resource) })
+		f.spared[key] = i
+	}
+	return i
+}
+
+// actionIn tells whether a statement is about an action, were it about every
+// resource.
+func (f *finder) actionIn(s *statement, action string) bool {
+	bare := enforce.Statement{Actions: s.Actions, NotActions: s.NotActions}
+	return f.applies(bare, f.world.caller(byKey), byKey, action, "*") != no
+}
+
+// chosenKeys are keys whose values callers choose (IAM user guide, AWS global
+// condition context keys).
+var chosenKeys = []string{"aws:useragent", "aws:referer"}
+
+// chosen looks for a Deny without MFA from which callers exempt themselves.
+func (f *finder) chosen(s *statement) {
+	i := slices.IndexFunc(s.rest, func(c enforce.Condition) bool { return slices.Contains(chosenKeys, strings.ToLower(c.Key)) })
+	if i < 0 || !s.guards() {
+		return
+	}
+	open := slices.ContainsFunc(f.calls(s), func(x call) bool {
+		return !f.denied(x, byKey) || !f.denied(x, byPassword)
+	})
+	if open {
+		f.add(idChosen, s, s.rest[i].Line, written(s.rest[i]), "")
+	}
+}
+
+// denied tells whether some statement denies a call to a credential, asked once.
+func (f *finder) denied(x call, c credential) bool {
+	key := denial{x, c.id}
+	known, asked := f.denials[key]
+	if !asked {
+		known = f.covered(nil, x.action, x.resource, c)
+		f.denials[key] = known
+	}
+	return known
 }
 
 // resourceOf tells whether a statement is about a resource, were it about the
@@ -136,7 +244,7 @@ func (f *finder) resource(s *statement, element string, i int, text string, all 
 	}
 	of.account = parts[4]
 	switch {
-	case strings.HasPrefix(last, "mfa/") && strings.HasSuffix(last, "${aws:username}") && !f.anyNames(all, of.iam("mfa/telephone")):
+	case strings.HasPrefix(last, "mfa/") && !f.anyNames(all, of.iam("mfa/telephone")):
 		f.add(idNamed, s, line, text, "")
 	case strings.HasPrefix(last, "user/") && beside(last):
 		f.add(idAdjacent, s, line, text, "")

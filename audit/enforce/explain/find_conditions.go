@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ const no, yes = enforce.No, enforce.Yes
 // conditions looks at what a statement's MFA conditions come to for each
 // credential, whatever operators they are written with.
 func (f *finder) conditions(s *statement) {
-	if f.types(s) || len(s.factor) == 0 || f.forAllValues(s) || f.ofAge(s) {
+	if f.types(s) || len(s.factor) == 0 || f.forAllValues(s) || f.nobody(s) || f.ofAge(s) {
 		return
 	}
 	line, text := s.place()
@@ -28,7 +29,23 @@ func (f *finder) conditions(s *statement) {
 		f.add(idNullInDeny, s, line, text, "")
 	case s.Effect == enforce.Allow && s.fresh == yes && s.key == yes && s.pass == no && f.leavesOpen(s, byKey):
 		f.add(idIfExistsInAllow, s, line, text, "")
+	case s.Effect == enforce.Allow && s.pass == yes && (s.fresh == yes || !s.enrols()) && f.leavesOpen(s, byPassword):
+		why := ""
+		if s.key == yes {
+			why = "With an access key the condition is met too."
+		}
+		f.add(idConsoleIn, s, line, text, why)
 	}
+}
+
+// enrols tells a statement of nothing but what enrolling a device takes, which may
+// well be allowed to those only who have none.
+func (s *statement) enrols() bool {
+	return len(s.Actions) > 0 && !slices.ContainsFunc(s.Actions, func(name string) bool {
+		lower := strings.ToLower(name)
+		return lower != "iam:changepassword" && !strings.HasPrefix(lower, "iam:get") && !strings.HasPrefix(lower, "iam:list") &&
+			!slices.ContainsFunc(core, func(c string) bool { return strings.EqualFold(c, name) })
+	})
 }
 
 // forAllValues is met by a key that is absent.
@@ -75,7 +92,18 @@ func (f *finder) ages(s *statement) {
 		f.add(idAgeInDeny, s, c.Line, written(c), "")
 	case s.Effect == enforce.Allow && s.fresh == yes && (s.key == yes || s.pass == yes) && f.hold([]enforce.Condition{c}, byKey) == yes && f.leavesOpen(s, byKey):
 		f.add(idAgeInAllow, s, c.Line, written(c), "")
+	case s.olderOnly():
+		f.add(idAgeInverted, s, c.Line, written(c), "")
 	}
+}
+
+// olderOnly tells conditions that let in who gave a second factor long ago, and
+// not who just did.
+func (s *statement) olderOnly() bool {
+	if s.Effect == enforce.Allow {
+		return s.fresh == no && s.stale == yes
+	}
+	return s.fresh == yes && s.stale == no
 }
 
 // byMorning is a console session near its end, of which the sign-in was with MFA
@@ -101,6 +129,24 @@ func (f *finder) moot(s *statement) {
 		f.add(idMoot, s, line, text, "")
 	}
 }
+
+// literal looks for wildcards where they are none.
+func (f *finder) literal(s *statement) {
+	for _, c := range s.Conditions {
+		switch baseOf(c.Operator) {
+		case "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase":
+			if slices.ContainsFunc(c.Values, func(v string) bool { return strings.Contains(unvaried(v), "*") }) {
+				f.add(idLiteral, s, c.Line, written(c), "")
+			}
+		}
+	}
+}
+
+// variable is ${…}; ${*} is a star by itself.
+var variable = regexp.MustCompile(`\$\{[^}]*\}`)
+
+// unvaried is a value without its variables.
+func unvaried(value string) string { return variable.ReplaceAllString(value, "") }
 
 // types looks at operators and values of another type than the key's. Where a
 // condition on MFA is never met for that, nothing else is worth saying of it.

@@ -42,10 +42,28 @@ func (f *finder) roles(s *statement) {
 		return
 	}
 	line, text := s.place()
-	found := f.add(idRoles, s, line, text, "")
+	found := f.add(idRoles, s, line, text, "To a role's session it denies "+s.denied()+".")
 	if f.kind == Resource {
 		found.Severity = audit.Low
 	}
+}
+
+// denied is what a statement is about, in words.
+func (s *statement) denied() string {
+	what, on := few(s.Actions), ""
+	switch {
+	case s.NotActions != nil:
+		what = "everything but " + few(s.NotActions)
+	case slices.Contains(s.Actions, "*"):
+		what = "everything"
+	}
+	switch {
+	case s.NotResources != nil:
+		on = " on every resource but " + few(s.NotResources)
+	case s.Resources != nil && !slices.Contains(s.Resources, "*"):
+		on = " on " + few(s.Resources)
+	}
+	return what + on
 }
 
 // forward looks at whether a Deny without MFA meets a service that calls on for a
@@ -138,16 +156,31 @@ func (f *finder) deniesTags() bool {
 	})
 }
 
+// notPrincipal looks at an element that AWS takes in a Deny of some resources'
+// policies only.
+func (f *finder) notPrincipal(s *statement) {
+	if s.NotPrincipals == nil {
+		return
+	}
+	id := idNotPrincipal
+	if s.Effect == enforce.Deny {
+		id = idButPrincipal
+	}
+	found := f.add(id, s, s.Lines["NotPrincipal"], "NotPrincipal", "")
+	switch f.kind {
+	case Trust:
+		found.Why = "A role's trust policy cannot have NotPrincipal: AWS refuses the document."
+	case RCP:
+		found.Why = "A resource control policy cannot have NotPrincipal."
+	}
+}
+
 // trust looks at a statement of a trust policy.
 func (f *finder) trust(s *statement) {
 	if s.guards() {
 		f.trustDeny(s)
 	}
 	if s.Effect != enforce.Allow {
-		return
-	}
-	if s.NotPrincipals != nil {
-		f.add(idNotPrincipal, s, s.Lines["NotPrincipal"], "NotPrincipal", "")
 		return
 	}
 	asks := s.key != yes && s.pass != yes

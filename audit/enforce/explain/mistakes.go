@@ -46,6 +46,9 @@ const (
 	pageSCP        = "Organizations user guide, service control policies"
 	pageForward    = "IAM user guide, forward access sessions"
 	pageChecks     = "IAM user guide, Access Analyzer policy check reference"
+	pageAnd        = "IAM user guide, conditions with multiple context keys or values"
+
+	pageNotPrincipal = "IAM user guide, JSON policy elements: NotPrincipal"
 )
 
 // Mistakes is the registry, and its documentation, in the order of the page.
@@ -67,10 +70,14 @@ const (
 	idValue           = "wrong-value-type"
 	idType            = "wrong-operator-type"
 	idMoot            = "mfa-condition-moot"
+	idNobody          = "mfa-deny-denies-nobody"
+	idConsoleIn       = "mfa-false-in-allow"
+	idLiteral         = "wildcard-in-string-equals"
 
-	idAgeInDeny  = "mfa-age-without-if-exists-in-deny"
-	idAgeInAllow = "mfa-age-if-exists-in-allow"
-	idAgeOfAll   = "mfa-age-on-everything"
+	idAgeInDeny   = "mfa-age-without-if-exists-in-deny"
+	idAgeInAllow  = "mfa-age-if-exists-in-allow"
+	idAgeOfAll    = "mfa-age-on-everything"
+	idAgeInverted = "mfa-age-inverted"
 
 	idDelete       = "delete-virtual-exempt"
 	idDeactivate   = "deactivate-exempt"
@@ -83,6 +90,7 @@ const (
 	idEnrolDenied  = "enrolment-denied"
 	idEnrolPartial = "enrolment-incomplete"
 	idOwnTag       = "exemption-by-own-tag"
+	idChosen       = "exemption-by-caller"
 
 	idNamed     = "mfa-username-resource"
 	idDead      = "dead-action-resource"
@@ -102,6 +110,7 @@ const (
 	idTrustNoMFA    = "trust-without-mfa"
 	idAskedOfRole   = "mfa-asked-of-role"
 	idNotPrincipal  = "not-principal-in-allow"
+	idButPrincipal  = "not-principal-in-deny"
 	idKey           = "misspelt-condition-key"
 	idKeyUnknown    = "unknown-condition-key"
 	idKeyUnchecked  = "unchecked-condition-key"
@@ -136,6 +145,15 @@ func conditionMistakes() []Mistake {
 		{idMoot, audit.Medium, "An Allow asks for MFA, and another one allows the same without.",
 			"One Allow is enough: the condition on MFA changes nothing.",
 			"a Deny without MFA, or the condition in both statements", "IAM user guide, how AWS enforcement code logic evaluates requests"},
+		{idNobody, audit.High, "A Deny about MFA denies no credential.",
+			"Its conditions exclude each other, or ask for a caller whom nobody is: no call of one's own meets them, with an access key, in a console session, with MFA of any age, in a role's session or with a federation token.",
+			`"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}, beside it only what a caller without MFA meets, as "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}; a limit of age in a statement of its own`, pageAnd + "; " + pagePresent},
+		{idConsoleIn, audit.High, "The MFA condition of an Allow is met without MFA.",
+			"In a console session without MFA the key is there, and false, which is enough here: such sessions are allowed.",
+			`"Bool": {"aws:MultiFactorAuthPresent": "true"}`, pagePresent},
+		{idLiteral, audit.Medium, "StringEquals has a value with a wildcard.",
+			"StringEquals compares letter by letter, and a star is a star: what is meant is never equal to it.",
+			"StringLike, or for an ARN ArnLike", pageOperators},
 	}
 }
 
@@ -150,6 +168,9 @@ func ageMistakes() []Mistake {
 		{idAgeOfAll, audit.Low, "A Deny of nearly everything tests the age of MFA.",
 			"A console session lasts up to 12 hours and its MFA ages with it: people are cut off in the middle of their work.",
 			"the limit on the few actions that need fresh MFA", pageAge},
+		{idAgeInverted, audit.Medium, "The age of MFA is compared the wrong way round.",
+			"An old second factor is let in and a fresh one is not.",
+			`"NumericLessThan": {"aws:MultiFactorAuthAge": "…"} in an Allow, "NumericGreaterThanIfExists" in a Deny`, pageAge},
 	}
 }
 
@@ -189,13 +210,16 @@ func exemptionMistakes() []Mistake {
 		{idOwnTag, audit.High, "A tag decides about the Deny, and the document lets users tag themselves.",
 			"Who may set or remove the tag exempts himself.",
 			"deny iam:TagUser and iam:UntagUser of that tag to everybody but the role that sets it", "IAM user guide, controlling access to and for IAM users and roles using tags"},
+		{idChosen, audit.High, "A value that the caller chooses decides about the Deny without MFA.",
+			"Programs send what they like as user agent or referer: who has a stolen key sends what exempts him. AWS says that these keys must not keep anybody out.",
+			`"ArnNotLike": {"aws:PrincipalArn": "…"} for a role that is exempt, or no exemption`, pageKeys + ", aws:UserAgent, aws:referer"},
 	}
 }
 
 func resourceMistakes() []Mistake {
 	return []Mistake{
 		{idNamed, audit.Medium, "The virtual device must be called as its user.",
-			"Since November 2022 people choose a device's name, and with any other name enrolling fails.",
+			"Since November 2022 people choose a device's name, and with any other name enrolling fails. With a star beside it the user's name must still be part of it.",
 			`"arn:aws:iam::*:mfa/*"; iam:EnableMFADevice on one's own user is what attaches it`, pageSelf},
 		{idDead, audit.Medium, "An action has no resource of its own type in its statement.",
 			"The action never meets the resource: the statement does nothing for it.",
@@ -215,8 +239,8 @@ func resourceMistakes() []Mistake {
 func reachMistakes() []Mistake {
 	return []Mistake{
 		{idRoles, audit.High, "The Deny without MFA reaches sessions of roles.",
-			"A role's session never carries MFA, whoever assumed it and how: the Deny stops every role, machine and service there. In a resource's policy that may be meant: said as low.",
-			`"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"} beside it, or the policy on users and groups only`, pageAPI},
+			"A role's session never carries MFA, whoever assumed it and how: what the statement denies is denied to the roles of people, machines and workloads alike. A service control policy does not reach service-linked roles and service principals. In a resource's policy it may be meant: said as low.",
+			`"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"} beside it, or the policy on users and groups only`, pageAPI + "; " + pageSCP},
 		{idFree, audit.Medium, "A Deny names an action that no policy governs.",
 			"sts:GetSessionToken and sts:GetCallerIdentity work whatever policies say.",
 			"deny what the session may do without MFA", pageAPI + "; STS API reference, GetCallerIdentity"},
@@ -250,8 +274,11 @@ func trustMistakes() []Mistake {
 			"The sessions of roles, services and identity providers never carry MFA: they can never assume this role.",
 			"ask for MFA where the first role is assumed, or at the identity provider", pageAPI},
 		{idNotPrincipal, audit.High, "An Allow has a NotPrincipal.",
-			"It allows everybody whom it does not list, in every account.",
-			"Principal, with the ARNs of the users", "IAM user guide, JSON policy elements: NotPrincipal"},
+			"AWS does not support it. Where a service takes it all the same, it allows everybody whom it does not list, in every account.",
+			"Principal, with the ARNs of the users", pageNotPrincipal},
+		{idButPrincipal, audit.Medium, "A Deny has a NotPrincipal.",
+			"It always denies who has a permissions boundary, also who is listed, and may deny the whole account of who is listed unless the account's ARN is listed too.",
+			`"Principal": "*" with "ArnNotEquals": {"aws:PrincipalArn": "…"}`, pageNotPrincipal},
 	}
 }
 

@@ -56,6 +56,9 @@ func read(name string, data []byte) (reading, error) {
 		return reading{}, unquoted(err, u.called())
 	}
 	d.Name = name
+	if len(d.Statements) == 0 {
+		return reading{}, fmt.Errorf("%s: Statement is empty: there is no statement to explain", u.called())
+	}
 	if len(d.Statements) > mostStatements {
 		return reading{}, fmt.Errorf("%s: %d statements: no policy has more than %d", name, len(d.Statements), mostStatements)
 	}

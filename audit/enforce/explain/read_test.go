@@ -74,6 +74,8 @@ func TestUnreadable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":                {" \n", "x.json: empty"},
 		"no JSON":              {"Version: 2012", "x.json: line 1: no JSON"},
+		"no statement":         {`{"Version":"2012-10-17","Statement":[]}`, "x.json: Statement is empty: there is no statement to explain"},
+		"none in an answer":    {`{"PolicyDocument":{"Statement":[]}}`, "x.json, PolicyDocument: Statement is empty"},
 		"a list":               {"[]", "x.json: line 1: the document is no object"},
 		"cut off":              {`{"Version":"2012-10-17",` + "\n" + `"Statement":[{"Effect":"Deny"`, "x.json: line 2: no JSON"},
 		"cut off in an answer": {`{"PolicyDocument":` + "\n" + `{"Statement":`, "x.json: line 1: no JSON: unexpected EOF"},
@@ -159,12 +161,19 @@ func hostile() map[string]string {
 		"actions": wide(`{"Effect":"Deny","NotAction":[` + times(9000, func(i int) string { return `"iam:X` + number(i) + `"` }) + `],"Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}`),
 		"known actions on resources": wide(`{"Effect":"Allow","Action":[` + times(2500, func(i int) string { return `"iam:GetUser"` }) + `],"Resource":[` +
 			times(5000, func(i int) string { return `"mfa*` + number(i) + `*"` }) + `]}`),
-		"conditions":  wide(`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{` + times(6000, func(i int) string { return `"aws:y` + number(i) + `":"x"` }) + `}}}`),
-		"values":      wide(`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:username":[` + times(5000, func(i int) string { return `"*${aws:username}*"` }) + `]}}}`),
-		"stars":       wide(`{"Effect":"Deny","Action":"` + strings.Repeat("*a", 60000) + `","Resource":"` + strings.Repeat("*", 5000) + `"}`),
-		"variables":   wide(`{"Effect":"Deny","Action":"*","Resource":"arn:aws:iam::*:user/` + strings.Repeat("${aws:username}", 8000) + `"}`),
-		"principals":  wide(`{"Effect":"Allow","Principal":{"AWS":[` + times(2500, func(i int) string { return `"arn:aws:iam::111122223333:user/u` + number(i) + `"` }) + `]},"Action":"sts:AssumeRole"}`),
-		"a long name": wide(`{"Sid":"` + strings.Repeat("x", 100000) + `","Effect":"Deny","Action":"*","Resource":"*"}`),
+		"conditions": wide(`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{` + times(6000, func(i int) string { return `"aws:y` + number(i) + `":"x"` }) + `}}}`),
+		"values":     wide(`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:username":[` + times(5000, func(i int) string { return `"*${aws:username}*"` }) + `]}}}`),
+		"stars":      wide(`{"Effect":"Deny","Action":"` + strings.Repeat("*a", 60000) + `","Resource":"` + strings.Repeat("*", 5000) + `"}`),
+		"variables":  wide(`{"Effect":"Deny","Action":"*","Resource":"arn:aws:iam::*:user/` + strings.Repeat("${aws:username}", 8000) + `"}`),
+		"principals": wide(`{"Effect":"Allow","Principal":{"AWS":[` + times(2500, func(i int) string { return `"arn:aws:iam::111122223333:user/u` + number(i) + `"` }) + `]},"Action":"sts:AssumeRole"}`),
+		"exemptions by the caller": wide(times(299, func(i int) string {
+			return `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"},"StringNotLike":{"aws:UserAgent":"t` + number(i) + `*"},"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`
+		}) + `,{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}`),
+		"statements that deny nobody": wide(times(299, func(i int) string {
+			return `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"},"Bool":{"aws:ViaAWSService":"true"},"ArnLike":{"aws:PrincipalArn":["arn:aws:iam::1:user/` + number(i) + `","arn:aws:iam::1:role/x"]}}}`
+		})),
+		"resources that are spared": wide(`{"Effect":"Deny","Action":"*","NotResource":[` + times(4000, func(i int) string { return `"arn:aws:iam::*:user/` + number(i) + `"` }) + `],"Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}`),
+		"a long name":               wide(`{"Sid":"` + strings.Repeat("x", 100000) + `","Effect":"Deny","Action":"*","Resource":"*"}`),
 	}
 }
 

@@ -27,7 +27,7 @@ func (x *explainer) sentences(e *Explanation) []string {
 	if difference := x.difference(e); difference != "" {
 		all = append(all, difference)
 	}
-	return append(append(all, x.each(e)...), e.rules()...)
+	return slices.Concat(all, x.each(e), x.codes(e), e.rules())
 }
 
 // each is a sentence for each credential; those that may do the same share one.
@@ -90,7 +90,7 @@ func (x *explainer) told(e *Explanation, i int) string {
 		}
 	}
 	delete(has, NotApplicable)
-	parts := []string{x.opening(e, i, rest, has)}
+	parts := []string{opening(e, i, rest, has)}
 	for _, a := range order {
 		if a == rest.Answer || !has[a] {
 			continue
@@ -118,7 +118,7 @@ func (e *Explanation) rest(i int) Cell {
 }
 
 // opening tells what holds for whatever is not named.
-func (x *explainer) opening(e *Explanation, i int, rest Cell, has map[Answer]bool) string {
+func opening(e *Explanation, i int, rest Cell, has map[Answer]bool) string {
 	only := len(has) == 1
 	switch rest.Answer {
 	case Denied:
@@ -135,7 +135,6 @@ func (x *explainer) opening(e *Explanation, i int, rest Cell, has map[Answer]boo
 		if only {
 			return "nothing is denied"
 		}
-		return ""
 	case Allowed:
 		if only {
 			return "everything is allowed"
@@ -144,11 +143,8 @@ func (x *explainer) opening(e *Explanation, i int, rest Cell, has map[Answer]boo
 	case Depends:
 		return "what is not named here is not certain" + because(e.open(i))
 	}
-	if only {
+	if only && rest.Answer == Left {
 		return "the document neither allows nor denies anything"
-	}
-	if x.kind != Role && !has[Denied] && !has[Depends] && e.same(i, 2) && i != 2 {
-		return "everything the document allows"
 	}
 	return ""
 }
@@ -203,13 +199,23 @@ func (e *Explanation) open(i int) []string {
 				continue
 			}
 			for _, b := range r.Cells[i].Because {
-				if _, clause, found := strings.Cut(b.Text, "not met: "); found && !slices.Contains(all, clause) && len(all) < 3 {
+				if clause := clauseOf(b.Text); clause != "" && !slices.Contains(all, clause) && len(all) < 3 {
 					all = append(all, clause)
 				}
 			}
 		}
 	}
 	return all
+}
+
+// clauseOf is what a reason says is open.
+func clauseOf(text string) string {
+	for _, before := range []string{"not met: ", perhapsDenies} {
+		if _, clause, found := strings.Cut(text, before); found {
+			return clause
+		}
+	}
+	return ""
 }
 
 func because(clauses []string) string {
@@ -240,6 +246,9 @@ func (e *Explanation) rules() []string {
 
 // trustSentences say of each principal what it needs.
 func (x *explainer) trustSentences(e *Explanation) []string {
+	if refused(x.document, x.kind) {
+		return []string{"AWS refuses this document: a role's trust policy cannot have NotPrincipal (" + pageNotPrincipal + ")."}
+	}
 	all := []string{}
 	for _, n := range principals(x.document, enforce.Allow, x.world) {
 		switch n.kind {
@@ -260,13 +269,70 @@ func (x *explainer) trustSentences(e *Explanation) []string {
 	if len(all) == 0 {
 		all = append(all, "Nobody may assume the role: no statement allows it to anybody.")
 	}
-	return all
+	return append(all, x.codes(e)...)
+}
+
+// codes says of AssumeRole with an access key and a code what is not verified,
+// where that matters: a Deny of a user's own that is met with an access key.
+func (x *explainer) codes(e *Explanation) []string {
+	const open = "whether a Deny without MFA in the user's own policies sees that code too is not verified"
+	if x.kind == Trust {
+		if slices.ContainsFunc(e.Topics[0].Rows, x.needsCode) {
+			return []string{upper(open) + "."}
+		}
+		return nil
+	}
+	if x.kind != Identity && x.kind != Boundary && x.kind != SCP {
+		return nil
+	}
+	for _, t := range e.Topics {
+		for _, r := range t.Rows {
+			if r.What == assumeRole && r.Cells[0].Answer == Denied && r.Cells[2].Answer != Denied {
+				return []string{"With an access key and a code passed to AssumeRole, a role's trust policy sees a second factor; whether this document sees it in that call too is not verified."}
+			}
+		}
+	}
+	return nil
+}
+
+// needsCode tells a row of somebody whose access key is let in with a code only.
+func (x *explainer) needsCode(r Row) bool {
+	key, code := r.of(byKey), r.of(byCode)
+	return (code == Allowed || code == Depends) && (key == Denied || key == NotAllowed)
+}
+
+// of is the answer for a credential.
+func (r Row) of(c credential) Answer {
+	for _, cell := range r.Cells {
+		if cell.Credential == c.id {
+			return cell.Answer
+		}
+	}
+	return NotApplicable
+}
+
+// words are a credential in a sentence about a trust policy. The code is told of
+// where it makes a difference.
+func (r Row) words(c credential) string {
+	same := r.of(byKey) == r.of(byCode)
+	switch {
+	case c == byCode && same:
+		return ""
+	case c == byKey && same:
+		return "with an access key"
+	case c == byKey:
+		return "with an access key and no code"
+	}
+	return strings.ToLower(c.who[:1]) + c.who[1:]
 }
 
 func (x *explainer) trustSentence(r Row, n named) string {
 	var may, perhaps, never []string
 	for i, c := range x.credentials() {
-		words := strings.ToLower(c.who[:1]) + c.who[1:]
+		words := r.words(c)
+		if words == "" {
+			continue
+		}
 		switch r.Cells[i].Answer {
 		case Allowed:
 			may = append(may, words)

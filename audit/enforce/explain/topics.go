@@ -47,7 +47,7 @@ func topics() []group {
 		}},
 		{"sessions", "Getting a session", "get a session", []probe{
 			{what: "GetSessionToken", action: "sts:GetSessionToken", resource: "*", own: true},
-			{what: "assume a role", action: "sts:AssumeRole", resource: "{iam}role/example-target"},
+			{what: assumeRole, action: "sts:AssumeRole", resource: "{iam}role/example-target"},
 			{what: "GetFederationToken", action: "sts:GetFederationToken", resource: "{sts}federated-user/example", own: true},
 			{what: "aws login", action: "signin:CreateOAuth2Token", resource: "{signin}oauth2/public-client/localhost"},
 			{what: "console, where authorized", action: "signin:AuthorizeOAuth2Access", resource: "{console}"},
@@ -66,6 +66,8 @@ func topics() []group {
 		{"anything-else", "Anything else", "do anything else", []probe{anythingElse}},
 	}
 }
+
+const assumeRole = "assume a role"
 
 // anythingElse is an action that no document names.
 var anythingElse = probe{what: "anything else", action: "example:Anything", resource: "{example}anything"}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -104,6 +105,10 @@ func (n named) caller(c credential) (enforce.Caller, bool) {
 // role.
 func (x *explainer) trusted() []Topic {
 	t := Topic{ID: "assume", Title: "Who may assume the role", all: "assume the role"}
+	if refused(x.document, x.kind) {
+		t.Rows = []Row{}
+		return []Topic{t}
+	}
 	role := x.world.iam("role/example-target")
 	for _, n := range principals(x.document, enforce.Allow, x.world) {
 		row := Row{What: n.what, Action: "sts:AssumeRole", Resource: role}
@@ -118,6 +123,11 @@ func (x *explainer) trusted() []Topic {
 		t.Rows = append(t.Rows, row)
 	}
 	return []Topic{t}
+}
+
+// refused tells a trust policy that AWS does not store.
+func refused(d *enforce.Document, k Kind) bool {
+	return k == Trust && slices.ContainsFunc(d.Statements, func(s enforce.Statement) bool { return s.NotPrincipals != nil })
 }
 
 // outsider is whether a service or an identity provider may assume the role. None
