@@ -1,0 +1,180 @@
+// Package deployed holds the filters that mfawatch deploys, as data: the
+// EventBridge rules of the fast path and the CloudWatch metric filters of the
+// compliance path.
+//
+// It promises that its tests run every one of them over every case of
+// audit/signin and audit/detect: no record that alerts is missed by the rules,
+// what they match beyond that is counted and bounded, and every metric filter
+// counts the cases that its name says or differs from them by a written list.
+// It knows no AWS client and makes nothing: infra puts these texts into stacks.
+package deployed
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The states of a rule. The second is needed for read-only management events,
+// and on both rules where one forwards to another (EventBridge user guide,
+// management events).
+const (
+	Enabled         = "ENABLED"
+	EnabledWithRead = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+)
+
+// CanarySource is the source of the canary's own events: nobody but AWS can send
+// as aws.signin. Whoever may put events on the bus can send as this one, so it
+// proves that the path works and never that somebody signed in.
+const CanarySource = "mfa.canary"
+
+// Regions says where a rule is needed.
+type Regions string
+
+// Sign-ins land in the Region of their endpoint; IAM's events are written in the
+// partition's home Region alone.
+const (
+	EveryRegion Regions = "every"
+	HomeRegion  Regions = "home"
+)
+
+// Rule is one EventBridge rule.
+type Rule struct {
+	Name    string
+	Purpose string
+	Pattern string
+	State   string
+	Regions Regions
+	Serves  []string // ids of detections; "verdict": sign-ins are judged
+	OptIn   string   // when to deploy it; "": always
+	Canary  bool     // accepts CanarySource too
+}
+
+// Rules are the rules of the fast path.
+//
+// None names a detail-type: AWS's own pages spell it three ways. None uses a
+// wildcard or null: how complex wildcards may be is not documented, and
+// CloudFormation takes no null.
+func Rules() []Rule {
+	return append(signInRules(), changeRules()...)
+}
+
+func signInRules() []Rule {
+	return []Rule{
+		{
+			Name: "sign-in-console", State: Enabled, Regions: EveryRegion, Serves: []string{"verdict", "root-sign-in"}, Canary: true,
+			Purpose: "Console sign-ins that alert: root whatever its factors, an IAM user unless MFAUsed is Yes, an identity never met, an outcome that is neither Success nor Failure or not there.",
+			Pattern: `{"source":["aws.signin","mfa.canary"],"detail":{"eventSource":["signin.amazonaws.com","signin.amazonaws.com.cn"],"eventName":["ConsoleLogin"],"$or":[` +
+				`{"responseElements":{"ConsoleLogin":[{"anything-but":["Success","Failure"]},{"exists":false}]}},` +
+				`{"responseElements":{"ConsoleLogin":["Success"]},"userIdentity":{"type":[{"anything-but":["IAMUser","AssumedRole","FederatedUser","SAMLUser","WebIdentityUser"]},{"exists":false}]}},` +
+				`{"responseElements":{"ConsoleLogin":["Success"]},"userIdentity":{"type":["IAMUser"]},"additionalEventData":{"MFAUsed":[{"anything-but":["Yes","YES"]},{"exists":false}]}}]}}`,
+		}, {
+			Name: "sign-in-portal", State: Enabled, Regions: EveryRegion, Serves: []string{"verdict", "portal-device-registered"},
+			Purpose: "Identity Center sign-ins that did not fail. Which factors they had is a list in one text, which only a wildcard could tell apart: the function does.",
+			Pattern: `{"source":["aws.signin","aws.sso"],"detail":{"eventSource":["signin.amazonaws.com","signin.amazonaws.com.cn"],"eventName":["UserAuthentication"],` +
+				`"serviceEventDetails":{"UserAuthentication":[{"anything-but":"Failure"},{"exists":false}]}}}`,
+		}, {
+			Name: "sign-in-unreadable", State: Enabled, Regions: EveryRegion, Serves: []string{"verdict"},
+			Purpose: "Sign-ins whose record is of another shape than the one known: a newer eventVersion, another or no eventSource, no eventName.",
+			Pattern: `{"source":["aws.signin","aws.sso"],"detail":{"$or":[` +
+				`{"eventName":["ConsoleLogin","UserAuthentication"],"eventVersion":[{"anything-but":{"prefix":"1."}}]},` +
+				`{"eventName":["ConsoleLogin","UserAuthentication"],"eventSource":[{"anything-but":["signin.amazonaws.com","signin.amazonaws.com.cn"]},{"exists":false}]},` +
+				`{"eventName":[{"exists":false}],"eventSource":[{"prefix":"signin."}]}]}}`,
+		}, {
+			Name: "sign-in-all", State: Enabled, Regions: EveryRegion, Serves: []string{"verdict"},
+			OptIn:   "the rules file makes a reason alert that does not by default, such as role-session",
+			Purpose: "Every sign-in, failures and sessions of providers included.",
+			Pattern: `{"source":["aws.signin","aws.sso"],"detail":{"eventName":["ConsoleLogin","UserAuthentication"]}}`,
+		},
+	}
+}
+
+func changeRules() []Rule {
+	return []Rule{
+		{
+			Name: "factor-changes", State: Enabled, Regions: HomeRegion,
+			Serves: []string{
+				"mfa-deactivated", "mfa-deactivated-for-other", "mfa-device-deleted", "mfa-device-created", "mfa-enabled", "mfa-enabled-for-other", "mfa-resynced", "mfa-resynced-for-other",
+				"login-profile-created-for-other", "login-profile-changed-for-other", "root-login-profile-changed",
+			},
+			Purpose: "Factors and console passwords given, taken or changed in IAM, by calls that succeeded.",
+			Pattern: `{"source":["aws.iam"],"detail":{"eventSource":["iam.amazonaws.com"],"eventName":["CreateVirtualMFADevice","EnableMFADevice","ResyncMFADevice","DeactivateMFADevice","DeleteVirtualMFADevice","CreateLoginProfile","UpdateLoginProfile","DeleteLoginProfile"],"errorCode":[{"exists":false}]}}`,
+		}, {
+			Name: "assume-root", State: EnabledWithRead, Regions: EveryRegion, Serves: []string{"assume-root", "assume-root-audit"},
+			Purpose: "Root sessions taken in member accounts. Its sister AssumeRole is a read-only event; whether AssumeRoot is, AWS's list does not say, so the state brings it either way.",
+			Pattern: `{"source":["aws.sts"],"detail":{"eventSource":["sts.amazonaws.com"],"eventName":["AssumeRoot"],"errorCode":[{"exists":false}]}}`,
+		}, {
+			Name: "trail-changes", State: Enabled, Regions: EveryRegion, Serves: []string{"trail-stopped", "trail-deleted", "trail-narrowed", "trail-bucket-set", "trail-selectors-narrowed"},
+			Purpose: "Trails stopped, deleted or changed, by calls that succeeded.",
+			Pattern: `{"source":["aws.cloudtrail"],"detail":{"eventSource":["cloudtrail.amazonaws.com"],"eventName":["StopLogging","DeleteTrail","UpdateTrail","PutEventSelectors"],"errorCode":[{"exists":false}]}}`,
+		}, {
+			Name: "sign-in-changes", State: Enabled, Regions: EveryRegion,
+			Serves:  []string{"root-password-recovery-requested", "root-password-recovery-completed", "root-password-updated", "root-email-updated", "sign-in-policy-changed", "console-authorization-changed"},
+			Purpose: "Root's password and e-mail address, and who may sign in from where.",
+			Pattern: `{"source":["aws.signin"],"detail":{"eventSource":["signin.amazonaws.com"],"eventName":["PasswordRecoveryRequested","PasswordRecoveryCompleted","PasswordUpdated","EmailUpdated","PutResourcePermissionStatement","DeleteResourcePermissionStatement","PutConsoleAuthorizationConfiguration","DeleteConsoleAuthorizationConfiguration"],"errorCode":[{"exists":false}]}}`,
+		}, {
+			Name: "client-credentials", State: EnabledWithRead, Regions: EveryRegion, Serves: []string{"oauth-client-credentials"},
+			Purpose: "OAuth tokens got with credentials alone: read-only events. It alerts by default when root did it.",
+			Pattern: `{"source":["aws.signin"],"detail":{"eventSource":["signin.amazonaws.com"],"errorCode":[{"exists":false}],"$or":[` +
+				`{"eventName":["CreateOAuth2TokenWithIAM"]},{"eventName":["CreateOAuth2Token"],"additionalEventData":{"grant_type":["client_credentials"]}},{"eventName":["CreateOAuth2Token"],"requestParameters":{"grant_type":["client_credentials"]}}]}}`,
+		},
+	}
+}
+
+// Own names what a stack made and somebody might take apart. Prefix begins the
+// names of its rules and alarms, FunctionARN the ARNs of its functions.
+type Own struct {
+	Prefix, FunctionARN, TopicARN, KeyARN, PolicyARN string
+}
+
+var (
+	ownName = regexp.MustCompile(`^[A-Za-z0-9-]{3,}$`)
+	ownARN  = regexp.MustCompile(`^arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_+=,.@:-]+$`)
+)
+
+// Monitor is the rule about the monitor's own parts: rules, alarms, topic,
+// functions, key and the enforce-MFA policy. No judge reads these events, so its
+// target is the topic itself. That the request parameters are called so in
+// CloudTrail is not verified (docs/live-checks.md).
+func Monitor(own Own) (Rule, error) {
+	if !ownName.MatchString(own.Prefix) {
+		return Rule{}, fmt.Errorf("prefix %q: wants three letters, digits or hyphens at least", own.Prefix)
+	}
+	for name, arn := range map[string]string{"function": own.FunctionARN, "topic": own.TopicARN, "key": own.KeyARN, "policy": own.PolicyARN} {
+		if !ownARN.MatchString(arn) {
+			return Rule{}, fmt.Errorf("%s %q is no ARN with an account", name, arn)
+		}
+	}
+	pattern, err := json.Marshal(monitorPattern(own))
+	if err != nil {
+		return Rule{}, fmt.Errorf("pattern of %s: %w", own.Prefix, err)
+	}
+	return Rule{
+		Name: "monitor-changes", State: Enabled, Regions: EveryRegion, Pattern: string(pattern),
+		Purpose: "The monitor's own rules, alarms, topic, functions, key or enforce-MFA policy taken apart, by calls that succeeded.",
+	}, nil
+}
+
+type object = map[string]any
+
+func monitorPattern(own Own) object {
+	begins := func(s string) []any { return []any{object{"prefix": s}} }
+	call := func(parameter string, values []any, names ...string) object {
+		return object{"eventName": names, "requestParameters": object{parameter: values}}
+	}
+	keyID := own.KeyARN[strings.LastIndex(own.KeyARN, "/")+1:]
+	return object{
+		"source": []string{"aws.events", "aws.monitoring", "aws.sns", "aws.lambda", "aws.kms", "aws.iam"},
+		"detail": object{"errorCode": []any{object{"exists": false}}, "$or": []object{
+			call("name", begins(own.Prefix), "DisableRule", "DeleteRule"),
+			call("rule", begins(own.Prefix), "RemoveTargets"),
+			call("alarmNames", begins(own.Prefix), "DeleteAlarms", "DisableAlarmActions"),
+			call("topicArn", []any{own.TopicARN}, "DeleteTopic"),
+			call("subscriptionArn", begins(own.TopicARN+":"), "Unsubscribe"),
+			call("functionName", append(begins(own.Prefix), begins(own.FunctionARN)...), "PutFunctionConcurrency20171031", "PutFunctionConcurrency"),
+			call("keyId", []any{own.KeyARN, keyID}, "ScheduleKeyDeletion"),
+			call("policyArn", []any{own.PolicyARN}, "CreatePolicyVersion", "DetachUserPolicy"),
+		}},
+	}
+}
