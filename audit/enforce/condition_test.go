@@ -78,6 +78,13 @@ DateGreaterThanEquals   aws:CurrentTime 2026-11-25T10:30Z 2026-11-25T10:30:00Z y
 DateGreaterThanEquals   aws:CurrentTime 2026-12       2026-11-30T10:30:00Z no
 DateGreaterThan         aws:EpochTime   1700000000    1700000001    yes
 DateGreaterThan         aws:EpochTime   2020          1700000001    yes
+DateGreaterThan         aws:CurrentTime 2026-11-25T12:00:00Z 2026-11-25T12:00:00Z no
+DateLessThanEquals      aws:CurrentTime 2026-11-25T12:00:00Z 2026-11-25T12:00:01Z no
+DateGreaterThanEquals   aws:CurrentTime 2026-11-25T12:00:00Z 2026-11-25T11:59:59Z no
+DateEquals              aws:CurrentTime 2026-11       2026-11-01T00:00:00Z yes
+DateEquals              aws:EpochTime   1700000000    1700000000    yes
+DateEquals              aws:EpochTime   2020          2020          yes
+DateEquals              aws:EpochTime   20200         20200         yes
 DateEquals              aws:CurrentTime 2026          2026-01-01T00:00:00Z yes
 DateNotEquals           aws:CurrentTime 2026          2026-01-01T00:00:00Z no
 DateEquals              aws:CurrentTime soon          soon          no
@@ -133,6 +140,17 @@ StringLike              aws:PrincipalTag/team  ${nobody:knows}-x    ada-1    no
 StringEquals            aws:PrincipalTag/team  ${nobody:knows}      ada      maybe
 StringNotLike           aws:PrincipalTag/team  ${nobody:knows}-x    ada-1    yes
 StringLike              aws:PrincipalTag/team  ${nobody:knows}${nobody:has} ada no
+StringEquals            aws:PrincipalTag/team  a*${aws:username}    a*ada    yes
+StringEquals            aws:PrincipalTag/team  a*${aws:username}    axada    no
+StringEquals            aws:PrincipalTag/team  ?${aws:username}     ?ada     yes
+StringEquals            aws:PrincipalTag/team  ?${aws:username}     xada     no
+StringLike              aws:PrincipalTag/team  ?-${aws:username}    x-ada    yes
+StringLike              aws:PrincipalTag/team  ?-${aws:username}    xx-ada   no
+StringLike              aws:PrincipalTag/team  *-${aws:username}    xx-ada   yes
+StringLike              aws:PrincipalTag/team  ${aws:username}*     adam     yes
+ArnLike                 aws:PrincipalArn  arn:aws:iam::11112222333?:user/${aws:username}  arn:aws:iam::111122223333:user/ada  yes
+ArnLike                 aws:PrincipalArn  arn:aws:iam::11112222333?:user/ad?  arn:aws:iam::111122223333:user/ada  yes
+ArnLike                 aws:PrincipalArn  arn:aws:iam::11112222333?:user/ad?  arn:aws:iam::111122223333:user/adam no
 StringLike              aws:PrincipalTag/team  a${*}                a*       yes
 StringLike              aws:PrincipalTag/team  a${*}                ada      no
 StringLike              aws:PrincipalTag/team  a${?}${$}            a?$      yes
@@ -218,6 +236,9 @@ func TestResourcePatterns(t *testing.T) {
 		{"arn:aws:iam::111122223333:user/a?a", "arn:aws:iam::111122223333:user/ada", true},
 		{"arn:aws:iam::111122223333:user/Ada", "arn:aws:iam::111122223333:user/ada", false},
 		{"", "arn:aws:iam::111122223333:user/ada", false},
+		{"arn:*s:sns:eu-north-1:111122223333:t", "arn:aws:sns:eu-north-1:111122223333:t", true},
+		{"arn:*s:sns:eu-north-1:111122223333:t", "arn:x:aws:sns:eu-north-1:111122223333:t", false}, // stays inside, too
+		{"arn:a*:t", "arn:aws:sns:eu-north-1:111122223333:t", true},                                // the last of its part: reaches over colons
 	} {
 		if got := written(c.pattern).matchesARN(c.arn); got != c.want {
 			t.Errorf("%q and %q: %v", c.pattern, c.arn, got)
@@ -232,6 +253,7 @@ func TestActions(t *testing.T) {
 	}{
 		{"*", "s3:GetObject", true}, {"S3:getobject", "s3:GetObject", true}, {"s3:Get*", "s3:GetObject", true}, {"s3:Get*", "s3:PutObject", false},
 		{"*:*", "s3:GetObject", true}, {"s3:?etObject", "s3:GetObject", true}, {"s3", "s3:GetObject", false},
+		{"S3:AZaz", "s3:azAZ", true}, {"s3:[", "s3:{", false}, {"s3:@", "s3:`", false}, {"", "s3:GetObject", false},
 	} {
 		if got := matchAction(c.pattern, c.action); got != c.want {
 			t.Errorf("%q and %q: %v", c.pattern, c.action, got)
