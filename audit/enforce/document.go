@@ -12,7 +12,11 @@
 // it.
 package enforce
 
-import "mfawatch/audit"
+import (
+	"slices"
+
+	"mfawatch/audit"
+)
 
 // Document is an IAM policy document (IAM user guide, grammar of the JSON policy
 // language). Name is what people call the policy: an ARN, an inline policy's name,
@@ -90,6 +94,16 @@ type Policies struct {
 	SCPs     [][]Document // of each level from the root to the account; each level must allow
 	RCPs     [][]Document // the same for the resource's account
 	Resource *Document    // the resource's own: a role's trust policy, a bucket's policy
+}
+
+// All are the documents of every layer but the resource's own.
+func (p *Policies) All() []Document {
+	all := slices.Clone(p.Identity)
+	all = append(append(all, some(p.Boundary)...), some(p.Session)...)
+	for _, level := range slices.Concat(p.SCPs, p.RCPs) {
+		all = append(all, level...)
+	}
+	return all
 }
 
 // Request is one call of an API.

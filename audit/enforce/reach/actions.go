@@ -168,7 +168,8 @@ var byDesign = map[string]func(c *caller, resource string) bool{
 	"iam:getmfadevice": anywhere, "iam:listmfadevices": anywhere, "iam:listvirtualmfadevices": anywhere, "iam:getuser": anywhere,
 	"sts:getsessiontoken": anywhere, "sts:getcalleridentity": anywhere,
 	"iam:getaccountsummary": anywhere, "iam:listaccountaliases": anywhere, "iam:getloginprofile": anywhere, "iam:listusers": anywhere,
-	"iam:getaccountpasswordpolicy": anywhere, "iam:changepassword": onOwn,
+	"iam:getaccountpasswordpolicy": anywhere, "iam:changepassword": anywhere, // it acts on the caller only
+	"signin:authenticate":          anywhere, // comes before anybody is signed in
 	"signin:authorizeoauth2access": onConsole, "signin:createoauth2token": onConsole,
 }
 

@@ -70,6 +70,7 @@ func (a *Account) Administrator(u *audit.User) Administration {
 
 func (a *Account) powers(c *caller) Powers {
 	var p Powers
+	some := false // of the kind, and not every one
 	for _, x := range administration {
 		if !a.allows(c, x.action) {
 			continue
@@ -77,13 +78,21 @@ func (a *Account) powers(c *caller) Powers {
 		d := a.ask(c, x.action, "arn:"+a.s.Partition+":iam::"+a.s.Account+":"+x.resource+"/any/one")
 		if can(d) == No {
 			p.Denied = merge(p.Denied, d.Because, func(r enforce.Reason) bool { return r.Effect == enforce.Deny })
+			if a.onSome(c, x.action) {
+				p.Some, some = append(p.Some, x.action), true
+			}
 			continue
 		}
 		p.Some = append(p.Some, x.action)
 		p.Under = merge(p.Under, d.Because, func(r enforce.Reason) bool { return !r.Certain && r.Statement >= 0 })
 	}
-	p.All = len(p.Some) == len(administration)
+	p.All = len(p.Some) == len(administration) && !some
 	return p
+}
+
+// onSome tells whether a caller may do something to one of those that policies name.
+func (a *Account) onSome(c *caller, action string) bool {
+	return slices.ContainsFunc(a.named(c, action), func(r string) bool { return r != c.arn() && can(a.ask(c, action, r)) == Yes })
 }
 
 func merge(all, more []enforce.Reason, wanted func(enforce.Reason) bool) []enforce.Reason {

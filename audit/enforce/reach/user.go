@@ -136,18 +136,24 @@ func (a *Account) places(c *caller, x *Sensitive) []string {
 // that it is never about is dead text.
 func like(arn, target string) bool {
 	a, t := strings.SplitN(arn, ":", 6), strings.SplitN(target, ":", 6)
-	if len(a) < 6 || len(t) < 6 || a[2] != t[2] {
+	if len(a) < 3 || len(t) < 6 || a[2] != t[2] {
 		return false
 	}
+	if len(a) < 6 {
+		return strings.Contains(arn, "*") // a star may reach over colons
+	}
 	if t[2] == "s3" { // a bucket, or an object in one
-		return strings.Contains(a[5], "/") == strings.Contains(t[5], "/") || strings.HasSuffix(a[5], "*")
+		return strings.Contains(a[5], "/") == strings.Contains(t[5], "/") || strings.Contains(a[5], "*")
+	}
+	if i := strings.IndexAny(a[5], "/:*?"); i >= 0 && (a[5][i] == '*' || a[5][i] == '?') {
+		return strings.HasPrefix(t[5], a[5][:i]) // of this sort among others
 	}
 	kind := func(s string) string { return s[:max(strings.IndexAny(s, "/:*"), 0)] }
 	return kind(a[5]) == kind(t[5])
 }
 
-// named are the resources that the user's Allow statements name of an action, made
-// into ones that can be asked about.
+// named are the resources that policies name of an action, where they allow it, limit
+// it, or leave it out of a Deny, made into ones that can be asked about.
 func (a *Account) named(c *caller, action string) []string {
 	n := a.narrow(c.set, action)
 	if n.listed && (n.named != nil || !n.variable) {
@@ -159,17 +165,21 @@ func (a *Account) named(c *caller, action string) []string {
 			all = append(all, r)
 		}
 	}
-	for i := range n.policies.Identity {
-		for _, s := range n.policies.Identity[i].Statements {
+	take := func(texts []string) {
+		for _, text := range texts {
+			n.variable = n.variable || strings.Contains(text, "${") || strings.Contains(text, ":user/")
+			add(a.instance(c, text))
+		}
+	}
+	for _, d := range n.policies.All() {
+		for _, s := range d.Statements {
 			switch {
-			case s.Effect != enforce.Allow:
+			case s.Effect == enforce.Deny:
+				take(s.NotResources) // what it leaves open
 			case s.Resources == nil:
 				add("*")
 			default:
-				for _, text := range s.Resources {
-					n.variable = n.variable || strings.Contains(text, "${") || strings.Contains(text, ":user/")
-					add(a.instance(c, text))
-				}
+				take(s.Resources)
 			}
 		}
 	}
@@ -271,12 +281,15 @@ func (a *Account) tryOthers(s *Session, c *caller) {
 // guard leaves open by design, and what is asked about elsewhere, is none.
 func (a *Account) other(c *caller, action, resource string) (Open, bool) {
 	low := strings.ToLower(action)
-	if meant := byDesign[low]; meant != nil && meant(c, resource) || isSensitive[low] {
+	if meant := byDesign[low]; meant != nil && meant(c, resource) {
 		return Open{}, false
 	}
+	if x := isSensitive[low]; x != nil && (resource != c.arn() || slices.Contains(x.On, OwnUser)) {
+		return Open{}, false // asked about already; of oneself only where a target says so
+	}
 	service, _, _ := strings.Cut(low, ":")
-	if parts := strings.SplitN(resource, ":", 4); len(parts) == 4 && (service == "iam" || service == "s3") && parts[2] != service && !strings.Contains(parts[2], "*") {
-		return Open{}, false // dead text
+	if deadPair(service, resource) {
+		return Open{}, false
 	}
 	o := Open{Action: action, Resource: resource, Class: Other, Severity: audit.Medium, Why: "allowed by the user's own policies"}
 	if low == "sts:assumerole" {
@@ -286,21 +299,31 @@ func (a *Account) other(c *caller, action, resource string) (Open, bool) {
 	return o, true
 }
 
+// deadPair tells an action that is never about a resource of that service. It knows
+// IAM and S3, whose resources are theirs alone but for STS, which assumes IAM's roles.
+func deadPair(service, resource string) bool {
+	parts := strings.SplitN(resource, ":", 4)
+	if len(parts) < 4 || parts[2] == service || strings.Contains(parts[2], "*") || service == "*" {
+		return false
+	}
+	return service == "iam" || service == "s3" || parts[2] == "s3" || parts[2] == "iam" && service != "sts"
+}
+
 func foreignRole(o Open) bool { return strings.EqualFold(o.Action, "sts:AssumeRole") }
 
 var isSensitive = sensitiveNames()
 
-func sensitiveNames() map[string]bool {
-	all := map[string]bool{}
-	for _, s := range sensitive {
-		all[strings.ToLower(s.Action)] = true
+func sensitiveNames() map[string]*Sensitive {
+	all := map[string]*Sensitive{}
+	for i := range sensitive {
+		all[strings.ToLower(sensitive[i].Action)] = &sensitive[i]
 	}
 	return all
 }
 
-// tries are the actions to try of a set: what its Allow statements name, and what
-// any Deny leaves out; where one allows everything but something, some of each
-// service. A pattern stands for what it matches.
+// tries are the actions to try of a set: what Allow statements name, those of what
+// limits it among them, and what any Deny leaves out; where one allows everything but
+// something, some of each service. A pattern stands for what it matches.
 func (a *Account) tries(x *set) []string {
 	if x.tries != nil {
 		return x.tries
@@ -315,24 +338,16 @@ func (a *Account) tries(x *set) []string {
 			}
 		}
 	}
-	for _, d := range x.identity {
+	for _, d := range a.layers(x) {
 		for _, s := range d.Statements {
 			switch {
 			case s.Effect == enforce.Deny:
-			case s.NotActions != nil:
-				add(witnesses...)
-			default:
-				add(s.Actions...)
-			}
-			if slices.Contains(s.Actions, "*") {
-				add(witnesses...)
-			}
-		}
-	}
-	for _, d := range a.layers(x) {
-		for _, s := range d.Statements {
-			if s.Effect == enforce.Deny {
 				add(s.NotActions...)
+			case s.NotActions != nil, slices.Contains(s.Actions, "*"):
+				add(witnesses...)
+			}
+			if s.Effect == enforce.Allow {
+				add(s.Actions...)
 			}
 		}
 	}
@@ -375,7 +390,10 @@ func (a *Account) enrols(c *caller) Can {
 // and then it is asked of each.
 func (a *Account) withFactor(u *audit.User, x *set) Can {
 	c := a.userCaller(u, x, enforce.WithMFA, Yes)
-	answer := No
+	answer := a.intoRoles(c)
+	if answer == Yes {
+		return Yes
+	}
 	for i := range sensitive {
 		if !a.allows(c, sensitive[i].Action) {
 			continue
@@ -395,6 +413,17 @@ func (a *Account) withFactor(u *audit.User, x *set) Can {
 				return Yes
 			}
 		}
+	}
+	return answer
+}
+
+// intoRoles tells whether a caller can assume any role.
+func (a *Account) intoRoles(c *caller) Can {
+	var s Session
+	a.tryRoles(&s, c)
+	answer := No
+	for _, o := range s.Open {
+		answer = either(answer, o.Can)
 	}
 	return answer
 }
