@@ -313,12 +313,25 @@ func strangers(r reach.Role) (who []string, severity audit.Severity, own bool) {
 				text += " (" + w.Principal + ")"
 			}
 			if len(w.Under) > 0 {
-				text, is = text+", under a condition that a call can meet", min(is, audit.Low)
+				text, is = text+", under a condition that a call can meet", milder(w, is)
 			}
 			who, severity = append(who, text), max(severity, is)
 		}
 	}
 	return who, severity, own
+}
+
+// milder is how bad it is where a condition stands in the way that a call can meet: a
+// secret or an address that only some have makes a named account harmless; anything
+// else, and everybody, is one step better at the most.
+func milder(w reach.Way, is audit.Severity) audit.Severity {
+	narrow := slices.ContainsFunc(w.Under, func(clause string) bool {
+		return strings.Contains(clause, "sts:ExternalId") || strings.Contains(clause, "aws:SourceIp")
+	})
+	if narrow && w.Scope == reach.OtherAccount {
+		return min(is, audit.Low)
+	}
+	return max(is-1, min(is, audit.Low))
 }
 
 // ofRole is how bad it is to get into a role.
