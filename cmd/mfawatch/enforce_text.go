@@ -286,7 +286,8 @@ var waveWords = map[int]string{
 
 // effectWords say what each effect is.
 var effectWords = map[reach.Effect]string{
-	reach.LockedOut: "locked out: signs in to the console, has no device, and could not register one", reach.CannotReset: "locked out: must change the password at sign-in, which is refused without a second factor", reach.LosesWithMFA: "loses what is done with a second factor too",
+	reach.LockedOut: "locked out: signs in to the console, has no device, and could not register one", reach.CannotReset: "locked out: must change the password at sign-in, which is refused without a second factor", reach.LosesWithMFA: "loses something that a second factor does not give back",
+	reach.CannotEnrol: "loses something, has no device, and could not register one", reach.NoCodes: "the key works on with a code only, and security keys give none: register a code device, or use aws login",
 	reach.KeyBreaks: "a program's key stops working", reach.Undecided: "not known", reach.StillOpen: "something stays possible without a second factor",
 	reach.KeyNeedsMFA: "the key works on with a code only", reach.MustEnrol: "must register a device", reach.Ready: "has a device", reach.Enforced: "nothing was possible without a second factor",
 	reach.Exempt: "exempt", reach.Unaffected: "has no credential",
@@ -303,7 +304,7 @@ func writePlans(w io.Writer, all []accountPlan) error {
 		for _, wave := range []int{reach.WaveReady, reach.WaveEnrol, reach.WaveKeys, reach.WaveRepair, 0} {
 			writeWave(&b, wave, p.plan)
 		}
-		fmt.Fprintf(&b, "\nRoles that it leaves alone: %d; federated users and services: all.\n", p.plan.Roles)
+		fmt.Fprintf(&b, "\nRoles that it leaves alone: %d%s.\n", p.plan.Roles, othersLeftAlone(p.plan.Attach))
 		if len(p.plan.RolesHit) > 0 {
 			fmt.Fprintf(&b, "It BREAKS roles, whose sessions never show a second factor: %s. Limit it to users (aws:PrincipalArn like user/*).\n", report.Plain(strings.Join(p.plan.RolesHit, ", ")))
 		}
@@ -311,6 +312,16 @@ func writePlans(w io.Writer, all []accountPlan) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// othersLeftAlone tells who else has nothing to do with a policy of a group. Sessions
+// of GetFederationToken have: they may do no more than the user (STS API reference,
+// GetFederationToken).
+func othersLeftAlone(attach reach.Attach) string {
+	if attach != reach.ToGroup {
+		return ""
+	}
+	return "; users of identity providers and services: all; sessions of sts:GetFederationToken are limited as their user is"
 }
 
 func writeWave(b *strings.Builder, wave int, p reach.Plan) {
@@ -332,6 +343,9 @@ func writeWave(b *strings.Builder, wave int, p reach.Plan) {
 		fmt.Fprintf(b, "  %s: %s\n", report.Plain(u.Name), strings.Join(words, "; "))
 		if len(u.Lost) > 0 {
 			fmt.Fprintf(b, "    lost with a second factor: %s\n", report.Plain(some(u.Lost, 5)))
+		}
+		if len(u.LostNoMFA) > 0 && slices.Contains(u.Effects, reach.StillOpen) { // else it is all
+			fmt.Fprintf(b, "    lost without one: %s\n", report.Plain(some(u.LostNoMFA, 5)))
 		}
 		if len(u.Left) > 0 {
 			fmt.Fprintf(b, "    left without one: %s\n", report.Plain(first(u.Left, reach.Yes, 3)))

@@ -2,7 +2,9 @@ package reach
 
 import (
 	"cmp"
+	glob "path"
 	"slices"
+	"strings"
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
@@ -25,8 +27,10 @@ type Effect string
 const (
 	LockedOut    Effect = "locked-out"     // signs in to the console, has no device, and could not register one
 	CannotReset  Effect = "cannot-reset"   // must change the password at sign-in, and may not without a second factor
-	LosesWithMFA Effect = "loses-with-mfa" // the guard takes away what is done with a second factor
+	LosesWithMFA Effect = "loses-with-mfa" // a second factor does not give back what the guard takes away
+	CannotEnrol  Effect = "cannot-enrol"   // loses something at the console, has no device, and could not register one
 	KeyBreaks    Effect = "automation"     // a program's key stops working: nobody is there to give a code
+	NoCodes      Effect = "no-codes"       // a person's key needs a code, and the devices give none
 	Undecided    Effect = "unknown"        // something that decides it was not read
 	StillOpen    Effect = "still-open"     // the guard leaves something possible without a second factor
 	KeyNeedsMFA  Effect = "key-needs-mfa"  // a person's key works on with GetSessionToken and a code only
@@ -38,16 +42,17 @@ const (
 )
 
 // effects are all of them, worst first.
-var effects = []Effect{LockedOut, CannotReset, LosesWithMFA, KeyBreaks, Undecided, StillOpen, KeyNeedsMFA, MustEnrol, Ready, Enforced, Exempt, Unaffected}
+var effects = []Effect{LockedOut, CannotReset, LosesWithMFA, CannotEnrol, KeyBreaks, NoCodes, Undecided, StillOpen, KeyNeedsMFA, MustEnrol, Ready, Enforced, Exempt, Unaffected}
 
 // Planned is what attaching does to one user.
 type Planned struct {
 	audit.Subject
-	Effects []Effect    `json:"effects"` // worst first
-	Wave    int         `json:"wave"`    // when to attach it; 0 is never
-	Lost    []string    `json:"lost"`    // actions that are lost even with a second factor
-	Left    []Open      `json:"left"`    // what the guard leaves possible without one
-	Missing []audit.Gap `json:"missing"`
+	Effects   []Effect    `json:"effects"`          // worst first
+	Wave      int         `json:"wave"`             // when to attach it; 0 is never
+	Lost      []string    `json:"lost"`             // actions that are lost even with a second factor
+	LostNoMFA []string    `json:"lost_without_mfa"` // those that are lost without one
+	Left      []Open      `json:"left"`             // what the guard leaves possible without one
+	Missing   []audit.Gap `json:"missing"`
 }
 
 // Plan is what attaching a guard would do, before it is attached.
@@ -82,7 +87,7 @@ func MakePlan(s *audit.Snapshot, guard []enforce.Document, attach Attach, holds 
 		for i := range s.Users.Value {
 			u := &s.Users.Value[i]
 			if exempt != nil && exempt(u) {
-				p.Users = append(p.Users, Planned{Subject: subject(u), Effects: []Effect{Exempt}, Lost: []string{}, Left: []Open{}, Missing: []audit.Gap{}})
+				p.Users = append(p.Users, Planned{Subject: subject(u), Effects: []Effect{Exempt}, Lost: []string{}, LostNoMFA: []string{}, Left: []Open{}, Missing: []audit.Gap{}})
 				continue
 			}
 			p.Users = append(p.Users, planned(u, before, after, holds(u)))
@@ -125,60 +130,102 @@ func (a *Account) addGuard(guard []enforce.Document, attach Attach) {
 }
 
 func planned(u *audit.User, before, after *Account, h Holds) Planned {
-	p := Planned{Subject: subject(u), Lost: []string{}, Left: []Open{}, Missing: []audit.Gap{}}
+	p := Planned{Subject: subject(u), Lost: []string{}, LostNoMFA: []string{}, Left: []Open{}, Missing: []audit.Gap{}}
 	was, is := before.User(u, h), after.User(u, h)
 	p.Missing = append(p.Missing, is.Missing...)
-	p.Lost = append(p.Lost, lost(u, before, after)...)
-	p.judge(was, is)
-	if after.cannotReset(u, is) {
-		p.Effects = slices.Insert(p.Effects, 0, CannotReset)
-		audit.SortStable(p.Effects, worse)
+	p.Lost = append(p.Lost, lost(u, before, after, enforce.WithMFA, Yes)...)
+	p.add(LosesWithMFA, len(p.Lost) > 0)
+	for _, s := range is.Sessions {
+		if is.Real(s) == No {
+			p.add(Ready, true)
+			continue
+		}
+		earlier, _ := was.Session(s.Credential)
+		gone := lost(u, before, after, s.Credential, h.Device)
+		only := longTermOnly(u, after, gone)
+		gone = union(gone, lostRoles(earlier, s))
+		p.LostNoMFA = union(p.LostNoMFA, gone)
+		p.left(s, is.Real(s))
+		if s.Credential == enforce.AccessKey {
+			p.ofKey(u, is, s, gone, only)
+			continue
+		}
+		p.ofPassword(is.Real(s), earlier, s, gone)
 	}
+	p.add(Unaffected, len(is.Sessions) == 0)
+	p.add(CannotReset, after.cannotReset(u, is) && !before.cannotReset(u, was))
+	audit.SortStable(p.Effects, worse)
 	p.Wave = wave(p.Effects)
 	return p
 }
 
-// judge names what changes, worst first.
-func (p *Planned) judge(was, is User) {
-	add := func(e Effect, when bool) {
-		if when && !slices.Contains(p.Effects, e) {
-			p.Effects = append(p.Effects, e)
+func (p *Planned) add(e Effect, when bool) {
+	if when && !slices.Contains(p.Effects, e) {
+		p.Effects = append(p.Effects, e)
+	}
+}
+
+// left tells what the guard leaves.
+func (p *Planned) left(s Session, real Can) {
+	for _, o := range s.Open {
+		if o.Can == Yes {
+			p.Left = append(p.Left, o)
 		}
 	}
-	add(LosesWithMFA, len(p.Lost) > 0)
-	for _, s := range is.Sessions {
-		real := is.Real(s)
-		earlier, _ := was.Session(s.Credential)
-		if real == No {
-			add(Ready, true)
-			continue
-		}
-		add(Undecided, real == Unknown || s.Anything() == Unknown)
-		for _, o := range s.Open {
-			if o.Can == Yes {
-				p.Left = append(p.Left, o)
-			}
-		}
-		add(StillOpen, s.Anything() == Yes)
-		changes := earlier.Anything() != No && s.Anything() != Yes
-		if s.Credential == enforce.AccessKey {
-			add(KeyBreaks, real == Yes && changes && is.Holds.Password == No && is.Holds.Device != Yes)
-			add(KeyNeedsMFA, real == Yes && changes && (is.Holds.Password != No || is.Holds.Device == Yes))
-			add(Enforced, !changes && s.Anything() == No)
-			continue
-		}
-		add(LockedOut, real == Yes && s.EnrolFirst == No)
-		add(Undecided, s.EnrolFirst == Unknown)
-		add(MustEnrol, real == Yes && s.EnrolFirst == Yes)
+	p.add(Undecided, real == Unknown || s.Anything() == Unknown)
+	p.add(StillOpen, s.Anything() == Yes)
+}
+
+// ofKey judges a key that loses something. What only the key itself may call is lost
+// with a code too. An administrator hardly uses it: what a policy grants with
+// everything else is told, and is no reason to wait.
+func (p *Planned) ofKey(u *audit.User, is User, s Session, gone []string, only []keyCall) {
+	inSession := len(gone) > len(only) // a session with a code gives some of it back
+	for _, c := range only {
+		p.Lost = union(p.Lost, []string{c.action})
+		p.add(LosesWithMFA, c.named || !inSession)
 	}
-	add(Unaffected, len(is.Sessions) == 0)
-	audit.SortStable(p.Effects, worse)
+	p.add(Enforced, len(gone) == 0 && s.Anything() == No)
+	if len(gone) == 0 || is.Real(s) != Yes {
+		return
+	}
+	program := is.Holds.Password == No && is.Holds.Device != Yes
+	p.add(KeyBreaks, program)
+	p.add(NoCodes, !program && inSession && noCodes(u))
+	p.add(KeyNeedsMFA, !program && inSession && !noCodes(u))
+}
+
+// noCodes tells a user all whose devices are security keys or passkeys: the code of
+// GetSessionToken comes from a virtual or hardware TOTP device (STS API reference,
+// GetSessionToken).
+func noCodes(u *audit.User) bool {
+	if u.MFADevices == nil || len(u.MFADevices.Value) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(u.MFADevices.Value, func(d audit.MFADevice) bool {
+		return d.Kind() != audit.FIDOFactor && d.Kind() != audit.FIDOCertifiedFactor
+	})
+}
+
+// ofPassword judges a console user who has no device, or perhaps none.
+func (p *Planned) ofPassword(real Can, earlier, s Session, gone []string) {
+	p.add(Undecided, s.EnrolFirst == Unknown)
+	p.add(MustEnrol, real == Yes && s.EnrolFirst == Yes)
+	if real != Yes || s.EnrolFirst != No {
+		return
+	}
+	shut := earlier.EnrolFirst == Yes || len(gone) > 0 && s.Anything() == No
+	p.add(LockedOut, shut)
+	p.add(CannotEnrol, !shut && len(gone) > 0)
+	p.add(Enforced, !shut && len(gone) == 0 && s.Anything() == No)
 }
 
 func worse(x, y Effect) int { return cmp.Compare(slices.Index(effects, x), slices.Index(effects, y)) }
 
 // cannotReset tells a user without a device whose first sign-in asks for a new
-// password, which is refused without a second factor: he never gets as far as enrolling.
+// password, which is refused without a second factor: he never gets as far as enrolling. What no
+// policy allows, the account's password policy may, unless something denies it (IAM user
+// guide, permit users to change their own passwords).
 func (a *Account) cannotReset(u *audit.User, is User) bool {
 	s, has := is.Session(enforce.PasswordNoMFA)
 	if !has || is.Real(s) != Yes || u.LoginProfile == nil || !u.LoginProfile.Value.ResetRequired {
@@ -186,7 +233,7 @@ func (a *Account) cannotReset(u *audit.User, is User) bool {
 	}
 	x, _ := a.userSet(u)
 	c := a.userCaller(u, x, enforce.PasswordNoMFA, is.Holds.Device)
-	return can(a.ask(c, "iam:ChangePassword", c.arn())) == No
+	return a.ask(c, "iam:ChangePassword", c.arn()).Answer == enforce.ExplicitlyDenied
 }
 
 // wave is when to attach the guard to somebody.
@@ -195,7 +242,7 @@ func wave(all []Effect) int {
 		return slices.ContainsFunc(some, func(e Effect) bool { return slices.Contains(all, e) })
 	}
 	switch {
-	case has(LockedOut, CannotReset, LosesWithMFA, KeyBreaks, Undecided):
+	case has(LockedOut, CannotReset, LosesWithMFA, CannotEnrol, KeyBreaks, NoCodes, Undecided):
 		return WaveRepair
 	case has(KeyNeedsMFA):
 		return WaveKeys
@@ -207,11 +254,12 @@ func wave(all []Effect) int {
 	return WaveReady
 }
 
-// lost are the actions that a user may do with a second factor before and not after.
-func lost(u *audit.User, before, after *Account) []string {
+// lost are the actions that a user may do with a credential before and not after. Roles
+// of the account are asked about with their trust policies, by lostRoles.
+func lost(u *audit.User, before, after *Account, credential enforce.Credential, device Can) []string {
 	x, _ := before.userSet(u)
 	y, _ := after.userSet(u)
-	was, is := before.userCaller(u, x, enforce.WithMFA, Yes), after.userCaller(u, y, enforce.WithMFA, Yes)
+	was, is := before.userCaller(u, x, credential, device), after.userCaller(u, y, credential, device)
 	var all []string
 	ask := func(action, resource string) {
 		if !slices.Contains(all, action) && can(before.ask(was, action, resource)) != No && can(after.ask(is, action, resource)) == No {
@@ -225,7 +273,87 @@ func lost(u *audit.User, before, after *Account) []string {
 	}
 	for _, action := range before.tries(x) {
 		for _, resource := range before.named(was, action) {
-			ask(action, resource)
+			if credential == enforce.WithMFA || before.counts(was, action, resource) {
+				ask(action, resource)
+			}
+		}
+	}
+	return all
+}
+
+// counts leaves out dead text, and roles of the account. What a guard is meant to leave
+// open counts: this one may close it.
+func (a *Account) counts(c *caller, action, resource string) bool {
+	if byDesign[strings.ToLower(action)] != nil {
+		service, _, _ := strings.Cut(action, ":")
+		return resource == "*" || strings.HasPrefix(resource, "arn:"+a.s.Partition+":"+strings.ToLower(service)+":")
+	}
+	_, asks := a.other(c, action, resource)
+	return asks
+}
+
+// lostRoles tells whether a role cannot be assumed any more.
+func lostRoles(earlier, s Session) []string {
+	for _, r := range earlier.reached {
+		if !slices.ContainsFunc(s.reached, func(o reachable) bool { return o.role == r.role }) {
+			return []string{"sts:AssumeRole"}
+		}
+	}
+	return nil
+}
+
+// keyCall is a call that only the key itself may make.
+type keyCall struct {
+	action string
+	named  bool // a policy names it, or some of its service
+}
+
+// longTermOnly are those of the lost actions that a session with a code may not do
+// either, such as sts:GetFederationToken.
+func longTermOnly(u *audit.User, after *Account, gone []string) []keyCall {
+	x, _ := after.userSet(u)
+	c := after.userCaller(u, x, enforce.WithMFA, Yes)
+	var all []keyCall
+	for _, action := range gone {
+		if !after.somewhere(c, action) {
+			all = append(all, keyCall{action, namesAction(x, action)})
+		}
+	}
+	return all
+}
+
+// somewhere tells whether an action is possible, or perhaps, on anything that is asked
+// about.
+func (a *Account) somewhere(c *caller, action string) bool {
+	possible := func(resource string) bool { return can(a.ask(c, action, resource)) != No }
+	for i := range sensitive {
+		if sensitive[i].Action == action && slices.ContainsFunc(a.places(c, &sensitive[i]), possible) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(a.named(c, action), possible)
+}
+
+// namesAction tells whether a policy grants an action by its service, not with
+// everything else.
+func namesAction(x *set, action string) bool {
+	service, _, _ := strings.Cut(strings.ToLower(action), ":")
+	return slices.ContainsFunc(x.identity, func(d *document) bool {
+		return slices.ContainsFunc(d.Statements, func(s enforce.Statement) bool {
+			return s.Effect == enforce.Allow && slices.ContainsFunc(s.Actions, func(pattern string) bool {
+				low := strings.ToLower(pattern)
+				matches, err := glob.Match(low, strings.ToLower(action))
+				return strings.HasPrefix(low, service+":") && matches && err == nil
+			})
+		})
+	})
+}
+
+// union adds what is not there.
+func union(all, more []string) []string {
+	for _, m := range more {
+		if !slices.Contains(all, m) {
+			all = append(all, m)
 		}
 	}
 	return all

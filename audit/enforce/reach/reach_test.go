@@ -37,6 +37,7 @@ type userForm struct {
 	Password, Key, MFA Can
 	Unread             bool
 	Reset              bool
+	Devices            []string // serial numbers
 }
 
 func readCase(t *testing.T, file string) (reachCase, *txtar.Archive) {
@@ -155,6 +156,12 @@ func (b *builder) user(name string, f txtar.File) {
 		u.Tags = &audit.Read[map[string]string]{At: b.at, Value: form.Tags}
 	}
 	u.LoginProfile = &audit.Read[audit.LoginProfile]{At: b.at, Value: audit.LoginProfile{Exists: form.Password == Yes, ResetRequired: form.Reset}}
+	if form.Devices != nil {
+		u.MFADevices = &audit.Read[[]audit.MFADevice]{At: b.at}
+	}
+	for _, serial := range form.Devices {
+		u.MFADevices.Value = append(u.MFADevices.Value, audit.MFADevice{Serial: serial})
+	}
 	b.users = append(b.users, u)
 	b.c.holds[u.ID] = Holds{form.Password, form.Key, form.MFA}
 }
@@ -264,6 +271,9 @@ func renderPlan(p Plan) string {
 		fmt.Fprintf(&b, "wave %d: %s %v", u.Wave, u.Name, u.Effects)
 		if len(u.Lost) > 0 {
 			fmt.Fprintf(&b, " lost %v", u.Lost)
+		}
+		if len(u.LostNoMFA) > 0 && slices.Contains(u.Effects, StillOpen) { // else it is all
+			fmt.Fprintf(&b, " lost without MFA %v", u.LostNoMFA)
 		}
 		for _, o := range u.Left {
 			fmt.Fprintf(&b, " left %s on %s", o.Action, short(o.Resource))
