@@ -269,7 +269,7 @@ func harm(plans []accountPlan) error {
 		for _, u := range p.plan.Users {
 			switch {
 			case slices.ContainsFunc(u.Effects, func(e reach.Effect) bool {
-				return slices.Contains([]reach.Effect{reach.LockedOut, reach.CannotReset, reach.LosesWithMFA, reach.KeyBreaks}, e)
+				return slices.Contains([]reach.Effect{reach.LockedOut, reach.CannotReset, reach.CannotEnrol, reach.LosesWithMFA, reach.KeyBreaks, reach.NoCodes}, e)
 			}):
 				code = exitFindings
 			case slices.Contains(u.Effects, reach.Undecided) && code == exitClean:

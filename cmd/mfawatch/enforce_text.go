@@ -171,7 +171,7 @@ func enrolment(u *reach.User, s reach.Session) string {
 
 func holding(u *reach.User) string {
 	if len(u.Guards) == 0 {
-		return ": no policy allows anything"
+		return ": no policy allows anything without one"
 	}
 	return ", held through " + u.Guards[0].Through
 }
