@@ -22,6 +22,7 @@ test: ## every test that needs no other program
 
 acceptance: ## compare with real peer programs (jq, moto, Chromium, validators …); installs what is missing
 	bash acceptance/install.sh
+	go run ./internal/faults -events 5000
 	go test -tags acceptance -count=1 -timeout 30m ./acceptance
 
 bench: ## print what a scan and the functions cost, beside bases measured in the same run
