@@ -142,7 +142,7 @@ func (c *checker) from(path, text, account, region string) bool {
 	case account != "" && a.account != account && a.account != "aws":
 		c.say(path, "it is of account %s; this deployment is of %s", a.account, account)
 	case region != "" && a.region != region:
-		c.say(path, "it is of Region %s; want one of %s", a.region, region)
+		c.say(path, "it is of Region %s; want the home Region's, %s", a.region, region)
 	default:
 		return true
 	}

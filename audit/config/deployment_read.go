@@ -19,7 +19,7 @@ func ReadDeployment(name string, data []byte, overrides ...Override) (Deployment
 	}
 	root, faults := parse(data)
 	if root != nil && root.fields != nil {
-		faults = append(faults, apply(root, overrides)...)
+		faults = append(faults, apply(root, s, overrides)...)
 	}
 	if root != nil && len(faults) == 0 {
 		faults = validate(root, s)

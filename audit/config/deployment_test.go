@@ -18,7 +18,7 @@ import (
 // overrides (KEY=VALUE, one a line), then either the errors or the deployment.
 func TestReadDeployment(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/deployment/*.txtar")
-	if len(paths) < 2 {
+	if len(paths) < 70 {
 		t.Fatalf("only %d cases", len(paths))
 	}
 	for _, path := range paths {
