@@ -39,6 +39,7 @@ func FuzzReadDeployment(f *testing.F) {
 			checkDeploymentPlaces(t, err)
 			return
 		}
+		writtenAgain(t, d)
 		if overrides != nil {
 			return
 		}
