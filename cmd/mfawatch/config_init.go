@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,8 +94,10 @@ func (f *initFlags) run(c *cobra.Command, t terminal) error {
 	if err := writeText(t, name, text); err != nil {
 		return cannotRun(fmt.Errorf("the configuration: %w", err))
 	}
-	for _, doubt := range d.Doubts(rules) {
-		fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(doubt))
+	for _, doubt := range append(d.Doubts(rules), a.trailDoubt()) {
+		if doubt != "" {
+			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(doubt))
+		}
 	}
 	if name != standardOutput {
 		fmt.Fprintf(t.err, "Wrote %s. What it deploys: mfawatch config check %s\n", report.Plain(name), report.Plain(name))
@@ -182,6 +185,7 @@ func (f *initFlags) look(ctx context.Context, t terminal, a *answers) (region st
 type question struct {
 	flag    string
 	text    string
+	choice  []string
 	preset  string // what an empty answer means; empty: there is none
 	given   string // by the flag
 	set     func(string) error
@@ -194,18 +198,22 @@ func (f *initFlags) questions(a *answers, region string) []question {
 		{flag: "home-region", text: "Region of the stacks", preset: region, given: f.home, set: a.setHome},
 		{flag: "regions", text: "Regions to watch, or default: those that are on in every account", preset: "default", given: strings.Join(f.regions, " "), set: a.setRegions},
 		{flag: "tell", text: "Who is told: e-mail addresses, https URLs, ARNs of SQS queues, slack:WORKSPACE/CHANNEL; =high behind one that is told of high and critical only", preset: nobody, given: strings.Join(f.tell, " "), set: a.setTargets},
-		{flag: "trail", text: a.trailText(), preset: a.trailPreset(), given: f.trail, set: a.setTrail, perhaps: true},
+		{flag: "trail", text: a.trailText(), choice: a.trailList(), preset: a.trailPreset(), given: f.trail, set: a.setTrail, perhaps: true},
 		{flag: "guardrail", text: "Guardrail: none, self-service, mfa-only, hardware or admin-managed, and the IAM groups behind it; behind admin-managed also the ARNs of the users who enrol for others", preset: none, given: f.guardrails, set: a.setGuardrail},
 	}
 }
 
 func (a *answers) trailText() string {
-	var b strings.Builder
-	b.WriteString("Trail: " + a.trailChoice() + ". Management events of a first trail are free, each copy beyond costs " + secondTrail)
+	return "Trail: " + a.trailChoice() + ". Management events of a first trail are free, each copy beyond costs " + secondTrail
+}
+
+// trailList is what was found, for choosing.
+func (a *answers) trailList() []string {
+	var all []string
 	for i, t := range a.found {
-		fmt.Fprintf(&b, "\n  %d  %s, bucket %s%s", i+1, t.ARN, t.Bucket, trailState(t))
+		all = append(all, fmt.Sprintf("%d  %s, bucket %s%s", i+1, t.ARN, t.Bucket, trailState(t)))
 	}
-	return b.String()
+	return all
 }
 
 func trailState(t cloudtrail.Trail) string {
@@ -225,6 +233,19 @@ func trailState(t cloudtrail.Trail) string {
 		state += ", with selectors of its own: see that it records management events"
 	}
 	return state
+}
+
+// trailDoubt is what speaks against the adopted trail; empty: nothing.
+func (a *answers) trailDoubt() string {
+	switch t := a.trail; {
+	case t == nil:
+		return ""
+	case !slices.ContainsFunc(a.found, func(f cloudtrail.Trail) bool { return f.ARN == t.ARN }):
+		return fmt.Sprintf("nobody has looked at the adopted trail %s: see that it is of all Regions, records management events, and writes", t.ARN)
+	case !t.Logging || t.Trouble != "" || t.Selectors:
+		return fmt.Sprintf("the adopted trail %s%s", t.ARN, strings.TrimPrefix(trailState(*t), ","))
+	}
+	return ""
 }
 
 // trailPreset is the first trail that surely writes.
@@ -305,7 +326,7 @@ func reading(t terminal) <-chan line {
 
 func ask(ctx context.Context, t terminal, lines <-chan line, a *answers, q question, which string) error {
 	for try := 1; ; try++ {
-		fmt.Fprintf(t.err, "\n(%s) %s\n%s", which, report.Plain(q.text), prompt(q.preset))
+		fmt.Fprint(t.err, q.prompt(which, width(t.err)))
 		var l line
 		select {
 		case <-ctx.Done():
@@ -331,9 +352,19 @@ func ask(ctx context.Context, t terminal, lines <-chan line, a *answers, q quest
 	}
 }
 
-func prompt(preset string) string {
-	if preset == "" {
-		return "> "
+// prompt is the question as it is asked.
+func (q question) prompt(which string, columns int) string {
+	if columns == 0 || columns > 100 {
+		columns = 100
 	}
-	return "[" + report.Plain(preset) + "] > "
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s\n", wrappedTo(columns, "("+which+") "+q.text, ""))
+	for _, c := range q.choice {
+		fmt.Fprintf(&b, "  %s\n", report.Plain(c))
+	}
+	if q.preset != "" {
+		fmt.Fprintf(&b, "[%s] ", report.Plain(q.preset))
+	}
+	b.WriteString("> ")
+	return b.String()
 }

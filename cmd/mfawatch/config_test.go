@@ -52,6 +52,9 @@ func TestInitIsAccepted(t *testing.T) {
 			for _, trail := range []string{"", "create", "1", "2", arn("cloudtrail", place.home, "trail/two"), arn("cloudtrail", place.home, "trail/three") + " three-logs"} {
 				for _, guard := range []string{"", "none", "self-service people Admins", "mfa-only", "hardware people", "admin-managed people " + arn("iam", "", "user/ada")} {
 					n++
+					if testing.Short() && n%7 != 0 {
+						continue
+					}
 					initiated(t, file, strings.Join([]string{account, place.home, regions[n%3], tell[n/3%3], trail, guard}, "\n")+"\n")
 				}
 			}
