@@ -29,7 +29,7 @@ docs/config.md lists every key with its default and why.`),
 const configFile = "mfawatch.yaml"
 
 func newConfigSchema(t terminal) *cobra.Command {
-	var file string
+	var file, format string
 	c := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of mfawatch.yaml, for an editor",
@@ -41,18 +41,30 @@ editor with the YAML language server finds it by a first line such as
 		Example: "  mfawatch config schema -o mfawatch.schema.json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			text, err := config.Bundle()
+			text, err := schemaText(format)
 			if err != nil {
 				return err
 			}
-			if err := writeText(t, file, string(text)); err != nil {
+			if err := writeText(t, file, text); err != nil {
 				return cannotRun(fmt.Errorf("the schema: %w", err))
 			}
 			return nil
 		},
 	}
+	c.Flags().StringVar(&format, "format", "json", "output: json, markdown (docs/config.md)")
 	c.Flags().VarP((*fileName)(&file), "output", "o", "write this file in place of what it held, readable by you only; - prints")
 	return c
+}
+
+func schemaText(format string) (string, error) {
+	switch format {
+	case "json":
+		text, err := config.Bundle()
+		return string(text), err
+	case "markdown":
+		return configPage()
+	}
+	return "", usage("--format: %q is not one of json, markdown", format)
 }
 
 // overriding are the keys of -c, as cdk takes them.
