@@ -183,13 +183,12 @@ func (f *initFlags) look(ctx context.Context, t terminal, a *answers) (region st
 
 // question is one of the six.
 type question struct {
-	flag    string
-	text    string
-	choice  []string
-	preset  string // what an empty answer means; empty: there is none
-	given   string // by the flag
-	set     func(string) error
-	perhaps bool // the preset was found and not typed: when it does not do, another is taken
+	flag   string
+	text   string
+	choice []string
+	preset string // what an empty answer means; empty: there is none
+	given  string // by the flag
+	set    func(string) error
 }
 
 func (f *initFlags) questions(a *answers, region string) []question {
@@ -198,7 +197,7 @@ func (f *initFlags) questions(a *answers, region string) []question {
 		{flag: "home-region", text: "Region of the stacks", preset: region, given: f.home, set: a.setHome},
 		{flag: "regions", text: "Regions to watch, or default: those that are on in every account", preset: "default", given: strings.Join(f.regions, " "), set: a.setRegions},
 		{flag: "tell", text: "Who is told: e-mail addresses, https URLs, ARNs of SQS queues, slack:WORKSPACE/CHANNEL; =high behind one that is told of high and critical only", preset: nobody, given: strings.Join(f.tell, " "), set: a.setTargets},
-		{flag: "trail", text: a.trailText(), choice: a.trailList(), preset: a.trailPreset(), given: f.trail, set: a.setTrail, perhaps: true},
+		{flag: "trail", text: a.trailText(), choice: a.trailList(), preset: a.trailPreset(), given: f.trail, set: a.setTrail},
 		{flag: "guardrail", text: "Guardrail: none, self-service, mfa-only, hardware or admin-managed, and the IAM groups behind it; behind admin-managed also the ARNs of the users who enrol for others", preset: none, given: f.guardrails, set: a.setGuardrail},
 	}
 }
@@ -211,7 +210,11 @@ func (a *answers) trailText() string {
 func (a *answers) trailList() []string {
 	var all []string
 	for i, t := range a.found {
-		all = append(all, fmt.Sprintf("%d  %s, bucket %s%s", i+1, t.ARN, t.Bucket, trailState(t)))
+		text := fmt.Sprintf("%d  %s, bucket %s%s", i+1, t.ARN, t.Bucket, trailState(t))
+		if err := a.adoptable(t); err != nil {
+			text += "; it cannot be adopted: " + oneLine(err).Error()
+		}
+		all = append(all, text)
 	}
 	return all
 }
@@ -248,10 +251,20 @@ func (a *answers) trailDoubt() string {
 	return ""
 }
 
+// adoptable tells what speaks against a trail, after the answers so far.
+func (a *answers) adoptable(t cloudtrail.Trail) error {
+	if a.home == "" {
+		return nil // asked later, and again then
+	}
+	so := *a
+	so.trail = &t
+	return so.problems()
+}
+
 // trailPreset is the first trail that surely writes.
 func (a *answers) trailPreset() string {
 	for i, t := range a.found {
-		if t.Logging && t.Trouble == "" && !t.Selectors {
+		if t.Logging && t.Trouble == "" && !t.Selectors && a.adoptable(t) == nil {
 			return fmt.Sprint(i + 1)
 		}
 	}
@@ -263,8 +276,9 @@ const tries = 3
 
 func (f *initFlags) interview(c *cobra.Command, t terminal, a *answers, region string) error {
 	lines := reading(t)
-	all := f.questions(a, region)
-	for i, q := range all {
+	n := len(f.questions(a, region))
+	for i := range n {
+		q := f.questions(a, region)[i] // what is proposed depends on the answers so far
 		answered, err := f.without(t, a, q)
 		if err != nil {
 			return err
@@ -272,7 +286,7 @@ func (f *initFlags) interview(c *cobra.Command, t terminal, a *answers, region s
 		if answered {
 			continue
 		}
-		if err := ask(c.Context(), t, lines, a, q, fmt.Sprintf("%d of %d", i+1, len(all))); err != nil {
+		if err := ask(c.Context(), t, lines, a, q, fmt.Sprintf("%d of %d", i+1, n)); err != nil {
 			return err
 		}
 	}
@@ -292,12 +306,13 @@ func (f *initFlags) without(t terminal, a *answers, q question) (bool, error) {
 	case q.preset == "":
 		return false, usage("--%s is missing: with --yes nobody is asked", q.flag)
 	}
-	err := cmp.Or(q.set(q.preset), a.problems())
-	if err != nil && q.perhaps {
-		fmt.Fprintf(t.err, "mfawatch: the trail that was found is not adopted, one is made: %s\n", report.Plain(oneLine(err).Error()))
-		err = cmp.Or(q.set(create), a.problems())
+	if len(q.choice) > 0 {
+		fmt.Fprintf(t.err, "Trails of all Regions that are there; the answer is %s:\n", q.preset)
 	}
-	if err != nil {
+	for _, c := range q.choice {
+		fmt.Fprintf(t.err, "  %s\n", report.Plain(c))
+	}
+	if err := cmp.Or(q.set(q.preset), a.problems()); err != nil {
 		return false, usage("--%s: %v", q.flag, oneLine(err))
 	}
 	return true, nil
