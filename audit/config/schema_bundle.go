@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// Bundle is the JSON Schema of mfawatch.yaml in one document, for an editor: the two
+// BundledSchema is the JSON Schema of mfawatch.yaml in one document, for an editor: the two
 // that FileSchema refers to stand in its $defs by their $id (JSON Schema core,
 // bundling).
-func Bundle() ([]byte, error) {
+func BundledSchema() ([]byte, error) {
 	var all object
 	if err := json.Unmarshal(fileSchema, &all); err != nil {
 		return nil, fmt.Errorf("read %s: %w", fileID, err)

@@ -59,7 +59,7 @@ editor with the YAML language server finds it by a first line such as
 func schemaText(format string) (string, error) {
 	switch format {
 	case "json":
-		text, err := config.Bundle()
+		text, err := config.BundledSchema()
 		return string(text), err
 	case "markdown":
 		return configPage()
