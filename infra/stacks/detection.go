@@ -73,7 +73,6 @@ func (b *builder) makeSignInQueue(s awscdk.Stack) {
 func (b *builder) makeBus(s awscdk.Stack) {
 	bus := awsevents.NewCfnEventBus(s, jsii.String("Bus"), &awsevents.CfnEventBusProps{
 		Name: jsii.String(b.prefix), Description: jsii.String("mfawatch: sign-ins and changes of other Regions and accounts"),
-		DeadLetterConfig: object{"arn": b.queue("rules-dead", b.home)},
 	})
 	if b.organizational() {
 		sends := allow("MembersSend", []string{"events:PutEvents"}, b.bus()).to("*").when(object{"StringEquals": object{"aws:PrincipalOrgID": b.d.Organization.ID}, "ArnLike": object{"aws:PrincipalArn": "arn:" + b.partition + ":iam::*:role/" + b.of("forward")}})
@@ -226,9 +225,9 @@ func (b *builder) schedule(s awscdk.Stack, name, expression string, fn awslambda
 // scheduleWith makes a schedule and the role that it calls its target as.
 func (b *builder) scheduleWith(s awscdk.Stack, name, expression, target, input, action string) {
 	r := role(s, b.names, name+"-schedule", "scheduler.amazonaws.com", "Starts "+name+" on its schedule", allow("Start", []string{action}, target))
-	awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
+	r.before(awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
 		Name: jsii.String(b.of(name)), ScheduleExpression: jsii.String(expression), ScheduleExpressionTimezone: jsii.String("UTC"),
 		FlexibleTimeWindow: object{"mode": "OFF"},
-		Target:             object{"arn": target, "roleArn": *r.AttrArn(), "input": input, "retryPolicy": object{"maximumEventAgeInSeconds": oneHour, "maximumRetryAttempts": 5}},
-	})
+		Target:             object{"arn": target, "roleArn": *r.arn(), "input": input, "retryPolicy": object{"maximumEventAgeInSeconds": oneHour, "maximumRetryAttempts": 5}},
+	}))
 }

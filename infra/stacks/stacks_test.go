@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -27,10 +26,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "infra/stacks: no Node on PATH, which the CDK runs on: run make test, or bash infra/node/install.sh")
 		os.Exit(1)
 	}
+	scratch, _ = os.MkdirTemp("", "infra-stacks-")
 	code := m.Run()
 	jsii.Close()
+	_ = os.RemoveAll(scratch)
 	os.Exit(code)
 }
+
+// scratch is a folder for all tests.
+var scratch string
 
 // again runs these tests in an environment: what the CDK's packages do when they
 // are loaded reads it before TestMain could change it.
@@ -62,6 +66,11 @@ type resource struct {
 func synthesized(t *testing.T, d config.Deployment) (map[string]template, string) {
 	t.Helper()
 	out := t.TempDir()
+	return synthesizedTo(t, d, out), out
+}
+
+func synthesizedTo(t *testing.T, d config.Deployment, out string) map[string]template {
+	t.Helper()
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true}})
 	if err := Build(app, d, bootstraps(t)); err != nil {
 		t.Fatal(err)
@@ -81,7 +90,7 @@ func synthesized(t *testing.T, d config.Deployment) (map[string]template, string
 		name := filepath.Base(path)
 		templates[name[:len(name)-len(".template.json")]] = tpl
 	}
-	return templates, out
+	return templates
 }
 
 // bootstraps are functions of one byte.
@@ -111,11 +120,31 @@ func full() config.Deployment {
 	}
 }
 
-func TestFull(t *testing.T) {
-	begin := time.Now()
-	templates, dir := synthesized(t, full())
-	t.Log(dir, time.Since(begin))
-	for name, tpl := range templates {
-		t.Log(name, len(tpl.Resources))
+func minimal() config.Deployment {
+	return config.Deployment{
+		Prefix: "mfawatch", Mode: config.OneAccount, Account: "111122223333", Home: "us-east-1", Regions: []string{"us-east-1"},
+		Targets:   []config.Target{{Kind: config.Email, Address: "security@example.com", Severity: "low"}},
+		Retention: config.Retention{Trail: 400, Evidence: 400, Reports: 400, Logs: 400},
 	}
+}
+
+func adopted() config.Deployment {
+	d := full()
+	d.Trail = config.Trail{Adopt: "arn:aws:cloudtrail:eu-west-1:444455556666:trail/organization", Bucket: "aws-controltower-logs-444455556666-eu-west-1", KeyPrefix: "o-exampleorgid/", KeyARN: "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-0000-0000-000000000000"}
+	d.KMS = "arn:aws:kms:eu-north-1:111122223333:key/11111111-1111-1111-1111-111111111111"
+	d.Targets = []config.Target{{Kind: config.PagerDuty, Address: "https://events.pagerduty.com/integration/0123456789/enqueue", Severity: "critical"}, {Kind: config.SQS, Address: "arn:aws:sqs:eu-north-1:444455556666:soc", Severity: "info"}}
+	return d
+}
+
+func organization() config.Deployment {
+	d := full()
+	d.Mode = config.Organizational
+	d.Organization = config.Organization{ID: "o-exampleorgid", Root: "r-abcd", Management: "999999999999", Delegated: true, Concurrent: 5, Tolerated: 10}
+	return d
+}
+
+func govcloud() config.Deployment {
+	d := minimal()
+	d.Home, d.Regions = "us-gov-west-1", []string{"us-gov-east-1", "us-gov-west-1"}
+	return d
 }
