@@ -21,18 +21,17 @@ import (
 
 var update = flag.Bool("update", false, "write what is synthesized into testdata/golden")
 
-// deployments are those that every rule of the house is held to.
-func deployments() map[string]config.Deployment {
-	return map[string]config.Deployment{"full": full(), "minimal": minimal(), "adopted": adopted(), "organization": organization(), "govcloud": govcloud()}
-}
+// names of the deployments that every rule of the house is held to: the files of
+// testdata.
+var deployments = []string{"adopted", "full", "govcloud", "minimal", "organization"}
 
 // each calls look for every template of every deployment.
 func each(t *testing.T, look func(t *testing.T, d config.Deployment, templates map[string]template)) {
 	t.Helper()
-	for name, d := range deployments() {
+	for _, name := range deployments {
 		t.Run(name, func(t *testing.T) {
-			templates, _ := once(t, name, d)
-			look(t, d, templates)
+			templates, _ := once(t, name)
+			look(t, deployment(t, name), templates)
 		})
 	}
 }
@@ -45,8 +44,8 @@ type assembly struct {
 
 var assemblies = map[string]assembly{}
 
-// once synthesizes a deployment of deployments() a single time for all tests.
-func once(t *testing.T, name string, d config.Deployment) (map[string]template, string) {
+// once synthesizes a deployment of testdata a single time for all tests.
+func once(t *testing.T, name string) (map[string]template, string) {
 	t.Helper()
 	a, done := assemblies[name]
 	if !done {
@@ -54,7 +53,7 @@ func once(t *testing.T, name string, d config.Deployment) (map[string]template, 
 		if err != nil {
 			t.Fatal(err)
 		}
-		a = assembly{synthesizedTo(t, d, dir), dir}
+		a = assembly{synthesizedTo(t, deployment(t, name), dir), dir}
 		assemblies[name] = a
 	}
 	return a.templates, a.dir
@@ -271,9 +270,9 @@ func parses(f found) error {
 // Nothing is looked up, nothing is made by a function of the CDK's, nothing is
 // written inline.
 func TestNothingHidden(t *testing.T) {
-	for name, d := range deployments() {
+	for _, name := range deployments {
 		t.Run(name, func(t *testing.T) {
-			templates, dir := once(t, name, d)
+			templates, dir := once(t, name)
 			manifest, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 			if err != nil || bytes.Contains(manifest, []byte(`"missing"`)) {
 				t.Errorf("the manifest misses something, error %v", err)
@@ -381,9 +380,9 @@ func golden(t *testing.T, name string, got []byte) {
 // code is left out: what is in its folder has tests of its own.
 func TestTemplates(t *testing.T) {
 	hash := regexp.MustCompile(`[0-9a-f]{64}`)
-	for name, d := range deployments() {
+	for _, name := range deployments {
 		t.Run(name, func(t *testing.T) {
-			templates, dir := once(t, name, d)
+			templates, dir := once(t, name)
 			for stack := range templates {
 				data, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
 				if err != nil {
@@ -409,8 +408,8 @@ func extra(t *testing.T, dir string, templates map[string]template) {
 
 // The same deployment gives the same bytes.
 func TestSameBytes(t *testing.T) {
-	_, first := once(t, "full", full())
-	_, second := synthesized(t, full())
+	_, first := once(t, "full")
+	_, second := synthesized(t, deployment(t, "full"))
 	paths, _ := filepath.Glob(filepath.Join(first, "*.json"))
 	if len(paths) < 6 {
 		t.Fatalf("only %d files", len(paths))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -109,42 +110,21 @@ func bootstraps(t *testing.T) Assets {
 	return Assets{Bootstraps: filepath.Join(dir, "built"), Staging: filepath.Join(dir, "staged"), Files: map[string][]byte{"mfawatch.yaml": []byte("version: 1\n")}}
 }
 
-func full() config.Deployment {
-	return config.Deployment{
-		Prefix: "mfawatch", Mode: config.OneAccount, Account: "111122223333", Home: "eu-north-1",
-		Regions:   []string{"eu-north-1", "us-east-1", "us-east-2"},
-		Trail:     config.Trail{Logs: true, ObjectLock: "governance", LockDays: 30},
-		Targets:   []config.Target{{Kind: config.Email, Address: "security@example.com", Severity: "medium"}, {Kind: config.Slack, Workspace: "T0123ABCD", Channel: "C0123ABCD"}},
-		Retention: config.Retention{Trail: 400, Evidence: 400, Reports: 400, Logs: 400},
-		Tags:      map[string]string{"owner": "security"},
+// deployment reads testdata/NAME.yaml, with overrides as KEY=VALUE.
+func deployment(t *testing.T, name string, overrides ...string) config.Deployment {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func minimal() config.Deployment {
-	return config.Deployment{
-		Prefix: "mfawatch", Mode: config.OneAccount, Account: "111122223333", Home: "us-east-1", Regions: []string{"us-east-1"},
-		Targets:   []config.Target{{Kind: config.Email, Address: "security@example.com", Severity: "low"}},
-		Retention: config.Retention{Trail: 400, Evidence: 400, Reports: 400, Logs: 400},
+	var given []config.Override
+	for _, o := range overrides {
+		key, value, _ := strings.Cut(o, "=")
+		given = append(given, config.Override{Key: key, Value: value})
 	}
-}
-
-func adopted() config.Deployment {
-	d := full()
-	d.Trail = config.Trail{Adopt: "arn:aws:cloudtrail:eu-west-1:444455556666:trail/organization", Bucket: "aws-controltower-logs-444455556666-eu-west-1", KeyPrefix: "o-exampleorgid/", KeyARN: "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-0000-0000-000000000000"}
-	d.KMS = "arn:aws:kms:eu-north-1:111122223333:key/11111111-1111-1111-1111-111111111111"
-	d.Targets = []config.Target{{Kind: config.PagerDuty, Address: "https://events.pagerduty.com/integration/0123456789/enqueue", Severity: "critical"}, {Kind: config.SQS, Address: "arn:aws:sqs:eu-north-1:444455556666:soc", Severity: "info"}}
-	return d
-}
-
-func organization() config.Deployment {
-	d := full()
-	d.Mode = config.Organizational
-	d.Organization = config.Organization{ID: "o-exampleorgid", Root: "r-abcd", Management: "999999999999", Delegated: true, Concurrent: 5, Tolerated: 10}
-	return d
-}
-
-func govcloud() config.Deployment {
-	d := minimal()
-	d.Home, d.Regions = "us-gov-west-1", []string{"us-gov-east-1", "us-gov-west-1"}
+	d, err := config.ReadDeployment(name+".yaml", data, given...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
