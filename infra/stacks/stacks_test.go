@@ -72,7 +72,7 @@ func synthesized(t *testing.T, d config.Deployment) (map[string]template, string
 
 func synthesizedTo(t *testing.T, d config.Deployment, out string) map[string]template {
 	t.Helper()
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true}})
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true, "@aws-cdk/core:defaultCrossStackReferences": "strong"}})
 	if err := Build(app, d, bootstraps(t)); err != nil {
 		t.Fatal(err)
 	}
