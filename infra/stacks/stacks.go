@@ -16,6 +16,7 @@ package stacks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -44,12 +45,16 @@ type builder struct {
 	staged map[string]string // folders of the functions' code, by name
 	key    *string           // ARN of the KMS key: a text, or what the data stack exports
 	data   awscdk.Stack
+	all    []standing // every rule
 }
 
 // prepare finds everything that may be wrong before a construct is made.
 func (b *builder) prepare() error {
 	if b.iamRegion() == "" {
 		return fmt.Errorf("home_region %s: its partition is not known", b.d.Home)
+	}
+	if err := b.gather(); err != nil {
+		return err
 	}
 	return b.stage()
 }
@@ -62,6 +67,9 @@ func (b *builder) build() {
 	}
 	detection := b.makeDetection()
 	b.makeForwards(detection)
+	if b.d.Watchdog.Enabled {
+		b.makeWatchdog(detection)
+	}
 }
 
 func (b *builder) tag() {
@@ -118,6 +126,8 @@ func pascal(name string) string {
 	}
 	return b.String()
 }
+
+func number(n int) string { return strconv.Itoa(n) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	var keys []string
