@@ -25,15 +25,22 @@ import (
 	"mfawatch/audit/config"
 )
 
-// Build adds the stacks of a deployment to an app.
-func Build(app awscdk.App, d config.Deployment, a Assets) error {
-	b := &builder{app: app, d: d, names: namesOf(d), assets: a}
-	if err := b.prepare(); err != nil {
-		return err
-	}
-	b.tag()
-	b.build()
-	return nil
+// Plan is a deployment in which nothing wrong was found, and whose functions are
+// staged.
+type Plan struct{ b *builder }
+
+// Prepare finds everything that may be wrong with a deployment, before the CDK is
+// started.
+func Prepare(d config.Deployment, a Assets) (Plan, error) {
+	b := &builder{d: d, names: namesOf(d), assets: a}
+	return Plan{b}, b.prepare()
+}
+
+// Build adds the stacks to an app.
+func (p Plan) Build(app awscdk.App) {
+	p.b.app = app
+	p.b.tag()
+	p.b.build()
 }
 
 // builder holds what all stacks are made of.

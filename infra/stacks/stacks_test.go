@@ -73,9 +73,11 @@ func synthesized(t *testing.T, d config.Deployment) (map[string]template, string
 func synthesizedTo(t *testing.T, d config.Deployment, out string) map[string]template {
 	t.Helper()
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true, "@aws-cdk/core:defaultCrossStackReferences": "strong"}})
-	if err := Build(app, d, bootstraps(t)); err != nil {
+	plan, err := Prepare(d, bootstraps(t))
+	if err != nil {
 		t.Fatal(err)
 	}
+	plan.Build(app)
 	app.Synth(nil)
 	paths, _ := filepath.Glob(filepath.Join(out, "*.template.json"))
 	templates := map[string]template{}
