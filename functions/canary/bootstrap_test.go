@@ -69,7 +69,7 @@ func started(t *testing.T, srv *plumbing.Server, dir string) *lambdatest.Functio
 		t.Fatal(err)
 	}
 	set := environment()
-	set.Wait = 3 * time.Second
+	set.Wait = 30 * time.Second
 	f := &lambdatest.Function{Binary: bin, Handler: "canary", Env: []string{
 		"AWS_ENDPOINT_URL=" + srv.URL, "AWS_REGION=eu-north-1", "AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=x", "LAMBDA_TASK_ROOT=" + dir,
 	}}
