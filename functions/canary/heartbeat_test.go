@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,6 +35,7 @@ func TestHeartbeat(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
 	closed := httptest.NewTLSServer(http.NotFoundHandler())
 	closed.Close()
 	for address, want := range map[string]string{
