@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
+	"mfawatch/audit"
 	"mfawatch/audit/config"
 	"mfawatch/audit/config/compiled"
 )
@@ -250,6 +251,8 @@ func TestWriteRefuses(t *testing.T) {
 		"alerts.fold_window":  func(f *compiled.File) { f.FoldWindow = 0 },
 		"accounts: ":          func(f *compiled.File) { f.Accounts = map[string]string{"1": "x"} },
 		"that is not UTF-8":   func(f *compiled.File) { f.Accounts = map[string]string{"111122223333": "\xff"} },
+		"0 to 9999":           func(f *compiled.File) { f.Posture.Exemptions = ending(10_000) },
+		"of the years":        func(f *compiled.File) { f.Posture.Exemptions = ending(-1) },
 		"stale_report: -1h0m": func(f *compiled.File) { f.Posture.StaleReport = -time.Hour },
 	} {
 		f := right()
@@ -258,6 +261,10 @@ func TestWriteRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, wrote %s", want, err, data)
 		}
 	}
+}
+
+func ending(year int) []audit.Exemption {
+	return []audit.Exemption{{ID: "AIDAEXAMPLEADA", Owner: "a", Reason: "b", Expires: time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)}}
 }
 
 // TestCompileTwice: a compiled file is no source.
