@@ -24,11 +24,22 @@ import (
 
 func main() {
 	err := do(os.Args[1:], os.Getenv, os.Stdout)
-	jsii.Close()
+	quietly(jsii.Close)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "mfawatch: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// quietly ends the CDK's kernel, which tells of its own end as of an accident: that
+// its process was not there to be waited for any more.
+func quietly(end func()) {
+	stderr := os.Stderr
+	defer func() { os.Stderr = stderr }()
+	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = nowhere
+	}
+	end()
 }
 
 // do is what the arguments ask for: nothing, as the cdk command runs it, or
