@@ -21,12 +21,9 @@ docs/config.md lists every key with its default and why.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newConfigInit(t), newConfigCheck(t), newConfigSchema(t))
+	c.AddCommand(newConfigInit(t), newConfigCheck(t), newConfigSchema(t), newConfigCompile(t))
 	return c
 }
-
-// configFile is the name of the file where nobody says another.
-const configFile = "mfawatch.yaml"
 
 func newConfigSchema(t terminal) *cobra.Command {
 	var file, format string

@@ -213,7 +213,7 @@ func (a *answers) problems() error {
 	if so.home == "" {
 		so.home = "us-east-1" // not asked yet
 	}
-	_, err := config.ReadDeployment(configFile, []byte(so.text()))
+	_, err := config.ReadDeployment(configName, []byte(so.text()))
 	var joined interface{ Unwrap() []error }
 	if err == nil || !errors.As(err, &joined) {
 		return err

@@ -32,7 +32,7 @@ with nothing left out, and a mfawatch.yaml again: keep it as you keep the file.`
 		Example: "  mfawatch config check\n  mfawatch config check -c account=444455556666 --format json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			name := configFile
+			name := configName
 			if len(args) > 0 {
 				name = args[0]
 			}

@@ -50,7 +50,7 @@ first copy of management events is free. Nothing is changed in AWS.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, t) },
 	}
-	c.Flags().VarP((*fileName)(&f.output), "output", "o", "file to write, readable by you only (default "+configFile+"); - prints")
+	c.Flags().VarP((*fileName)(&f.output), "output", "o", "file to write, readable by you only (default "+configName+"); - prints")
 	c.Flags().BoolVar(&f.force, "force", false, "replace a file that is there")
 	c.Flags().BoolVar(&f.yes, "yes", false, "ask nothing")
 	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration, to look for trails with")
@@ -64,7 +64,7 @@ first copy of management events is free. Nothing is changed in AWS.`),
 }
 
 func (f *initFlags) run(c *cobra.Command, t terminal) error {
-	name := cmp.Or(f.output, configFile)
+	name := cmp.Or(f.output, configName)
 	if err := f.free(name); err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (f *initFlags) look(ctx context.Context, t terminal, a *answers) (region st
 	cfg.Region = cmp.Or(strings.TrimSpace(f.home), region, cloudtrail.Home(""))
 	asking, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	a.found, err = cloudtrail.Trails(asking, cfg)
+	a.found, err = cloudtrail.Find(asking, cfg)
 	switch {
 	case ctx.Err() != nil:
 		return "", cannotRun(errors.New("interrupted: nothing was written"))
@@ -226,8 +226,8 @@ func trailState(t cloudtrail.Trail) string {
 		state = ", whether it writes could not be read: " + t.Unknown.Error()
 	case !t.Logging:
 		state = ", is stopped"
-	case t.Trouble != "":
-		state = ", its last delivery failed: " + t.Trouble
+	case t.BucketError != "":
+		state = ", its last delivery failed: " + t.BucketError
 	}
 	if t.Organization {
 		state += ", the organisation's"
@@ -245,7 +245,7 @@ func (a *answers) trailDoubt() string {
 		return ""
 	case !slices.ContainsFunc(a.found, func(f cloudtrail.Trail) bool { return f.ARN == t.ARN }):
 		return fmt.Sprintf("nobody has looked at the adopted trail %s: see that it is of all Regions, records management events, and writes", t.ARN)
-	case !t.Logging || t.Trouble != "" || t.Selectors:
+	case !t.Logging || t.BucketError != "" || t.Selectors:
 		return fmt.Sprintf("the adopted trail %s%s", t.ARN, strings.TrimPrefix(trailState(*t), ","))
 	}
 	return ""
@@ -264,7 +264,7 @@ func (a *answers) adoptable(t cloudtrail.Trail) error {
 // trailPreset is the first trail that surely writes.
 func (a *answers) trailPreset() string {
 	for i, t := range a.found {
-		if t.Logging && t.Trouble == "" && !t.Selectors && a.adoptable(t) == nil {
+		if t.Logging && t.BucketError == "" && !t.Selectors && a.adoptable(t) == nil {
 			return fmt.Sprint(i + 1)
 		}
 	}

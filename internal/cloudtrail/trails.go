@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awstrail "github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -19,15 +18,13 @@ type Trail struct {
 	LogGroup          string // its name
 	Organization      bool   // the organisation's
 	Selectors         bool   // it has event selectors of its own, which may leave management events out
-	Logging           bool
-	Delivered         time.Time // when files were written last
-	Trouble           string    // why the last delivery failed
-	Unknown           error     // why nobody can tell whether it writes
+	Status
+	Unknown error // why nobody can tell how it does
 }
 
-// Trails are the trails of all Regions that the account has or is part of, those
+// Find are the trails of all Regions that the account has or is part of, those
 // that write first, by ARN. cfg's Region is any of the partition.
-func Trails(ctx context.Context, cfg aws.Config) ([]Trail, error) {
+func Find(ctx context.Context, cfg aws.Config) ([]Trail, error) {
 	c := awstrail.NewFromConfig(cfg, func(o *awstrail.Options) { o.Retryer = patient() })
 	// Shadow trails are those of other Regions, and the organisation's in a member.
 	out, err := c.DescribeTrails(ctx, &awstrail.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(true)})
@@ -40,7 +37,7 @@ func Trails(ctx context.Context, cfg aws.Config) ([]Trail, error) {
 			continue
 		}
 		t := described(d)
-		if t.ask(ctx, c); ctx.Err() != nil {
+		if t.Status, t.Unknown = NewTrails(cfg).Status(ctx, t.ARN); ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		all = append(all, t)
@@ -64,15 +61,4 @@ func described(d types.Trail) Trail {
 		t.LogGroup = parts[6]
 	}
 	return t
-}
-
-// ask asks whether the trail writes. By its ARN it answers in every Region
-// (CloudTrail API reference, GetTrailStatus).
-func (t *Trail) ask(ctx context.Context, c *awstrail.Client) {
-	out, err := c.GetTrailStatus(ctx, &awstrail.GetTrailStatusInput{Name: &t.ARN})
-	if err != nil {
-		t.Unknown = explain(ctx, "cloudtrail:GetTrailStatus", err)
-		return
-	}
-	t.Logging, t.Delivered, t.Trouble = aws.ToBool(out.IsLogging), aws.ToTime(out.LatestDeliveryTime), aws.ToString(out.LatestDeliveryError)
 }

@@ -13,7 +13,7 @@ import (
 
 const main = "arn:aws:cloudtrail:eu-north-1:" + own + ":trail/main"
 
-func TestTrails(t *testing.T) {
+func TestFind(t *testing.T) {
 	delivered := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
 	srv, cfg := stand()
 	cfg.Region = "eu-north-1"
@@ -26,35 +26,35 @@ func TestTrails(t *testing.T) {
 		},
 		{ARN: "arn:aws:cloudtrail:us-east-1:444455556666:trail/organisation", Region: "us-east-1", Bucket: "all", Organization: true},
 	}
-	got, err := Trails(t.Context(), cfg)
+	got, err := Find(t.Context(), cfg)
 	want := []Trail{
 		{
 			ARN: main, Name: "main", Region: "eu-north-1", Bucket: "logs", Prefix: "audit", KeyARN: "arn:aws:kms:eu-north-1:" + own + ":key/1", LogGroup: "aws-cloudtrail-logs",
-			Selectors: true, Logging: true, Delivered: delivered, Trouble: "NoSuchBucket",
+			Selectors: true, Status: Status{Logging: true, Delivered: delivered, BucketError: "NoSuchBucket"},
 		},
-		{ARN: "arn:aws:cloudtrail:us-east-1:444455556666:trail/organisation", Name: "organisation", Region: "us-east-1", Bucket: "all", Organization: true, Logging: true},
+		{ARN: "arn:aws:cloudtrail:us-east-1:444455556666:trail/organisation", Name: "organisation", Region: "us-east-1", Bucket: "all", Organization: true, Status: Status{Logging: true}},
 		{ARN: "arn:aws:cloudtrail:eu-north-1:" + own + ":trail/a-stopped", Name: "a-stopped", Region: "eu-north-1", Bucket: "old"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("Trails: %v\n%s", err, diff)
+		t.Errorf("Find: %v\n%s", err, diff)
 	}
 	if n := srv.Counts()["cloudtrail:GetTrailStatus"]; n != 3 {
 		t.Errorf("%d statuses asked for, want 3: not that of a trail of one Region", n)
 	}
 }
 
-func TestTrailsRefused(t *testing.T) {
+func TestFindRefused(t *testing.T) {
 	srv, cfg := stand()
 	cfg.Region = "eu-north-1"
 	srv.History.Trails = []fakeaws.Trail{{ARN: main, Region: "eu-north-1", Bucket: "logs"}}
 	srv.Fault(fakeaws.Denied("cloudtrail:GetTrailStatus"))
-	got, err := Trails(t.Context(), cfg)
-	if err != nil || len(got) != 1 || got[0].Logging || got[0].Unknown == nil || !strings.Contains(got[0].Unknown.Error(), "allow cloudtrail:GetTrailStatus") {
-		t.Errorf("Trails = %+v, %v, want one whose status is not known", got, err)
+	got, err := Find(t.Context(), cfg)
+	if err != nil || len(got) != 1 || got[0].Logging || got[0].Unknown == nil || !strings.Contains(got[0].Unknown.Error(), "cloudtrail:GetTrailStatus in eu-north-1: AccessDenied") {
+		t.Errorf("Find = %+v, %v, want one whose status is not known", got, err)
 	}
 	srv.Fault(fakeaws.Denied("cloudtrail:DescribeTrails"))
-	if _, err := Trails(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "allow cloudtrail:DescribeTrails") {
-		t.Errorf("Trails: error %v, want what to allow", err)
+	if _, err := Find(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "allow cloudtrail:DescribeTrails") {
+		t.Errorf("Find: error %v, want what to allow", err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	srv.Mend()
@@ -63,7 +63,7 @@ func TestTrailsRefused(t *testing.T) {
 			stop()
 		}
 	}
-	if _, err := Trails(ctx, cfg); err == nil || err != context.Canceled {
-		t.Errorf("Trails: error %v, want that it was stopped", err)
+	if _, err := Find(ctx, cfg); err == nil || err != context.Canceled {
+		t.Errorf("Find: error %v, want that it was stopped", err)
 	}
 }

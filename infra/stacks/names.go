@@ -1,0 +1,101 @@
+package stacks
+
+import (
+	"strings"
+
+	"mfawatch/audit/config"
+)
+
+// names is what everything is called. Names are written down instead of being
+// made by CloudFormation, so that an ARN can stand in a policy, in another Region
+// or in a function's environment, and no stack holds on to another by its exports.
+type names struct {
+	prefix, partition, account, home string
+}
+
+func namesOf(d config.Deployment) names {
+	return names{prefix: d.Prefix, partition: partitionOf(d.Home), account: d.Account, home: d.Home}
+}
+
+// partitionOf is the partition of a Region (AWS general reference, ARNs).
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// iamRegion is the Region in which a partition's IAM writes its events and root
+// signs in by the global endpoint (CloudTrail user guide, global service events).
+func (n names) iamRegion() string {
+	return map[string]string{"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}[n.partition]
+}
+
+// suffix ends the names of the partition's endpoints.
+func (n names) suffix() string {
+	if n.partition == "aws-cn" {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}
+
+// of is the name of a thing of which there is one.
+func (n names) of(what string) string { return n.prefix + "-" + what }
+
+// bucket is a name that no other account can have: buckets share one space.
+func (n names) bucket(what string) string {
+	return strings.Join([]string{n.prefix, what, n.account, n.home}, "-")
+}
+
+// arn is the ARN of a thing in a Region: of sqs PREFIX-sign-ins, for example.
+func (n names) arn(service, region, rest string) string {
+	return strings.Join([]string{"arn", n.partition, service, region, n.account, rest}, ":")
+}
+
+func (n names) bucketARN(what string) string { return "arn:" + n.partition + ":s3:::" + n.bucket(what) }
+
+// objects are the ARNs of a bucket's objects below a prefix.
+func (n names) objects(what, prefix string) string { return n.bucketARN(what) + "/" + prefix + "*" }
+
+func (n names) role(what string) string { return n.arn("iam", "", "role/"+n.of(what)) }
+
+func (n names) policy(what string) string { return n.arn("iam", "", "policy/"+n.of(what)) }
+
+func (n names) functionARN(what string) string {
+	return n.arn("lambda", n.home, "function:"+n.of(what))
+}
+
+func (n names) queue(what, region string) string { return n.arn("sqs", region, n.of(what)) }
+
+func (n names) queueURL(what, region string) string {
+	return "https://sqs." + region + "." + n.suffix() + "/" + n.account + "/" + n.of(what)
+}
+
+func (n names) topic() string { return n.arn("sns", n.home, n.of("alerts")) }
+
+func (n names) table(what string) string { return n.arn("dynamodb", n.home, "table/"+n.of(what)) }
+
+// bus is the event bus that other Regions and accounts send to.
+func (n names) bus() string { return n.arn("events", n.home, "event-bus/"+n.prefix) }
+
+func (n names) rule(region, bus, name string) string {
+	if bus != "" {
+		name = bus + "/" + name
+	}
+	return n.arn("events", region, "rule/"+name)
+}
+
+func (n names) trail() string { return n.arn("cloudtrail", n.home, "trail/"+n.prefix) }
+
+func (n names) alarms() string { return n.arn("cloudwatch", n.home, "alarm:"+n.prefix+"-*") }
+
+// logGroup is the name of a function's log group, which Lambda decides.
+func (n names) logGroup(function string) string { return "/aws/lambda/" + n.of(function) }
+
+func (n names) logs(group string) string { return n.arn("logs", n.home, "log-group:"+group) }
+
+// alias is the name of the key that a deployment creates.
+func (n names) alias() string { return "alias/" + n.prefix }
