@@ -1,17 +1,10 @@
 package config
 
-import (
-	"errors"
-
-	"mfawatch/audit/config/compiled"
-)
+import "mfawatch/audit/config/compiled"
 
 // Compile reads mfawatch.yaml and gives what stands under the same name in a
 // function's folder. name is what errors call it; they are as those of ReadFile.
 func Compile(name string, data []byte, overrides ...Override) ([]byte, error) {
-	if compiled.Is(data) {
-		return nil, fault(name, errors.New("this file is compiled already; name the one that it was made from"))
-	}
 	f, err := ReadFile(name, data, overrides...)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,13 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"mfawatch/audit/config/compiled"
 )
 
 // ReadDeployment reads the same file as ReadFile, and what infra makes of it. name
@@ -33,6 +36,9 @@ func ReadDeployment(name string, data []byte, overrides ...Override) (Deployment
 // loadFile is load for mfawatch.yaml, with overrides. A v that is nil was read by
 // also.
 func loadFile(name string, data []byte, overrides []Override, also func(*node) []*Fault, v any) error {
+	if compiled.Is(data) {
+		return fault(name, errors.New("this file is compiled already; name the one that it was made from"))
+	}
 	s, err := fileForm()
 	if err != nil {
 		return fault(name, err)
