@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -111,5 +112,43 @@ func TestDistancesRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("distances(%s): error %v, want %s", expression, err, want)
 		}
+	}
+}
+
+// TestCronNames: names are the numbers, whatever their case.
+func TestCronNames(t *testing.T) {
+	for i, name := range []string{"JAN", "feb", "MAR", "Apr", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "dec"} {
+		named, err := parseCron("0 6 1 " + name + " ? *")
+		numbered, err2 := parseCron(fmt.Sprintf("0 6 1 %d ? *", i+1))
+		if err != nil || err2 != nil || named != numbered || named.months != 1<<(i+1) {
+			t.Errorf("%s is %+v (%v), month %d %+v (%v)", name, named, err, i+1, numbered, err2)
+		}
+	}
+	for i, name := range []string{"SUN", "mon", "TUE", "Wed", "THU", "FRI", "sat"} {
+		named, err := parseCron("0 6 ? * " + name + " *")
+		numbered, err2 := parseCron(fmt.Sprintf("0 6 ? * %d *", i+1))
+		if err != nil || err2 != nil || named != numbered || named.weekdays != 1<<(i+1) {
+			t.Errorf("%s is %+v (%v), day %d %+v (%v)", name, named, err, i+1, numbered, err2)
+		}
+		last, err := parseCron("0 6 ? * " + name + "L *")
+		third, err2 := parseCron("0 6 ? * " + name + "#3 *")
+		if err != nil || err2 != nil || last.lastWeekday != i+1 || third.nthWeekday != i+1 || third.nth != 3 {
+			t.Errorf("%sL is %+v (%v), %s#3 %+v (%v)", name, last, err, name, third, err2)
+		}
+	}
+}
+
+// TestCalendar: the days are those of package time.
+func TestCalendar(t *testing.T) {
+	at, n := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), 0
+	for i, d := range calendar() {
+		want := date{int(at.Month()), at.Day(), int(at.Weekday()) + 1, at.AddDate(0, 1, -at.Day()).Day()}
+		if i != n || d != want {
+			t.Fatalf("day %d is %+v, want %+v, day %d", i, d, want, n)
+		}
+		at, n = at.AddDate(0, 0, 1), n+1
+	}
+	if n != cycle || at.Year() != 2401 {
+		t.Errorf("%d days, until %v, want %d", n, at, cycle)
 	}
 }
