@@ -155,11 +155,11 @@ func TestDeploy(t *testing.T) {
 	c := newCloud(t)
 	dir := c.folder()
 	c.mustCDK(dir, "bootstrap", "aws://"+motoAccount+"/"+deployHome, "aws://"+motoAccount+"/us-east-1", "aws://"+motoAccount+"/us-east-2")
-	c.mustCDK(dir, "deploy", "--all", "--require-approval", "never")
+	c.mustCDK(dir, "deploy", "--all", "--require-approval", "never", "--method", "direct")
 	c.environments()
 	c.assets()
 	c.throughDeployedRule()
-	if out := c.mustCDK(dir, "deploy", "--all", "--require-approval", "never"); strings.Count(out, "(no changes)") < 6 || strings.Contains(out, "UPDATE_COMPLETE") {
+	if out := c.mustCDK(dir, "deploy", "--all", "--require-approval", "never", "--method", "direct"); strings.Count(out, "(no changes)") < 6 || strings.Contains(out, "UPDATE_COMPLETE") {
 		t.Errorf("a second deployment changes something:\n%s", tail(out, 3000))
 	}
 	if out := c.mustCDK(dir, "diff", "--all", "--fail"); !strings.Contains(out, "Number of stacks with differences: 0") {
