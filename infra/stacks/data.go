@@ -178,7 +178,9 @@ func (b *builder) makeEvents(s awscdk.Stack) {
 func (b *builder) makeLogGroups(s awscdk.Stack) {
 	groups := []string{}
 	for _, function := range sortedKeys(b.staged) {
-		groups = append(groups, b.logGroup(function))
+		if function != emergencyFunction { // whose log group stands with its own key
+			groups = append(groups, b.logGroup(function))
+		}
 	}
 	if b.d.Trail.Adopt == "" && b.d.Trail.Logs {
 		groups = append(groups, b.of("trail"))

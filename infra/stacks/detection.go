@@ -47,6 +47,7 @@ func (b *builder) makeDetection() awscdk.Stack {
 	for _, r := range b.arriving() {
 		b.makeRule(s, r, b.prefix, b.queue("sign-ins", b.home), nil)
 	}
+	b.pageOnEmergency(s)
 	b.makeSignin(s)
 	b.makeReconcile(s)
 	return s
@@ -113,7 +114,7 @@ func (b *builder) arriving() []deployed.Rule {
 
 // makeRule makes a rule with one target. role is whom EventBridge sends as; nil
 // where the target's own policy lets it in.
-func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, role *string) {
+func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, role *string) awsevents.CfnRule {
 	props := &awsevents.CfnRuleProps{
 		Name: jsii.String(b.of(r.Name)), Description: jsii.String(cut(r.Purpose, 512)), State: jsii.String(r.State), EventPattern: parsed(r.Pattern),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
@@ -131,6 +132,7 @@ func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, 
 	if bus != "" {
 		rule.AddResourceDependency(s.Node().FindChild(jsii.String("Bus")).(awsevents.CfnEventBus), nil)
 	}
+	return rule
 }
 
 // parsed is a pattern as constructs take it.

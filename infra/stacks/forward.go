@@ -22,4 +22,5 @@ func (b *builder) makeForward(region string, after awscdk.Stack) {
 	for _, r := range b.rules(region) {
 		b.makeRule(s, r, "", b.bus(), jsii.String(b.role("forward")))
 	}
+	b.pageOnEmergency(s)
 }

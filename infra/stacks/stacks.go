@@ -44,12 +44,16 @@ type builder struct {
 	staged map[string]string // folders of the functions' code, by name
 	key    *string           // ARN of the KMS key: a text, or what the data stack exports
 	data   awscdk.Stack
+	guards guards
 }
 
 // prepare finds everything that may be wrong before a construct is made.
 func (b *builder) prepare() error {
 	if b.iamRegion() == "" {
 		return fmt.Errorf("home_region %s: its partition is not known", b.d.Home)
+	}
+	if err := b.prepareGuards(); err != nil {
+		return err
 	}
 	return b.stage()
 }
@@ -62,6 +66,8 @@ func (b *builder) build() {
 	}
 	detection := b.makeDetection()
 	b.makeForwards(detection)
+	b.makeEnforcement()
+	b.makeBreakGlass()
 }
 
 func (b *builder) tag() {

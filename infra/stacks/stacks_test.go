@@ -61,9 +61,14 @@ type resource struct {
 // folder that they are in.
 func synthesized(t *testing.T, d config.Deployment) (map[string]template, string) {
 	t.Helper()
+	return synthesizedWith(t, d, bootstraps(t))
+}
+
+func synthesizedWith(t *testing.T, d config.Deployment, a Assets) (map[string]template, string) {
+	t.Helper()
 	out := t.TempDir()
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true}})
-	if err := Build(app, d, bootstraps(t)); err != nil {
+	if err := Build(app, d, a); err != nil {
 		t.Fatal(err)
 	}
 	app.Synth(nil)

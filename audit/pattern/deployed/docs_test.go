@@ -47,6 +47,8 @@ func page(t *testing.T) string {
 	}
 	b.WriteString(aboutMonitor)
 	writeRule(t, &b, monitor(t))
+	b.WriteString(aboutEmergency)
+	writeRule(t, &b, emergency(t))
 	b.WriteString("\n## What the rules match beyond that\n\nOver all cases of `audit/signin` and `audit/detect`; a test holds these figures.\n\n| rule, and the judges' reason to say nothing | cases |\n| --- | --- |\n")
 	for _, line := range extra {
 		i := strings.LastIndex(line, " ")
@@ -77,6 +79,13 @@ const aboutMonitor = `
 
 Made for the names and ARNs of a stack, here of an example. No judge reads these
 events: the target is the topic itself.
+`
+
+const aboutEmergency = `
+### Rule about the emergency role
+
+Made where ` + "`break_glass`" + ` names somebody, for the role's ARN, here of an example. No
+judge reads these events: the topic is told who, where and when.
 `
 
 const aboutLists = `

@@ -178,3 +178,38 @@ func monitorPattern(own Own) object {
 		}},
 	}
 }
+
+var roleARN = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):role/([A-Za-z0-9+=,.@_-]+)$`)
+
+// Emergency is the rule about the use of an emergency role: every session of it, and
+// every attempt that was refused. No judge reads these events, its target is the
+// topic itself. AssumeRole is a read-only event to EventBridge (user guide,
+// management events), and STS writes it in the Region that was asked.
+//
+// The role is looked for in four places, because a refused call has no request
+// parameters, and the console writes SwitchRole. How CloudTrail fills them is not
+// verified (docs/live-checks.md).
+func Emergency(role string) (Rule, error) {
+	part := roleARN.FindStringSubmatch(role)
+	if part == nil {
+		return Rule{}, fmt.Errorf("role %q is no ARN of a role without a path", role)
+	}
+	session := "arn:" + part[1] + ":sts::" + part[2] + ":assumed-role/" + part[3] + "/"
+	begins := []any{object{"prefix": session}}
+	pattern, err := json.Marshal(object{
+		"source": []string{"aws.sts", "aws.signin"},
+		"detail": object{"$or": []object{
+			{"eventName": []string{"AssumeRole"}, "requestParameters": object{"roleArn": []string{role}}},
+			{"eventName": []string{"AssumeRole"}, "responseElements": object{"assumedRoleUser": object{"arn": begins}}},
+			{"eventName": []string{"AssumeRole"}, "errorMessage": []any{object{"suffix": role}}},
+			{"eventName": []string{"SwitchRole"}, "userIdentity": object{"arn": begins}},
+		}},
+	})
+	if err != nil {
+		return Rule{}, fmt.Errorf("pattern of %s: %w", role, err)
+	}
+	return Rule{
+		Name: "break-glass-use", State: EnabledWithRead, Regions: EveryRegion, Pattern: string(pattern),
+		Purpose: "The emergency role assumed, by a call or in the console, or an attempt that was refused.",
+	}, nil
+}

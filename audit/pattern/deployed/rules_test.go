@@ -169,7 +169,7 @@ var readOnly = []string{"CreateOAuth2Token", "CreateOAuth2TokenWithIAM", "Author
 
 func TestRulesAreDeployable(t *testing.T) {
 	names := map[string]bool{}
-	for _, r := range append(deployed.Rules(), monitor(t)) {
+	for _, r := range append(deployed.Rules(), monitor(t), emergency(t)) {
 		p := parsed(t, r)
 		reads := slices.ContainsFunc(readOnly, func(name string) bool { return strings.Contains(r.Pattern, `"`+name+`"`) })
 		switch {
@@ -270,6 +270,48 @@ func TestMonitorRefusesWhatIsNoName(t *testing.T) {
 		change(&o)
 		if _, err := deployed.Monitor(o); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("Monitor(%+v) says %v, want %s …", o, err, want)
+		}
+	}
+}
+
+const emergencyRole = "arn:aws:iam::111122223333:role/mfawatch-break-glass"
+
+func emergency(t testing.TB) deployed.Rule {
+	t.Helper()
+	r, err := deployed.Emergency(emergencyRole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestEmergencyKnowsEveryUse(t *testing.T) {
+	p := parsed(t, emergency(t))
+	const refused = `"errorCode":"AccessDenied","errorMessage":"User: arn:aws:iam::111122223333:user/ada is not authorized to perform: sts:AssumeRole on resource: `
+	for _, c := range []struct {
+		source, detail string
+		want           bool
+	}{
+		{"aws.sts", `{"eventName":"AssumeRole","readOnly":true,"requestParameters":{"roleArn":"` + emergencyRole + `","roleSessionName":"fire"}}`, true},
+		{"aws.sts", `{"eventName":"AssumeRole","requestParameters":null,"responseElements":{"assumedRoleUser":{"arn":"arn:aws:sts::111122223333:assumed-role/mfawatch-break-glass/fire"}}}`, true},
+		{"aws.sts", `{"eventName":"AssumeRole","requestParameters":null,` + refused + emergencyRole + `"}`, true},
+		{"aws.signin", `{"eventName":"SwitchRole","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/mfawatch-break-glass/grace"}}`, true},
+		{"aws.sts", `{"eventName":"AssumeRole","requestParameters":{"roleArn":"` + emergencyRole + `-not"}}`, false},
+		{"aws.sts", `{"eventName":"AssumeRole","responseElements":{"assumedRoleUser":{"arn":"arn:aws:sts::111122223333:assumed-role/mfawatch-break-glass-not/fire"}}}`, false},
+		{"aws.sts", `{"eventName":"AssumeRole","requestParameters":null,` + refused + `arn:aws:iam::111122223333:role/other"}`, false},
+		{"aws.sts", `{"eventName":"GetCallerIdentity","userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/mfawatch-break-glass/fire"}}`, false},
+		{"mfa.canary", `{"eventName":"AssumeRole","requestParameters":{"roleArn":"` + emergencyRole + `"}}`, false},
+	} {
+		if got := matches(t, p, envelope(t, c.source, []byte(c.detail))); got != c.want {
+			t.Errorf("%s of %s: %v, want %v", c.detail, c.source, got, c.want)
+		}
+	}
+}
+
+func TestEmergencyRefusesWhatIsNoRole(t *testing.T) {
+	for _, arn := range []string{"", "*", "mfawatch-break-glass", "arn:aws:iam::111122223333:user/ada", "arn:aws:iam::*:role/a", "arn:aws:iam::111122223333:role/path/a", `arn:aws:iam::111122223333:role/a"`} {
+		if _, err := deployed.Emergency(arn); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("role %q", arn)) {
+			t.Errorf("Emergency(%q) says %v", arn, err)
 		}
 	}
 }
