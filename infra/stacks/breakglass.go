@@ -114,14 +114,6 @@ func (b *builder) pageOnEmergency(s awscdk.Stack) {
 		return
 	}
 	for _, bus := range []string{"", b.prefix} {
-		// What STS answered holds a session's token: people are told who, where and
-		// when, and not the whole event.
-		b.makeRule(s, rule, bus, b.topic(), nil).AddPropertyOverride(jsii.String("Targets.0.InputTransformer"), object{
-			"InputPathsMap": object{
-				"account": "$.account", "region": "$.region", "at": "$.detail.eventTime", "call": "$.detail.eventName", "error": "$.detail.errorCode",
-				"who": "$.detail.userIdentity.arn", "from": "$.detail.sourceIPAddress", "id": "$.detail.eventID",
-			},
-			"InputTemplate": `"mfawatch: the emergency role ` + b.role("break-glass") + ` was used or tried. Call <call> by <who> from <from> at <at>, in <region> of account <account>. Error, if it was refused: <error>. CloudTrail event <id>."`,
-		})
+		b.makeRule(s, rule, bus, b.topic(), nil)
 	}
 }

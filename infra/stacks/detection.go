@@ -74,7 +74,6 @@ func (b *builder) makeSignInQueue(s awscdk.Stack) {
 func (b *builder) makeBus(s awscdk.Stack) {
 	bus := awsevents.NewCfnEventBus(s, jsii.String("Bus"), &awsevents.CfnEventBusProps{
 		Name: jsii.String(b.prefix), Description: jsii.String("mfawatch: sign-ins and changes of other Regions and accounts"),
-		DeadLetterConfig: object{"arn": b.queue("rules-dead", b.home)},
 	})
 	if b.organizational() {
 		sends := allow("MembersSend", []string{"events:PutEvents"}, b.bus()).to("*").when(object{"StringEquals": object{"aws:PrincipalOrgID": b.d.Organization.ID}, "ArnLike": object{"aws:PrincipalArn": "arn:" + b.partition + ":iam::*:role/" + b.of("forward")}})
@@ -114,11 +113,11 @@ func (b *builder) arriving() []deployed.Rule {
 
 // makeRule makes a rule with one target. role is whom EventBridge sends as; nil
 // where the target's own policy lets it in.
-func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, role *string) awsevents.CfnRule {
+func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, role *string) {
 	props := &awsevents.CfnRuleProps{
 		Name: jsii.String(b.of(r.Name)), Description: jsii.String(cut(r.Purpose, 512)), State: jsii.String(r.State), EventPattern: parsed(r.Pattern),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("mfawatch"), Arn: jsii.String(target), RoleArn: role,
+			Id: jsii.String("mfawatch"), Arn: jsii.String(target), RoleArn: role, InputTransformer: b.transformed(r, target),
 			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: jsii.String(b.queue("rules-dead", *s.Region()))},
 			RetryPolicy:      &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(deliveryHours * oneHour), MaximumRetryAttempts: jsii.Number(deliveryRetries)},
 		}},
@@ -132,7 +131,15 @@ func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, 
 	if bus != "" {
 		rule.AddResourceDependency(s.Node().FindChild(jsii.String("Bus")).(awsevents.CfnEventBus), nil)
 	}
-	return rule
+}
+
+// transformed is the text that a target gets in the event's place. A bus gets the
+// event, which the rule on it matches again.
+func (b *builder) transformed(r deployed.Rule, target string) *awsevents.CfnRule_InputTransformerProperty {
+	if r.Input == nil || target == b.bus() {
+		return nil
+	}
+	return &awsevents.CfnRule_InputTransformerProperty{InputPathsMap: r.Input.Paths, InputTemplate: jsii.String(r.Input.Template)}
 }
 
 // parsed is a pattern as constructs take it.
@@ -228,9 +235,9 @@ func (b *builder) schedule(s awscdk.Stack, name, expression string, fn awslambda
 // scheduleWith makes a schedule and the role that it calls its target as.
 func (b *builder) scheduleWith(s awscdk.Stack, name, expression, target, input, action string) {
 	r := role(s, b.names, name+"-schedule", "scheduler.amazonaws.com", "Starts "+name+" on its schedule", allow("Start", []string{action}, target))
-	awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
+	r.before(awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
 		Name: jsii.String(b.of(name)), ScheduleExpression: jsii.String(expression), ScheduleExpressionTimezone: jsii.String("UTC"),
 		FlexibleTimeWindow: object{"mode": "OFF"},
-		Target:             object{"arn": target, "roleArn": *r.AttrArn(), "input": input, "retryPolicy": object{"maximumEventAgeInSeconds": oneHour, "maximumRetryAttempts": 5}},
-	})
+		Target:             object{"arn": target, "roleArn": *r.arn(), "input": input, "retryPolicy": object{"maximumEventAgeInSeconds": oneHour, "maximumRetryAttempts": 5}},
+	}))
 }

@@ -25,8 +25,9 @@ const (
 )
 
 // enforcing is a deployment with everything that asks for a second factor.
-func enforcing() config.Deployment {
-	d := full()
+func enforcing(t *testing.T) config.Deployment {
+	t.Helper()
+	d := deployment(t, "full")
 	d.Guardrail = config.Guardrail{Kind: "self-service", Attach: config.ToGroup, TagGuard: true, MFAAge: 15 * time.Minute, Registrars: []string{adaARN}}
 	d.MFARoles = []config.MFARole{
 		{Name: "billing", Principals: []string{adaARN}, Policies: []string{readOnly}},
@@ -36,8 +37,9 @@ func enforcing() config.Deployment {
 	return d
 }
 
-func with(change func(*config.Deployment)) config.Deployment {
-	d := enforcing()
+func with(t *testing.T, change func(*config.Deployment)) config.Deployment {
+	t.Helper()
+	d := enforcing(t)
 	change(&d)
 	return d
 }
@@ -101,7 +103,7 @@ func answer(t *testing.T, who enforce.Caller, p enforce.Policies, action, resour
 func TestDeployedGuardrailRefusesAndLetsEnrol(t *testing.T) {
 	all := enforce.Document{Name: "all", Version: "2012-10-17", Statements: []enforce.Statement{{Effect: enforce.Allow, Actions: []string{"*"}, Resources: []string{"*"}}}}
 	for _, place := range []config.Attach{config.ToGroup, config.ToBoundary, config.ToSCP} {
-		templates, _ := synthesized(t, with(func(d *config.Deployment) { d.Guardrail.Attach = place }))
+		templates, _ := synthesized(t, with(t, func(d *config.Deployment) { d.Guardrail.Attach = place }))
 		tpl := templates["mfawatch-enforcement"]
 		var p enforce.Policies
 		switch place {
@@ -143,7 +145,7 @@ func TestGuardrailOfGroup(t *testing.T) {
 		{nil, []any{map[string]any{"Ref": "Humans"}}},
 		{[]string{"people", "ops"}, []any{"people", "ops"}},
 	} {
-		templates, _ := synthesized(t, with(func(d *config.Deployment) { d.Guardrail.Groups = c.groups }))
+		templates, _ := synthesized(t, with(t, func(d *config.Deployment) { d.Guardrail.Groups = c.groups }))
 		tpl := templates["mfawatch-enforcement"]
 		policy := named(t, tpl, "ManagedPolicyName", "mfawatch-enforce-mfa")
 		if diff := cmp.Diff(c.want, policy.Properties["Groups"]); diff != "" {
@@ -163,7 +165,7 @@ func TestGuardrailOfGroup(t *testing.T) {
 }
 
 func TestGuardrailElsewhere(t *testing.T) {
-	templates, _ := synthesized(t, with(func(d *config.Deployment) { d.Guardrail.Attach = config.ToBoundary }))
+	templates, _ := synthesized(t, with(t, func(d *config.Deployment) { d.Guardrail.Attach = config.ToBoundary }))
 	tpl := templates["mfawatch-enforcement"]
 	if got := named(t, tpl, "ManagedPolicyName", "mfawatch-enforce-mfa").Properties["Groups"]; got != nil {
 		t.Errorf("a boundary is attached to %v", got)
@@ -172,7 +174,7 @@ func TestGuardrailElsewhere(t *testing.T) {
 		t.Errorf("output %s does not name the policy", got)
 	}
 	for _, targets := range [][]string{nil, {"r-abcd", "ou-abcd-12345678"}} {
-		templates, _ := synthesized(t, with(func(d *config.Deployment) { d.Guardrail.Attach, d.Guardrail.SCPTargets = config.ToSCP, targets }))
+		templates, _ := synthesized(t, with(t, func(d *config.Deployment) { d.Guardrail.Attach, d.Guardrail.SCPTargets = config.ToSCP, targets }))
 		scp := only(t, templates["mfawatch-enforcement"], "AWS::Organizations::Policy")
 		var want any
 		for _, target := range targets {
@@ -198,7 +200,7 @@ func trusted(t *testing.T, tpl template, role string, who enforce.Caller) enforc
 }
 
 func TestRolesOfPeopleNeedMFA(t *testing.T) {
-	templates, _ := synthesized(t, enforcing())
+	templates, _ := synthesized(t, enforcing(t))
 	grace, other := caller(enforce.WithMFA), caller(enforce.WithMFA)
 	grace.Path, grace.Name, grace.ID, other.Name, other.ID = "/ops/", "grace", "AIDAEXAMPLEGRACE", "mallory", "AIDAEXAMPLEMALLORY"
 	for _, c := range []struct {
@@ -238,7 +240,7 @@ func TestRolesOfPeopleNeedMFA(t *testing.T) {
 
 // A role's session never carries MFA: asking one for it would stop it.
 func TestNoRoleIsAskedForMFA(t *testing.T) {
-	templates, _ := synthesized(t, enforcing())
+	templates, _ := synthesized(t, enforcing(t))
 	roles := 0
 	for name, tpl := range templates {
 		for id, r := range tpl.Resources {
@@ -282,7 +284,7 @@ func TestRegistrarDoesWhatRegisteringNeeds(t *testing.T) {
 			}},
 		}},
 	} {
-		templates, _ := synthesized(t, with(func(d *config.Deployment) {
+		templates, _ := synthesized(t, with(t, func(d *config.Deployment) {
 			d.Guardrail = config.Guardrail{Kind: c.kind, Attach: config.ToGroup, TagGuard: c.tag, Registrars: []string{adaARN}}
 		}))
 		policy := named(t, templates["mfawatch-enforcement"], "ManagedPolicyName", "mfawatch-mfa-registrar")
@@ -318,7 +320,7 @@ func lists(v any) any {
 }
 
 func TestWithoutGuardrailThereIsNoStack(t *testing.T) {
-	templates, _ := synthesized(t, full())
+	templates, _ := synthesized(t, deployment(t, "minimal"))
 	for name := range templates {
 		if strings.Contains(name, "enforcement") || strings.Contains(name, "breakglass") {
 			t.Errorf("stack %s", name)
@@ -362,7 +364,7 @@ func TestGuardrailFaultsNameTheKey(t *testing.T) {
 		"break_glass.principals: \"*\" is a whole":     func(d *config.Deployment) { d.BreakGlass.Principals = []string{"*"} },
 	} {
 		app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
-		err := Build(app, with(change), bootstraps(t))
+		err := Build(app, with(t, change), bootstraps(t))
 		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Build says %v, want one line that begins %s", err, want)
 		}

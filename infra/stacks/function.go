@@ -78,7 +78,7 @@ func (b *builder) function(s awscdk.Stack, f lambda, statements ...statement) aw
 	}
 	r := role(s, b.names, f.name, "lambda.amazonaws.com", f.why, statements...)
 	fn := awslambda.NewCfnFunction(s, jsii.String(pascal(f.name)+"Function"), &awslambda.CfnFunctionProps{
-		FunctionName: jsii.String(b.of(f.name)), Description: jsii.String(f.why), Role: r.AttrArn(),
+		FunctionName: jsii.String(b.of(f.name)), Description: jsii.String(f.why), Role: r.arn(),
 		Runtime: jsii.String("provided.al2023"), Handler: jsii.String("bootstrap"), Architectures: jsii.Strings(architecture),
 		Code:       &awslambda.CfnFunction_CodeProperty{S3Bucket: asset.S3BucketName(), S3Key: asset.S3ObjectKey()},
 		MemorySize: jsii.Number(f.memory), Timeout: jsii.Number(f.timeout),
@@ -86,6 +86,7 @@ func (b *builder) function(s awscdk.Stack, f lambda, statements ...statement) aw
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: environment(f.environment)},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: jsii.String(b.logGroup(f.name))},
 	})
+	r.before(fn)
 	return fn
 }
 

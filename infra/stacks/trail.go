@@ -30,6 +30,6 @@ func (b *builder) makeTrail() {
 	r := role(s, b.names, "trail-logs", "cloudtrail.amazonaws.com", "Writes the trail's events to its log group",
 		allow("WriteTrail", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, group+":log-stream:*"))
 	trail.SetCloudWatchLogsLogGroupArn(jsii.String(group + ":*"))
-	trail.SetCloudWatchLogsRoleArn(r.AttrArn())
-	trail.AddResourceDependency(r, nil) // and its policy, below
+	trail.SetCloudWatchLogsRoleArn(r.arn())
+	r.before(trail)
 }
