@@ -1,0 +1,135 @@
+package stacks
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+)
+
+// acknowledged is a finding that stands, where, and why. A finding is a rule's id,
+// with what it points at where the rule says so: AwsSolutions-IAM5[Resource::*].
+type acknowledged struct {
+	finding string
+	at      []string // STACK/RESOURCE, the stack without the prefix
+	why     string
+}
+
+// TestNag holds what is deployed to three sets of cdk-nag's rules: AWS's own
+// solutions, NIST 800-53 and PCI DSS. A finding without a row fails, and so does a
+// row without a finding.
+func TestNag(t *testing.T) {
+	found := map[string]bool{}
+	for _, name := range []string{"full", "organization"} {
+		for _, f := range nag(t, name) {
+			found[f] = true
+		}
+	}
+	known := map[string]bool{}
+	for _, a := range acknowledgements {
+		if len(a.at) == 0 || len(a.why) < 20 {
+			t.Errorf("%s: no place, or no reason", a.finding)
+		}
+		for _, at := range a.at {
+			row := a.finding + " " + at
+			if known[row] {
+				t.Errorf("%s is acknowledged twice", row)
+			}
+			known[row] = true
+			if !found[row] {
+				t.Errorf("%s is acknowledged, and nobody finds it: take the row away", row)
+			}
+		}
+	}
+	for _, f := range sortedKeys(found) {
+		if !known[f] {
+			t.Errorf("%s: put it right, or acknowledge it with a reason", f)
+		}
+	}
+}
+
+// naming reads a finding's text. A rule that broke off says CdkNagValidationFailure,
+// which has no row and so fails.
+var naming = regexp.MustCompile(`^((?:AwsSolutions-|NIST\.800\.53\.R5-|PCI\.DSS\.321-|CdkNag)\w+(?:\[.*?\](?::|$))?)`)
+
+// nag are the findings of a deployment, as FINDING STACK/RESOURCE.
+func nag(t *testing.T, name string) []string {
+	t.Helper()
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:defaultCrossStackReferences": "strong"}})
+	d := deployment(t, name)
+	if err := Build(app, d, bootstraps(t)); err != nil {
+		t.Fatal(err)
+	}
+	aspects, props := awscdk.Aspects_Of(app), &cdknag.NagPackProps{Reports: jsii.Bool(false)}
+	aspects.Add(cdknag.NewAwsSolutionsChecks(props), nil)
+	aspects.Add(cdknag.NewNIST80053R5Checks(props), nil)
+	aspects.Add(cdknag.NewPCIDSS321Checks(props), nil)
+	var all []string
+	for _, child := range *app.Node().Children() {
+		notes := assertions.Annotations_FromStack(child.(awscdk.Stack))
+		for _, notes := range []*[]*cxapi.SynthesisMessage{notes.FindError(jsii.String("*"), assertions.Match_AnyValue()), notes.FindWarning(jsii.String("*"), assertions.Match_AnyValue())} {
+			for _, note := range *notes {
+				finding := naming.FindString(fmt.Sprint(note.Entry.Data))
+				if finding == "" {
+					t.Errorf("%s: %v", *note.Id, note.Entry.Data)
+				}
+				all = append(all, strings.TrimSuffix(finding, ":")+" "+strings.TrimPrefix(*note.Id, "/"+d.Prefix+"-"))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+const (
+	noVPC       = "it calls AWS's own endpoints and nothing of a network of ours: in a VPC it would need endpoints or a way to the internet, and would be one more thing that can be cut off"
+	noReplica   = "what is in it can be had again: CloudTrail's event history, a new audit; whoever needs a second Region replicates by a rule of their own, which the stack leaves alone"
+	refusesHTTP = "it does, by the bucket's ARN; the rule looks for its logical id in the ARN (TestBuckets holds the statement)"
+	isDead      = "it is where others end, by EventBridge, SNS or Lambda; the rule looks for queues alone. Its own end is a person, whom an alarm calls"
+	onDemand    = "it is restored to any second of 35 days (point-in-time recovery), and deletion protection is on; a backup plan is the account's, and can take it in by its tags"
+	logsPlain   = "S3 delivers access logs into no bucket with a key of KMS by default (S3 user guide, server access logging); it has S3's own key"
+	bounded     = "a queue's mapping bounds it (maximum concurrency 10), or its schedule does; reserving some of a new account's ten is refused, and zero is a switch to turn it off unseen"
+	elsewhere   = "what fails is kept: of the queue in its dead-letter queue, of the schedule by the destination on failure, which says why as well (Lambda developer guide)"
+	streams     = "the log streams of one group, whose names Lambda or CloudTrail makes up"
+	objects     = "the objects of one bucket, below what is written there; their names are not known before"
+	people      = "whoever is enrolled is not known before: all users, or devices, of this account and nothing else"
+	byName      = "IAM's own variable for the user who calls, with and without a path"
+)
+
+var acknowledgements = []acknowledged{
+	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/AWSDenyAll]", []string{"data/ChatRole"}, "it allows nothing, for good: AWS's own is the one that stays so"},
+	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/AdministratorAccess]", []string{"breakglass/BreakGlassRole"}, "the emergency door opens everything; it asks for fresh MFA, lasts an hour, and everybody is told"},
+	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/job-function/Billing]", []string{"enforcement/MFARolebilling"}, "the person who writes mfa_roles says what the role may do"},
+	{"AwsSolutions-IAM5[Resource::*]", []string{"enforcement/EnforceMFA"}, "a guardrail refuses everything, and what it allows on all resources are reads of the account, which know no other"},
+	{"AwsSolutions-IAM5[Resource::*]", []string{"enforcement/MfaRegistrarPolicy"}, "ListUsers and ListVirtualMFADevices list the account and know no resource"},
+	{"AwsSolutions-IAM5[Resource::arn:aws:iam::*:user/*/<aws:username>]", []string{"enforcement/EnforceMFA"}, byName},
+	{"AwsSolutions-IAM5[Resource::arn:aws:iam::*:user/<aws:username>]", []string{"enforcement/EnforceMFA"}, byName},
+	{"AwsSolutions-IAM5[Resource::arn:aws:iam::111122223333:mfa/*]", []string{"enforcement/MfaRegistrarPolicy"}, people},
+	{"AwsSolutions-IAM5[Resource::arn:aws:iam::111122223333:user/*]", []string{"enforcement/MfaRegistrarPolicy"}, people},
+	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:/aws/lambda/mfawatch-reconcile:*]", []string{"detection/ReconcilePolicy"}, streams},
+	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:/aws/lambda/mfawatch-signin:*]", []string{"detection/SigninPolicy"}, streams},
+	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:mfawatch-trail:log-stream:*]", []string{"trail/TrailLogsPolicy"}, streams},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-evidence-111122223333-eu-north-1/*]", []string{"detection/ReconcilePolicy", "detection/SigninPolicy"}, objects},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-trail-111122223333-eu-north-1/AWSLogs/*]", []string{"detection/ReconcilePolicy"}, objects},
+	{"AwsSolutions-S10", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
+	{"AwsSolutions-SQS3", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue"}, isDead},
+	{"NIST.800.53.R5-DynamoDBInBackupPlan", []string{"breakglass-data/BreakglassTable", "breakglass-data/LedgerTable", "data/EventsTable"}, onDemand},
+	{"NIST.800.53.R5-LambdaConcurrency", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, bounded},
+	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, elsewhere},
+	{"NIST.800.53.R5-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, noVPC},
+	{"NIST.800.53.R5-S3BucketReplicationEnabled", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noReplica},
+	{"NIST.800.53.R5-S3BucketSSLRequestsOnly", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
+	{"NIST.800.53.R5-S3DefaultEncryptionKMS", []string{"data/AccessBucket"}, logsPlain},
+	{"PCI.DSS.321-IAMGroupHasUsers", []string{"enforcement/Humans"}, "people are put into the group by those who know them, one team after another (docs/guardrails.md)"},
+	{"PCI.DSS.321-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, noVPC},
+	{"PCI.DSS.321-S3BucketReplicationEnabled", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noReplica},
+	{"PCI.DSS.321-S3BucketSSLRequestsOnly", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
+	{"PCI.DSS.321-S3DefaultEncryptionKMS", []string{"data/AccessBucket"}, logsPlain},
+}
