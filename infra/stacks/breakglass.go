@@ -37,6 +37,7 @@ func (b *builder) makeEmergencyKey(s awscdk.Stack) *string {
 		Description: jsii.String("mfawatch: the emergency door's tables and log"), EnableKeyRotation: jsii.Bool(true), PendingWindowInDays: jsii.Number(30),
 		KeyPolicy: document(
 			allow("AccountDecides", []string{"kms:*"}, "*").to(object{"AWS": "arn:" + b.partition + ":iam::" + b.account + ":root"}),
+			grantsOnlyForServices(),
 			allow("LogGroupEncrypts", []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"}, "*").
 				to(service("logs."+b.home+"."+b.suffix())).
 				when(object{"ArnEquals": object{"kms:EncryptionContext:aws:logs:arn": b.logs(b.logGroup(emergencyFunction))}}),
