@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"mfawatch/audit/config"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/dynamo"
 	"mfawatch/internal/lambdatest"
@@ -152,7 +153,11 @@ func (e *estate) function(name string, s any) *lambdatest.Function {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), []byte("version: 1\n"), 0o600); err != nil {
+	file, err := config.Compile("mfawatch.yaml", []byte("version: 1\n"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), file, 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 	env := []string{"AWS_ENDPOINT_URL=" + e.url, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}

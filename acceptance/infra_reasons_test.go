@@ -26,25 +26,26 @@ var towerReasons = []reasoned{
 	{"cloud_trail_encryption_enabled_check", []string{"trail/Trail"}, "it is encrypted, with the key of another stack; the control takes an ARN or a key of the same template"},
 	{"iam_managed_policy_no_statements_with_admin_access_check", []string{"enforcement/EnforceMFA"}, fence},
 	{"iam_managed_policy_no_statements_with_full_access_check", []string{"enforcement/EnforceMFA"}, fence},
-	{"lambda_inside_vpc_check", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, outsideVPC},
+	{"lambda_inside_vpc_check", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, outsideVPC},
 	{"s3_bucket_default_encryption_kms_check", []string{"data/AccessBucket"}, isTheLog},
 	{"s3_bucket_logging_enabled_check", []string{"data/AccessBucket"}, isTheLog},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket"}, noLock},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/TrailBucket"}, notAsked},
 	{"s3_event_notifications_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noListener},
 	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue"}, isAnEnd},
+	{"sqs_dlq_check", []string{"detection/CanaryQueue"}, "what is in it the canary made itself, minutes ago; that it does not come back is the alarm"},
 }
 
 // checkovReasons are the checks of checkov that do not fit.
 var checkovReasons = []reasoned{
 	{"CKV_AWS_109", []string{"enforcement/EnforceMFA"}, fence},
 	{"CKV_AWS_111", []string{"enforcement/EnforceMFA"}, fence},
-	{"CKV_AWS_115", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, boundedHere},
-	{"CKV_AWS_116", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, keptHere},
-	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction"}, outsideVPC},
+	{"CKV_AWS_115", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, boundedHere},
+	{"CKV_AWS_116", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, keptHere},
+	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, outsideVPC},
 	{"CKV_AWS_18", []string{"data/AccessBucket"}, isTheLog},
 	{"CKV_AWS_27", []string{
-		"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "detection/SignInsDeadQueue", "detection/SignInsQueue",
+		"data/AlertsDeadQueue", "detection/CanaryQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "detection/SignInsDeadQueue", "detection/SignInsQueue",
 		"forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue",
 	}, ownKey},
 }

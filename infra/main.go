@@ -23,16 +23,39 @@ import (
 )
 
 func main() {
-	defer jsii.Close()
-	if err := run(os.Getenv, os.Stderr); err != nil {
+	err := do(os.Args[1:], os.Getenv, os.Stdout)
+	quietly(jsii.Close)
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "mfawatch: %v\n", err)
-		jsii.Close()
 		os.Exit(1)
 	}
 }
 
+// quietly ends the CDK's kernel, which tells of its own end as of an accident: that
+// its process was not there to be waited for any more.
+func quietly(end func()) {
+	stderr := os.Stderr
+	defer func() { os.Stderr = stderr }()
+	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = nowhere
+	}
+	end()
+}
+
+// do is what the arguments ask for: nothing, as the cdk command runs it, or
+// destroy-dry-run and the folder that was synthesized.
+func do(args []string, env func(string) string, out io.Writer) error {
+	switch {
+	case len(args) == 0:
+		return run(env)
+	case len(args) == 2 && args[0] == "destroy-dry-run":
+		return destroyDryRun(args[1], out)
+	}
+	return errors.New("usage: infra, or infra destroy-dry-run cdk.out")
+}
+
 // run synthesizes what the file says, with what the cdk command was given.
-func run(env func(string) string, _ io.Writer) (err error) {
+func run(env func(string) string) error {
 	context, err := contextOf(env("CDK_CONTEXT_JSON"))
 	if err != nil {
 		return err
@@ -49,22 +72,32 @@ func run(env func(string) string, _ io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return synth(d, data)
+	plan, err := stacks.Prepare(d, assets(context, data))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return synth(plan)
+}
+
+// assets are where make functions puts the functions, and where they are staged.
+func assets(context map[string]any, data []byte) stacks.Assets {
+	built := "bin/functions"
+	if given, ok := context["functions"].(string); ok {
+		built = given
+	}
+	return stacks.Assets{Bootstraps: built, Staging: "bin/staged", Files: map[string][]byte{"mfawatch.yaml": data}}
 }
 
 // synth is the CDK's part. Its kernel reports by panics what it does not like: a
 // person gets the first line of it, and not its stack.
-func synth(d config.Deployment, data []byte) (err error) {
+func synth(p stacks.Plan) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the CDK cannot synthesize this: %s", firstLine(fmt.Sprint(p)))
 		}
 	}()
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	assets := stacks.Assets{Bootstraps: "bin/functions", Staging: "bin/staged", Files: map[string][]byte{"mfawatch.yaml": data}}
-	if err := stacks.Build(app, d, assets); err != nil {
-		return err
-	}
+	p.Build(app)
 	app.Synth(nil)
 	return nil
 }
@@ -91,7 +124,7 @@ func contextOf(text string) (map[string]any, error) {
 func overrides(context map[string]any) []config.Override {
 	var all []config.Override
 	for key, value := range context {
-		if key != "config" && !strings.ContainsAny(key, "/:@") {
+		if key != "config" && key != "functions" && !strings.ContainsAny(key, "/:@") {
 			all = append(all, config.Override{Key: key, Value: fmt.Sprint(value)})
 		}
 	}

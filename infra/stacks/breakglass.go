@@ -6,8 +6,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
-
-	"mfawatch/audit/pattern/deployed"
 )
 
 // emergencyFunction is the function that checks codes. Its stack does without while
@@ -84,7 +82,7 @@ func (b *builder) makeEmergencyRole(s awscdk.Stack) {
 	if session == 0 {
 		session = emergencySession
 	}
-	roleTrusting(s, b.names, "break-glass", "The emergency door: named users assume it with fresh MFA, and everybody is told", parsed(b.guards.emergency.Compact()), session.Seconds(), b.d.BreakGlass.Policies)
+	roleTrusting(s, b.names, "break-glass", "The emergency door: named users assume it with fresh MFA, and everybody is told", written(*b.guards.emergency), session.Seconds(), b.d.BreakGlass.Policies)
 }
 
 // makeEmergencyFunction makes the function where it is built. Its role writes its
@@ -97,24 +95,4 @@ func (b *builder) makeEmergencyFunction(s awscdk.Stack) {
 	b.function(s, lambda{
 		name: emergencyFunction, why: "Checks codes of the emergency door", memory: 256, timeout: 30, environment: b.common(),
 	}, allow("UseKey", []string{"kms:Decrypt"}, *b.key))
-}
-
-// pageOnEmergency makes the rules about the emergency role, of one Region: at home
-// they tell people, from elsewhere they send to the bus at home, whose rule tells
-// people. They stand with the other rules, so that they are there before the role.
-func (b *builder) pageOnEmergency(s awscdk.Stack) {
-	if b.guards.emergency == nil {
-		return
-	}
-	rule, err := deployed.Emergency(b.role("break-glass"))
-	if err != nil {
-		panic(err) // the role's ARN is of our own making
-	}
-	if *s.Region() != b.home {
-		b.makeRule(s, rule, "", b.bus(), jsii.String(b.role("forward")))
-		return
-	}
-	for _, bus := range []string{"", b.prefix} {
-		b.makeRule(s, rule, bus, b.topic(), nil)
-	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
-	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
 )
 
@@ -41,13 +40,15 @@ func (b *builder) makeDetection() awscdk.Stack {
 	b.makeSignInQueue(s)
 	b.makeBus(s)
 	b.makeForwarder(s)
-	for _, r := range b.rules(b.home) {
-		b.makeRule(s, r, "", b.queue("sign-ins", b.home), nil)
+	if b.d.Watchdog.Enabled {
+		b.makeCanaryQueue(s)
+	}
+	for _, r := range b.on(b.home) {
+		b.makeRule(s, r, "")
 	}
 	for _, r := range b.arriving() {
-		b.makeRule(s, r, b.prefix, b.queue("sign-ins", b.home), nil)
+		b.makeRule(s, r, b.prefix)
 	}
-	b.pageOnEmergency(s)
 	b.makeSignin(s)
 	b.makeReconcile(s)
 	return s
@@ -86,69 +87,6 @@ func (b *builder) makeBus(s awscdk.Stack) {
 // makeForwarder makes the role with which this account's other Regions send.
 func (b *builder) makeForwarder(s awscdk.Stack) {
 	role(s, b.names, "forward", "events.amazonaws.com", "Sends what rules of other Regions match to the home Region", allow("Forward", []string{"events:PutEvents"}, b.bus()))
-}
-
-// rules are the rules of a Region's default bus.
-func (b *builder) rules(region string) []deployed.Rule {
-	var in []deployed.Rule
-	for _, r := range deployed.Rules() {
-		if r.OptIn == "" && (r.Regions == deployed.EveryRegion || region == b.iamRegion()) {
-			in = append(in, r)
-		}
-	}
-	return in
-}
-
-// arriving are the rules of the bus: of all that other Regions and accounts send.
-// Both rules of a way need the state that lets read-only events through.
-func (b *builder) arriving() []deployed.Rule {
-	var in []deployed.Rule
-	for _, r := range deployed.Rules() {
-		if r.OptIn == "" {
-			in = append(in, r)
-		}
-	}
-	return in
-}
-
-// makeRule makes a rule with one target. role is whom EventBridge sends as; nil
-// where the target's own policy lets it in.
-func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, role *string) {
-	props := &awsevents.CfnRuleProps{
-		Name: jsii.String(b.of(r.Name)), Description: jsii.String(cut(r.Purpose, 512)), State: jsii.String(r.State), EventPattern: parsed(r.Pattern),
-		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("mfawatch"), Arn: jsii.String(target), RoleArn: role, InputTransformer: b.transformed(r, target),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: jsii.String(b.queue("rules-dead", *s.Region()))},
-			RetryPolicy:      &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(deliveryHours * oneHour), MaximumRetryAttempts: jsii.Number(deliveryRetries)},
-		}},
-	}
-	id := pascal(r.Name)
-	if bus != "" {
-		props.EventBusName = jsii.String(bus)
-		id = "Arriving" + id
-	}
-	rule := awsevents.NewCfnRule(s, jsii.String(id), props)
-	if bus != "" {
-		rule.AddResourceDependency(s.Node().FindChild(jsii.String("Bus")).(awsevents.CfnEventBus), nil)
-	}
-}
-
-// transformed is the text that a target gets in the event's place. A bus gets the
-// event, which the rule on it matches again.
-func (b *builder) transformed(r deployed.Rule, target string) *awsevents.CfnRule_InputTransformerProperty {
-	if r.Input == nil || target == b.bus() {
-		return nil
-	}
-	return &awsevents.CfnRule_InputTransformerProperty{InputPathsMap: r.Input.Paths, InputTemplate: jsii.String(r.Input.Template)}
-}
-
-// parsed is a pattern as constructs take it.
-func parsed(pattern string) object {
-	var o object
-	if err := json.Unmarshal([]byte(pattern), &o); err != nil {
-		panic(err) // the patterns' own tests read every one
-	}
-	return o
 }
 
 func cut(text string, most int) string { return text[:min(len(text), most)] }
@@ -225,11 +163,17 @@ func (b *builder) makeReconcile(s awscdk.Stack) {
 // schedule invokes a function again and again, with constant input.
 func (b *builder) schedule(s awscdk.Stack, name, expression string, fn awslambda.CfnFunction, input object) {
 	text, _ := json.Marshal(input)
+	b.invoked(s, name, fn)
+	b.scheduleWith(s, name, expression, *fn.AttrArn(), string(text), "lambda:InvokeFunction")
+}
+
+// invoked says what becomes of an invocation that failed: it is tried twice more,
+// and then kept for a person.
+func (b *builder) invoked(s awscdk.Stack, name string, fn awslambda.CfnFunction) {
 	awslambda.NewCfnEventInvokeConfig(s, jsii.String(pascal(name)+"Invoke"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName: fn.Ref(), Qualifier: jsii.String("$LATEST"), MaximumRetryAttempts: jsii.Number(2), MaximumEventAgeInSeconds: jsii.Number(oneHour),
 		DestinationConfig: object{"onFailure": object{"destination": b.queue("schedules-dead", b.home)}},
 	})
-	b.scheduleWith(s, name, expression, *fn.AttrArn(), string(text), "lambda:InvokeFunction")
 }
 
 // scheduleWith makes a schedule and the role that it calls its target as.

@@ -51,7 +51,7 @@ func (b *builder) makeGuardrail(s awscdk.Stack, d guardrail.Document) {
 // could not replace a policy that has a name.
 func (b *builder) makeManagedPolicy(s awscdk.Stack, d guardrail.Document, groups *[]any) {
 	awsiam.NewCfnManagedPolicy(s, jsii.String("EnforceMFA"), &awsiam.CfnManagedPolicyProps{
-		ManagedPolicyName: jsii.String(b.of("enforce-mfa")), PolicyDocument: parsed(d.Compact()), Groups: groups,
+		ManagedPolicyName: jsii.String(b.of("enforce-mfa")), PolicyDocument: written(d), Groups: groups,
 	})
 }
 
@@ -67,14 +67,15 @@ func (b *builder) groups(s awscdk.Stack) *[]any {
 	return &[]any{group.Ref()}
 }
 
-// makeControlPolicy makes the policy of the organisation. Without targets it is
+// makeControlPolicy makes the policy of the organisation. Its id is its own:
+// CloudFormation turns no resource into one of another kind. Without targets it is
 // stored and binds nobody. Only the management account, or an account to which
 // Organizations has delegated policies, can deploy it (Organizations user guide,
 // delegated administrator).
 func (b *builder) makeControlPolicy(s awscdk.Stack, d guardrail.Document) {
-	p := awsorganizations.NewCfnPolicy(s, jsii.String("EnforceMFA"), &awsorganizations.CfnPolicyProps{
+	p := awsorganizations.NewCfnPolicy(s, jsii.String("EnforceMFAInOrganization"), &awsorganizations.CfnPolicyProps{
 		Name: jsii.String(b.of("enforce-mfa")), Description: jsii.String("mfawatch: asks IAM users for a second factor"), Type: jsii.String("SERVICE_CONTROL_POLICY"),
-		Content: parsed(d.Compact()), TargetIds: list(b.d.Guardrail.SCPTargets),
+		Content: written(d), TargetIds: list(b.d.Guardrail.SCPTargets),
 	})
 	awscdk.NewCfnOutput(s, jsii.String("ControlPolicyID"), &awscdk.CfnOutputProps{
 		Value: p.AttrId(), Description: jsii.String("Service control policy: organizations attach-policy attaches it to what guardrail.scp_targets does not name"),
@@ -82,7 +83,7 @@ func (b *builder) makeControlPolicy(s awscdk.Stack, d guardrail.Document) {
 }
 
 func (b *builder) makeRegistrar(s awscdk.Stack, trust guardrail.Document) {
-	roleTrusting(s, b.names, "mfa-registrar", "Enrols second factors for others; assumed with MFA", parsed(trust.Compact()), 0, nil, b.registrarStatements()...)
+	roleTrusting(s, b.names, "mfa-registrar", "Enrols second factors for others; assumed with MFA", written(trust), 0, nil, b.registrarStatements()...)
 }
 
 // registrarStatements are what the registrar does: factors where nobody enrols his
@@ -111,7 +112,7 @@ func (b *builder) registrarStatements() []statement {
 func (b *builder) makeMFARole(s awscdk.Stack, i int, r config.MFARole) {
 	props := &awsiam.CfnRoleProps{
 		RoleName: jsii.String(r.Name), Description: jsii.String("mfawatch: named users assume this role with MFA"),
-		AssumeRolePolicyDocument: parsed(b.guards.roles[i].Compact()), ManagedPolicyArns: anys(r.Policies),
+		AssumeRolePolicyDocument: written(b.guards.roles[i]), ManagedPolicyArns: anys(r.Policies),
 	}
 	if r.Session > 0 {
 		props.MaxSessionDuration = jsii.Number(r.Session.Seconds())

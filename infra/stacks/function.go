@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/jsii-runtime-go"
 
+	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
 )
 
@@ -50,7 +52,15 @@ func (b *builder) stageOne(name string, bootstrap []byte) error {
 		return err
 	}
 	errs := []error{os.WriteFile(filepath.Join(dir, "bootstrap"), bootstrap, 0o755)}
-	for file, data := range b.assets.Files {
+	files := maps.Clone(b.assets.Files)
+	if name == "canary" {
+		expected, err := b.expected().JSON()
+		if err != nil {
+			return err
+		}
+		files[deployed.ExpectedName] = expected
+	}
+	for file, data := range files {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, file), data, 0o644))
 	}
 	b.staged[name] = dir

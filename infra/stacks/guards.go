@@ -171,3 +171,6 @@ func inFile(section string, err error) error {
 	}
 	return nil
 }
+
+// written is a document as constructs take it.
+func written(d guardrail.Document) object { return parsed(d.Compact()).(object) }

@@ -260,6 +260,9 @@ func parses(f found) error {
 	case "reconcile":
 		_, err := settings.FromEnv[settings.Reconcile](lookup)
 		return err
+	case "canary":
+		_, err := settings.FromEnv[settings.Canary](lookup)
+		return err
 	case "audit":
 		_, err := settings.FromEnv[settings.Audit](lookup)
 		return err
@@ -290,7 +293,9 @@ func TestNothingHidden(t *testing.T) {
 
 // unscoped are the statements that name all resources, and why.
 var unscoped = map[string]string{
-	"FindPeople": "ListUsers and ListVirtualMFADevices list the account (service authorization reference, IAM)",
+	"FindPeople":  "ListUsers and ListVirtualMFADevices list the account (service authorization reference, IAM)",
+	"ListRules":   "events:ListRules has no resource type (service authorization reference, EventBridge)",
+	"ListSources": "lambda:ListEventSourceMappings has no resource type (service authorization reference, Lambda)",
 }
 
 // TestRoles holds every role's trust and permissions to testdata/golden, and each

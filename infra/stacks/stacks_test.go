@@ -69,6 +69,7 @@ func synthesized(t *testing.T, d config.Deployment) (map[string]template, string
 	return synthesizedWith(t, d, bootstraps(t))
 }
 
+// synthesizedWith does so with functions that are built otherwise.
 func synthesizedWith(t *testing.T, d config.Deployment, a Assets) (map[string]template, string) {
 	t.Helper()
 	out := t.TempDir()
@@ -78,9 +79,11 @@ func synthesizedWith(t *testing.T, d config.Deployment, a Assets) (map[string]te
 func synthesizedTo(t *testing.T, d config.Deployment, a Assets, out string) map[string]template {
 	t.Helper()
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true, "@aws-cdk/core:defaultCrossStackReferences": "strong"}})
-	if err := Build(app, d, a); err != nil {
+	plan, err := Prepare(d, a)
+	if err != nil {
 		t.Fatal(err)
 	}
+	plan.Build(app)
 	app.Synth(nil)
 	paths, _ := filepath.Glob(filepath.Join(out, "*.template.json"))
 	templates := map[string]template{}
