@@ -367,3 +367,27 @@ func TestGuardrailFaultsNameTheKey(t *testing.T) {
 		}
 	}
 }
+
+// IAM's quotas count characters without white space (IAM user guide, IAM and AWS STS
+// quotas).
+func TestPoliciesFit(t *testing.T) {
+	each(t, func(t *testing.T, d config.Deployment, templates map[string]template) {
+		n := 0
+		for kind, most := range map[string]struct {
+			property string
+			length   int
+		}{
+			"AWS::IAM::ManagedPolicy": {"PolicyDocument", 6144}, "AWS::IAM::Role": {"AssumeRolePolicyDocument", 2048}, "AWS::Organizations::Policy": {"Content", 10240},
+		} {
+			for _, r := range of(templates, kind) {
+				n++
+				if got := len(r.text(most.property)); got > most.length {
+					t.Errorf("%s has %d characters, IAM stores %d", r, got, most.length)
+				}
+			}
+		}
+		if n < 8 {
+			t.Errorf("only %d documents", n)
+		}
+	})
+}
