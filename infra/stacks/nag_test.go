@@ -1,15 +1,16 @@
 package stacks
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
-	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
@@ -59,10 +60,12 @@ func TestNag(t *testing.T) {
 // which has no row and so fails.
 var naming = regexp.MustCompile(`^((?:AwsSolutions-|NIST\.800\.53\.R5-|PCI\.DSS\.321-|CdkNag)\w+(?:\[.*?\](?::|$))?)`)
 
-// nag are the findings of a deployment, as FINDING STACK/RESOURCE.
+// nag are the findings of a deployment, as FINDING STACK/RESOURCE. They are the
+// errors and warnings that the synthesis leaves in its folder.
 func nag(t *testing.T, name string) []string {
 	t.Helper()
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:defaultCrossStackReferences": "strong"}})
+	out := t.TempDir()
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:defaultCrossStackReferences": "strong"}})
 	d := deployment(t, name)
 	plan, err := Prepare(d, bootstraps(t))
 	if err != nil {
@@ -73,21 +76,65 @@ func nag(t *testing.T, name string) []string {
 	aspects.Add(cdknag.NewAwsSolutionsChecks(props), nil)
 	aspects.Add(cdknag.NewNIST80053R5Checks(props), nil)
 	aspects.Add(cdknag.NewPCIDSS321Checks(props), nil)
+	app.Synth(nil)
 	var all []string
-	for _, child := range *app.Node().Children() {
-		notes := assertions.Annotations_FromStack(child.(awscdk.Stack))
-		for _, notes := range []*[]*cxapi.SynthesisMessage{notes.FindError(jsii.String("*"), assertions.Match_AnyValue()), notes.FindWarning(jsii.String("*"), assertions.Match_AnyValue())} {
-			for _, note := range *notes {
-				finding := naming.FindString(fmt.Sprint(note.Entry.Data))
-				if finding == "" {
-					t.Errorf("%s: %v", *note.Id, note.Entry.Data)
-				}
-				all = append(all, strings.TrimSuffix(finding, ":")+" "+strings.TrimPrefix(*note.Id, "/"+d.Prefix+"-"))
+	for path, notes := range notes(t, out) {
+		for _, note := range notes {
+			finding := naming.FindString(note)
+			if finding == "" {
+				t.Errorf("%s: %s", path, note)
 			}
+			all = append(all, strings.TrimSuffix(finding, ":")+" "+strings.TrimPrefix(path, "/"+d.Prefix+"-"))
 		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// notes are the errors and warnings of an assembly, by construct.
+func notes(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	type note struct {
+		Type string
+		Data any
+	}
+	all := map[string][]string{}
+	add := func(metadata map[string][]note) {
+		for path, notes := range metadata {
+			for _, n := range notes {
+				if n.Type == "aws:cdk:error" || n.Type == "aws:cdk:warning" {
+					all[path] = append(all[path], fmt.Sprint(n.Data))
+				}
+			}
+		}
+	}
+	var manifest struct {
+		Artifacts map[string]struct {
+			Metadata               map[string][]note
+			AdditionalMetadataFile string
+		}
+	}
+	read(t, filepath.Join(dir, "manifest.json"), &manifest)
+	for _, a := range manifest.Artifacts {
+		add(a.Metadata)
+		if a.AdditionalMetadataFile != "" {
+			var more map[string][]note
+			read(t, filepath.Join(dir, a.AdditionalMetadataFile), &more)
+			add(more)
+		}
+	}
+	return all
+}
+
+func read(t *testing.T, path string, v any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 const (
