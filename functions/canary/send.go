@@ -70,9 +70,9 @@ func (h *Handler) send(ctx context.Context, log zerolog.Logger) (Result, error) 
 	return result, cmp.Or(unsent, unheard)
 }
 
-// forPut is how long sending may take: a Region that does not answer must not use
-// up the time in which the others come back.
-const forPut = 10 * time.Second
+// forCall is how long sending may take, and counting: a Region that does not
+// answer must not use up the time in which the others come back.
+const forCall = 10 * time.Second
 
 // put sends every Region its canary. One that fails is no reason to leave out
 // another.
@@ -80,7 +80,7 @@ func (r *round) put(ctx context.Context, end time.Time) error {
 	for _, region := range r.Settings.Regions {
 		r.legs = append(r.legs, leg{region: region, nonce: r.run + "-" + region})
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(forPut, end.Sub(r.Now())/3))
+	ctx, cancel := context.WithTimeout(ctx, min(forCall, end.Sub(r.Now())/3))
 	defer cancel()
 	each(len(r.legs), func(i int) {
 		l := &r.legs[i]
@@ -113,6 +113,8 @@ func (r *round) failed() int {
 
 // count asks each Region how many events a rule's target did not take.
 func (r *round) count(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forCall)
+	defer cancel()
 	r.dead, r.unread = make([]int, len(r.legs)), make([]error, len(r.legs))
 	each(len(r.legs), func(i int) {
 		r.dead[i], r.unread[i] = r.Depths.Depth(ctx, r.legs[i].region, deployed.DeadRules(r.Settings.Prefix))

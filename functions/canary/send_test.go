@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mfawatch/internal/sqs"
 )
 
 // sound are the metrics of a round in which all is well.
@@ -164,6 +166,19 @@ func TestSendEndsBeforeTheDeadline(t *testing.T) {
 	}
 }
 
+// A Region whose queue hangs does not hold up a round that is whole.
+func TestSendEndsWhenAllCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.depthHangs = "us-east-1"
+		start := time.Now()
+		got, err := w.handler().Handle(t.Context(), Event{ModeSend})
+		if took := time.Since(start); err != nil || got.Returned != 3 || took > 11*time.Second || w.metrics(t)["RegionsUnread"] != 1 {
+			t.Errorf("took %s, %+v, error %v", took, got, err)
+		}
+	})
+}
+
 // A round that is not whole has no beat: silence is what the heart alarms on.
 func TestHeartOfARoundThatIsNotWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -263,4 +278,33 @@ func TestUnknownMode(t *testing.T) {
 			t.Errorf("%.20q: error %v", mode, err)
 		}
 	}
+}
+
+// Whatever stands in a message, it is the canary's or foreign, never both, and
+// what is said of it is short and one line.
+func FuzzRecognise(f *testing.F) {
+	now := time.Date(2026, 11, 20, 8, 14, 3, 0, time.UTC)
+	for _, body := range []string{
+		"", "{}", alerted(oldNonce, own, "eu-north-1"), enveloped(topic, "{}"), tagEvent(own, "mfawatch-canary-target", oldNonce, now), tagEvent("4", "x", "y", now),
+		`{"Type":"Notification","TopicArn":"` + topic + `","Message":"{\"schema\":\"mfawatch/alert/v1\",\"kind\":\"canary\",\"account\":\"111122223333\",\"id\":\"111122223333#canary#x\"}"}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		w := newWorld()
+		h := w.handler()
+		h.Now = func() time.Time { return now }
+		r := &round{Handler: h, legs: []leg{{region: "eu-north-1", nonce: oldNonce, sent: now}}, came: map[string]time.Duration{}}
+		err := r.recognise(sqs.Message{Body: body})
+		counted := len(r.came) + r.late
+		if r.tagged {
+			counted++
+		}
+		if (err == nil) != (counted == 1) || r.trail < 0 {
+			t.Errorf("error %v, counted %d, age %s", err, counted, r.trail)
+		}
+		if err != nil && (len(err.Error()) > 400 || strings.ContainsAny(err.Error(), "\n\r\x00")) {
+			t.Errorf("says %q", err)
+		}
+	})
 }

@@ -56,20 +56,21 @@ func expected() deployed.Expected {
 // world stands in for AWS: what is put on a bus comes back after a while, as
 // signin and the topic would send it. It runs in a bubble of testing/synctest.
 type world struct {
-	mu       sync.Mutex
-	delay    map[string]time.Duration // by Region, second by default; negative: never
-	putErr   map[string]error
-	putHangs map[string]bool
-	copies   int // of each message that comes back
-	messages []*message
-	queueErr error
-	undelete error
-	depths   map[string]int
-	depthErr map[string]error
-	tags     []string
-	tagErr   error
-	beats    int
-	beatErr  error
+	mu         sync.Mutex
+	delay      map[string]time.Duration // by Region, second by default; negative: never
+	putErr     map[string]error
+	putHangs   map[string]bool
+	copies     int // of each message that comes back
+	messages   []*message
+	queueErr   error
+	undelete   error
+	depths     map[string]int
+	depthErr   map[string]error
+	depthHangs string
+	tags       []string
+	tagErr     error
+	beats      int
+	beatErr    error
 
 	rules    map[string][]deployed.Placed // by Region
 	rulesErr map[string]error
@@ -224,7 +225,11 @@ func (w *world) left() []string {
 	return ids
 }
 
-func (w *world) Depth(_ context.Context, region, queue string) (int, error) {
+func (w *world) Depth(ctx context.Context, region, queue string) (int, error) {
+	if w.depthHangs == region {
+		<-ctx.Done()
+		return 0, fmt.Errorf("sqs:GetQueueUrl of queue %s in %s: out of time", queue, region)
+	}
 	if queue != "mfawatch-rules-dead" {
 		return 0, fmt.Errorf("queue %s", queue)
 	}
