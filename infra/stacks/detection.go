@@ -74,7 +74,7 @@ func (b *builder) makeSignInQueue(s awscdk.Stack) {
 // send to. The default bus would show their events to every rule of this account.
 func (b *builder) makeBus(s awscdk.Stack) {
 	bus := awsevents.NewCfnEventBus(s, jsii.String("Bus"), &awsevents.CfnEventBusProps{
-		Name: jsii.String(b.prefix), Description: jsii.String("mfawatch: sign-ins and changes of other Regions and accounts"),
+		Name: jsii.String(b.prefix), // no description: GovCloud's resource does not know one
 	})
 	if b.organizational() {
 		sends := allow("MembersSend", []string{"events:PutEvents"}, b.bus()).to("*").when(object{"StringEquals": object{"aws:PrincipalOrgID": b.d.Organization.ID}, "ArnLike": object{"aws:PrincipalArn": "arn:" + b.partition + ":iam::*:role/" + b.of("forward")}})
