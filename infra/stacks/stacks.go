@@ -44,6 +44,7 @@ type builder struct {
 	staged map[string]string // folders of the functions' code, by name
 	key    *string           // ARN of the KMS key: a text, or what the data stack exports
 	data   awscdk.Stack
+	member string // the template of what stands in every account of the organisation
 }
 
 // prepare finds everything that may be wrong before a construct is made.
@@ -51,7 +52,13 @@ func (b *builder) prepare() error {
 	if b.iamRegion() == "" {
 		return fmt.Errorf("home_region %s: its partition is not known", b.d.Home)
 	}
-	return b.stage()
+	if err := b.checkMetrics(); err != nil {
+		return err
+	}
+	if err := b.stage(); err != nil {
+		return err
+	}
+	return b.prepareMember()
 }
 
 // build makes the stacks in the order in which they are deployed.
@@ -62,6 +69,9 @@ func (b *builder) build() {
 	}
 	detection := b.makeDetection()
 	b.makeForwards(detection)
+	b.makeAudit()
+	b.makeOrganization(detection)
+	b.makeMetrics()
 }
 
 func (b *builder) tag() {
