@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -32,4 +33,12 @@ func TestScratch(t *testing.T) {
 		t.Log(name, len(tpl.Resources))
 	}
 	time.Sleep(0)
+}
+
+func TestDump(t *testing.T) {
+	for name, d := range map[string]config.Deployment{"org": everybody(), "one": audited()} {
+		_, dir := synthesized(t, d)
+		os.RemoveAll("/tmp/audit-dump-" + name)
+		os.CopyFS("/tmp/audit-dump-"+name, os.DirFS(dir))
+	}
 }

@@ -96,10 +96,11 @@ func (b *builder) members() object {
 	b.untilWhole(child, "Audit", "Done")
 	return object{
 		"Type": "Map", "Label": mapLabel, "Next": "Reduce", "ResultPath": nil,
-		"MaxConcurrency": b.d.Organization.Concurrent, "ToleratedFailurePercentage": b.d.Organization.Tolerated,
+		"MaxConcurrency":             max(b.d.Organization.Concurrent, 1), // 0 is no limit
+		"ToleratedFailurePercentage": b.d.Organization.Tolerated,
 		"ItemReader": object{
 			"Resource": b.integration("s3:getObject"), "ReaderConfig": object{"InputType": "JSON"},
-			"Parameters": object{"Bucket": b.bucket("reports"), "Key.$": "$.items_key", "ExpectedBucketOwner": b.account},
+			"Parameters": object{"Bucket": b.bucket("reports"), "Key.$": "$.items_key"},
 		},
 		"ItemProcessor": object{"ProcessorConfig": object{"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Begin", "States": child},
 		"Catch":         []object{{"ErrorEquals": []string{"States.ALL"}, "ResultPath": "$.failed", "Next": "Reduce"}},

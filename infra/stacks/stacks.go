@@ -76,9 +76,11 @@ func (b *builder) build() {
 
 func (b *builder) tag() {
 	tags := awscdk.Tags_Of(b.app)
-	tags.Add(jsii.String("application"), jsii.String("mfawatch"), nil)
+	// A dashboard's tags are newer than what many tools know of templates.
+	but := &awscdk.TagProps{ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard")}
+	tags.Add(jsii.String("application"), jsii.String("mfawatch"), but)
 	for _, key := range sortedKeys(b.d.Tags) {
-		tags.Add(jsii.String(key), jsii.String(b.d.Tags[key]), nil)
+		tags.Add(jsii.String(key), jsii.String(b.d.Tags[key]), but)
 	}
 }
 
