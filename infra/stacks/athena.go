@@ -114,7 +114,11 @@ func (b *builder) trailTable() table {
 			"storage.location.template": folder + "${account}/CloudTrail/${region}/${day}/",
 		},
 	}
-	b.days(t.properties, "yyyy/MM/dd", b.d.Retention.Trail)
+	kept := b.d.Retention.Trail
+	if b.d.Trail.Adopt != "" {
+		kept = 0 // is for whoever made the trail to say
+	}
+	b.days(t.properties, "yyyy/MM/dd", kept)
 	if b.organizational() {
 		t.properties["projection.account.type"] = "injected"
 		delete(t.properties, "projection.account.values")

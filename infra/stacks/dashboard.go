@@ -137,6 +137,11 @@ func (b *builder) functionGraphs() []object {
 	for _, q := range b.deadLetterQueues() {
 		dead = append(dead, line(q, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", b.of(q)))
 	}
+	for _, region := range b.d.Regions {
+		if region != b.home {
+			dead = append(dead, []any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", b.of("rules-dead"), object{"label": "rules-dead of " + region, "region": region}})
+		}
+	}
 	return []object{
 		b.graph("Functions: errors and throttles", "Sum", 300, errors...),
 		b.graph("Functions: milliseconds", "Maximum", 300, durations...),

@@ -19,8 +19,8 @@ import (
 const longestBody = 51_200
 
 // prepareMember makes the template of what stands in every account of the
-// organisation, as a text for the StackSet and as a file to deploy by hand in the
-// management account, which no StackSet reaches.
+// organisation, as a text for the StackSet and as a file beside the others to deploy by
+// hand in the management account, which no StackSet reaches.
 func (b *builder) prepareMember() error {
 	if !b.organizational() {
 		return nil
@@ -29,16 +29,18 @@ func (b *builder) prepareMember() error {
 	if err != nil {
 		return fmt.Errorf("the template for member accounts: %w", err)
 	}
+	if err := fits(template); err != nil {
+		return err
+	}
+	b.member = string(template)
+	return os.WriteFile(filepath.Join(*b.app.Outdir(), b.of("member")+".template.json"), template, 0o644)
+}
+
+func fits(template []byte) error {
 	if len(template) > longestBody {
 		return fmt.Errorf("the template for member accounts has %d bytes, and a StackSet takes %d: choose a shorter prefix", len(template), longestBody)
 	}
-	b.member = string(template)
-	return os.WriteFile(b.memberFile(), template, 0o644)
-}
-
-// memberFile is where the template is.
-func (b *builder) memberFile() string {
-	return filepath.Join(b.assets.Staging, b.of("member")+".template.json")
+	return nil
 }
 
 // memberTemplate is synthesized in an app of its own: cdk deploy --all must not

@@ -141,7 +141,10 @@ func (b *builder) alarm(s awscdk.Stack, a alarm) awscloudwatch.CfnAlarm {
 		AlarmName: jsii.String(b.of(a.name)), AlarmDescription: jsii.String(a.why),
 		EvaluationPeriods: jsii.Number(a.of), DatapointsToAlarm: jsii.Number(a.out), Threshold: jsii.Number(a.threshold),
 		ComparisonOperator: jsii.String(a.operator), TreatMissingData: jsii.String(a.missing),
-		ActionsEnabled: jsii.Bool(true), AlarmActions: anys([]string{b.topic()}), OkActions: anys([]string{b.topic()}),
+		ActionsEnabled: jsii.Bool(true), AlarmActions: anys([]string{b.topic()}),
+	}
+	if a.missing == "breaching" { // something that ends; that an event is over is no news
+		props.OkActions = anys([]string{b.topic()})
 	}
 	if len(a.tags) > 0 {
 		props.Tags = tags(a.tags)
