@@ -32,17 +32,17 @@ func (b *builder) makeAthena(s awscdk.Stack) {
 		CatalogId: jsii.String(b.account), DatabaseInput: object{"name": b.database(), "description": "mfawatch: the trail and the findings"},
 	})
 	for _, t := range []table{b.trailTable(), b.findingsTable()} {
-		made := awsglue.NewCfnTable(s, jsii.String(pascal(t.name)+"Table"), &awsglue.CfnTableProps{
+		entry := awsglue.NewCfnTable(s, jsii.String(pascal(t.name)+"Table"), &awsglue.CfnTableProps{
 			CatalogId: jsii.String(b.account), DatabaseName: jsii.String(b.database()), TableInput: t.input(),
 		})
-		made.AddResourceDependency(database, nil)
+		entry.AddResourceDependency(database, nil)
 	}
 	for _, q := range b.queries() {
-		made := awsathena.NewCfnNamedQuery(s, jsii.String(pascal(q.name)+"Query"), &awsathena.CfnNamedQueryProps{
+		saved := awsathena.NewCfnNamedQuery(s, jsii.String(pascal(q.name)+"Query"), &awsathena.CfnNamedQueryProps{
 			Database: jsii.String(b.database()), WorkGroup: b.prefix, Name: jsii.String(q.name), Description: jsii.String(q.why), QueryString: jsii.String(q.text),
 		})
-		made.AddResourceDependency(group, nil)
-		made.AddResourceDependency(database, nil)
+		saved.AddResourceDependency(group, nil)
+		saved.AddResourceDependency(database, nil)
 	}
 }
 

@@ -32,10 +32,10 @@ func (b *builder) makeAudit() {
 	}
 	s := b.stack("audit", b.home, "the scheduled audit: function, state machine, schedule", b.data)
 	b.makeAuditFunction(s)
-	machine := b.makeStateMachine(s)
+	b.makeStateMachine(s)
 	b.scheduleWith(s, "audit", b.d.Reports.Schedule, b.stateMachine(), `{"run":"<aws.scheduler.execution-id>"}`, "states:StartExecution")
-	schedule := s.Node().FindChild(jsii.String("AuditSchedule")).(awscdk.CfnResource)
-	schedule.AddResourceDependency(machine, nil) // a rate begins at once
+	// A rate without a date begins at once (EventBridge Scheduler user guide).
+	after(s, made(s, "AuditSchedule"), "AuditMachine", "AuditSchedulePolicy")
 	b.makeAuditAlarms(s)
 	if b.d.Reports.Athena {
 		b.makeAthena(s)
@@ -117,7 +117,7 @@ func (b *builder) importFindings() statement {
 	return allow("ImportFindings", []string{"securityhub:BatchImportFindings"}, b.arn("securityhub", b.home, "product/"+b.account+"/default"))
 }
 
-func (b *builder) makeStateMachine(s awscdk.Stack) awscdk.CfnResource {
+func (b *builder) makeStateMachine(s awscdk.Stack) {
 	r := role(s, b.names, "audit-machine", "states.amazonaws.com", "Runs the scheduled audit's steps", b.machineStatements()...)
 	machine := awsstepfunctions.NewCfnStateMachine(s, jsii.String("AuditMachine"), &awsstepfunctions.CfnStateMachineProps{
 		StateMachineName: jsii.String(b.of("audit")), StateMachineType: jsii.String("STANDARD"), RoleArn: r.AttrArn(), DefinitionString: jsii.String(b.definition()),
@@ -128,9 +128,19 @@ func (b *builder) makeStateMachine(s awscdk.Stack) awscdk.CfnResource {
 			"destinations": []object{{"cloudWatchLogsLogGroup": object{"logGroupArn": b.logs(b.statesLog()) + ":*"}}},
 		},
 	})
-	machine.AddResourceDependency(s.Node().FindChild(jsii.String("AuditMachinePolicy")).(awscdk.CfnResource), nil) // logging is checked when it is made
-	machine.AddResourceDependency(s.Node().FindChild(jsii.String("AuditFunction")).(awscdk.CfnResource), nil)
-	return machine
+	after(s, machine, "AuditMachinePolicy", "AuditFunction", "AuditPolicy") // that it may log is checked when it is made
+}
+
+// made is a resource of a stack by its id.
+func made(s awscdk.Stack, id string) awscdk.CfnResource {
+	return s.Node().FindChild(jsii.String(id)).(awscdk.CfnResource)
+}
+
+// after makes a resource wait for others of its stack.
+func after(s awscdk.Stack, r awscdk.CfnResource, ids ...string) {
+	for _, id := range ids {
+		r.AddResourceDependency(made(s, id), nil)
+	}
 }
 
 // machineStatements are what the steps do, and no more.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -475,6 +477,46 @@ func TestOrganizationWithFailures(t *testing.T) {
 	m.items = nil
 	if err := walked(t, everybody(), object{"run": "r-1"}, m); err == nil || !slices.Contains(m.calls, "reduce") {
 		t.Errorf("without items: error %v, calls %q", err, m.calls)
+	}
+}
+
+// TestDefinitionSpeaksAsTheFunction reads the names that functions/audit gives
+// its events and results: its package cannot be imported.
+func TestDefinitionSpeaksAsTheFunction(t *testing.T) {
+	source, err := os.ReadFile("../../functions/audit/event.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(source), "type Event struct {")
+	event, rest, _ := strings.Cut(text, "\n}")
+	_, rest, _ = strings.Cut(rest, "type Result struct {")
+	result, _, _ := strings.Cut(rest, "\n}")
+	named := func(where, name string) bool {
+		return regexp.MustCompile("`json:\"" + name + "[,\"]").MatchString(where)
+	}
+	paths, payloads := regexp.MustCompile(`\$\.(?:Payload\.|reduced\.result\.|event\.)?([a-z_]+)`), regexp.MustCompile(`"(?:Payload|event)":\{([^}]*)\}`)
+	own := []string{"event", "reduced", "failed"} // what the definition itself puts beside the result
+	for _, d := range []config.Deployment{audited(), everybody()} {
+		definition := (&builder{d: d, names: namesOf(d)}).definition()
+		for _, p := range paths.FindAllStringSubmatch(definition, -1) {
+			if !slices.Contains(own, p[1]) && !named(result, p[1]) {
+				t.Errorf("%s is in no result of the function", p[0])
+			}
+		}
+		sent := payloads.FindAllStringSubmatch(definition, -1)
+		for _, payload := range sent {
+			for _, field := range regexp.MustCompile(`"([a-z_]+)(?:\.\$)?":`).FindAllStringSubmatch(payload[1], -1) {
+				if !named(event, field[1]) {
+					t.Errorf("%s is in no event of the function: %s", field[1], payload[0])
+				}
+			}
+			if mode := regexp.MustCompile(`"mode":"([a-z]+)"`).FindStringSubmatch(payload[1]); mode == nil || !strings.Contains(string(source), `Mode = "`+mode[1]+`"`) {
+				t.Errorf("the function has no mode of %s", payload[0])
+			}
+		}
+		if want := map[config.Mode]int{config.OneAccount: 1, config.Organizational: 2}[d.Mode]; len(sent) != want {
+			t.Errorf("%d payloads were read, want %d", len(sent), want)
+		}
 	}
 }
 

@@ -113,6 +113,6 @@ func where(s awscdk.Stack, id, region string) awscdk.CfnCondition {
 // only puts a condition to resources of a stack.
 func only(c awscdk.CfnCondition, s awscdk.Stack, ids ...string) {
 	for _, id := range ids {
-		s.Node().FindChild(jsii.String(id)).(awscdk.CfnResource).CfnOptions().SetCondition(c)
+		made(s, id).CfnOptions().SetCondition(c)
 	}
 }

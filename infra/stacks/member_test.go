@@ -91,6 +91,9 @@ func TestMemberTemplate(t *testing.T) {
 	if kinds["AWS::Lambda::Function"] > 0 || kinds["AWS::IAM::Role"] != 2 || kinds["AWS::IAM::ManagedPolicy"] != 2 || kinds["AWS::SQS::Queue"] != 1 {
 		t.Errorf("kinds of resources: %v", kinds)
 	}
+	if queue := tpl.Resources["RulesDeadQueue"].Properties; queue["SqsManagedSseEnabled"] != true || queue["MessageRetentionPeriod"] != 1209600.0 {
+		t.Errorf("the queue: %v", queue)
+	}
 	slices.Sort(conditions["IsHome"])
 	if want := []string{"AuditMemberPolicy", "AuditMemberRole", "ForwardPolicy", "ForwardRole"}; !slices.Equal(conditions["IsHome"], want) || !slices.Equal(conditions["IsIAMRegion"], []string{"FactorChanges"}) {
 		t.Errorf("conditions of resources: %v", conditions)

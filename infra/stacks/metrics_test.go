@@ -3,6 +3,7 @@ package stacks
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"mfawatch/audit/config"
 	"mfawatch/audit/pattern/deployed"
+	"mfawatch/audit/posture"
 )
 
 func dashboard(t *testing.T, tpl template) string {
@@ -100,6 +102,11 @@ func TestDashboard(t *testing.T) {
 		for _, text := range c.not {
 			if strings.Contains(body, text) {
 				t.Errorf("%s: the dashboard has %s:\n%s", name, text, body)
+			}
+		}
+		for _, check := range regexp.MustCompile(`"check","([^"]+)"`).FindAllStringSubmatch(body, -1) {
+			if !slices.ContainsFunc(posture.Checks(), func(c posture.Check) bool { return c.ID == check[1] }) {
+				t.Errorf("%s: a graph of check %s, which there is not", name, check[1])
 			}
 		}
 		wholeGraphs(t, name, body)

@@ -15,11 +15,11 @@ const (
 
 // makeOrganization makes the StackSet that deploys the member template into every
 // account of the organisation or of some units, and into those that join.
-func (b *builder) makeOrganization(after awscdk.Stack) {
+func (b *builder) makeOrganization(detection awscdk.Stack) {
 	if !b.organizational() {
 		return
 	}
-	s := b.stack("organization", b.home, "the StackSet of the member accounts", after)
+	s := b.stack("organization", b.home, "the StackSet of the member accounts", detection)
 	callAs := "SELF"
 	if b.d.Organization.Delegated {
 		callAs = "DELEGATED_ADMIN"
