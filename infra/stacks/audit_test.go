@@ -290,6 +290,9 @@ func TestTrailOfADelegatedAdministrator(t *testing.T) {
 	if !bytes.Contains(key, []byte(trail)) || !bytes.Contains(key, []byte("arn:aws:cloudtrail:*:444455556666:trail/*")) || bytes.Contains(key, []byte("cloudtrail:*:111122223333")) {
 		t.Errorf("the key does not know the trail:\n%s", key)
 	}
+	if wait := fmt.Sprint(templates["mfawatch-trail"].Resources["Trail"].DependsOn); !strings.Contains(wait, "TrailLogsPolicy") {
+		t.Errorf("the trail waits for %s only", wait)
+	}
 	d := everybody()
 	d.Organization.Delegated, d.Organization.Management = false, d.Account
 	if got := namesOf(d).trail(); got != "arn:aws:cloudtrail:eu-north-1:111122223333:trail/mfawatch" {

@@ -15,7 +15,7 @@ type query struct{ name, why, text string }
 func (b *builder) queries() []query {
 	all := []query{
 		{"sign-ins-without-mfa", "Console sign-ins of the last day of which no second factor is recorded", signInsWithoutMFA},
-		{"root-use", "What root did in the last thirty days", rootUse},
+		{"root-use", "What root did in the last thirty days, sessions of sts:AssumeRoot such as the audit's among it", rootUse},
 		{"sign-ins-by-user-agent", "With which programs people signed in, in the last thirty days", signInsByUserAgent},
 		{"users-without-mfa-by-age", "Users without a second factor in the newest audit, longest first", usersWithoutMFA},
 		{"what-changed", "What failed or was resolved between the last two audits of each account", whatChanged},

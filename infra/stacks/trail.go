@@ -33,5 +33,5 @@ func (b *builder) makeTrail() {
 		allow("WriteTrail", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, group+":log-stream:*"))
 	trail.SetCloudWatchLogsLogGroupArn(jsii.String(group + ":*"))
 	trail.SetCloudWatchLogsRoleArn(r.AttrArn())
-	trail.AddResourceDependency(r, nil) // and its policy, below
+	after(s, trail, "TrailLogsPolicy") // CloudTrail tries the role when the trail is made
 }
