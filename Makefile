@@ -1,15 +1,19 @@
 # Every target works from a fresh clone. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint
+.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff deploy cdk destroy-dry-run
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 60s
-ZIP_MOST    := 4500000
+ZIP_MOST    := 4300000
+
+# The CDK runs on Node; both are installed inside the clone.
+NODE := $(CURDIR)/.cache/node/node_modules/.bin
+CDK  := PATH="$(NODE):$$PATH" cdk
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 build: ## build bin/mfawatch, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/mfawatch ./cmd/mfawatch
@@ -17,8 +21,11 @@ build: ## build bin/mfawatch, a static binary
 demo: ## judge an invented archive and account: Go only, no AWS account, no network
 	@go run ./cmd/mfawatch demo
 
-test: ## every test that needs no other program
-	go test ./...
+test: node ## every test that needs nothing but Go and Node
+	PATH="$(NODE):$$PATH" go test ./...
+
+node:
+	@bash infra/node/install.sh >/dev/null
 
 acceptance: ## compare with real peer programs (jq, moto, Chromium, validators â€¦); installs what is missing
 	bash acceptance/install.sh
@@ -28,8 +35,26 @@ acceptance: ## compare with real peer programs (jq, moto, Chromium, validators â
 bench: ## print what a scan and the functions cost, beside bases measured in the same run
 	go run ./internal/bench
 
-functions: ## build each Lambda function's ZIP for arm64 and amd64, reproducibly, under 4.5 MB
-	go run ./internal/release -out bin/functions -version $(VERSION) -most $(ZIP_MOST)
+functions: ## build each Lambda function's ZIP and binary for arm64 and amd64, reproducibly, under 4.3 MB
+	go run ./internal/release -out bin/functions -unpacked bin/functions -version $(VERSION) -most $(ZIP_MOST)
+
+deployable: node
+	@go run ./internal/release -arch arm64 -unpacked bin/functions -out bin/functions -version $(VERSION)
+
+synth: deployable ## make the CloudFormation templates that mfawatch.yaml describes, into cdk.out; asks nothing of AWS
+	@$(CDK) synth --quiet $(ARGS)
+
+diff: deployable ## show what a deployment would change
+	$(CDK) diff $(ARGS)
+
+deploy: diff ## show what changes, then deploy; asks before permissions grow
+	$(CDK) deploy --all --require-approval broadening $(ARGS)
+
+cdk: deployable ## any other command of the CDK: make cdk ARGS='destroy --all'
+	$(CDK) $(ARGS)
+
+destroy-dry-run: synth ## tell what deleting the stacks would delete, and what stays
+	@go run ./infra destroy-dry-run cdk.out
 
 faults: ## send 100,000 sign-ins through the real functions and every fault: none without MFA may be lost
 	go run ./internal/faults -virtual

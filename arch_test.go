@@ -113,7 +113,8 @@ var rules = []struct {
 	{"audit/alert", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect"}, "what people are told is made purely"},
 	{"audit/pattern", []string{"std"}, "AWS's filter languages, and texts in them, are pure"},
 	{"audit/trail", []string{"std", "github.com/klauspost/compress"}, "taking records out of containers knows nothing of what they mean"},
-	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
+	{"audit/config/compiled", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect"}, "reads what config wrote, without its parsers"},
+	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/config/compiled", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
 	{"audit/scan", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/trail"}, "joins trail to the judges"},
 	{"audit/collect", []string{"std", "mfawatch/audit", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
 	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet/x/ansi", "maragu.dev/gomponents"}, "prints results"},
@@ -123,9 +124,9 @@ var rules = []struct {
 	{"internal/awserr", []string{"std", "github.com/aws/smithy-go"}, "words errors of the SDK, whatever was asked"},
 	{"internal/s3", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "lists, reads and writes objects, and knows nothing of what they say"},
 	{"internal/cloudtrail", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads the event history, and knows nothing of what it says"},
-	{"functions/audit", []string{"std", "mfawatch/audit", "mfawatch/audit/collect", "mfawatch/audit/posture", "mfawatch/audit/report", "mfawatch/audit/config", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "mfawatch/internal/s3", "mfawatch/internal/securityhub", "mfawatch/internal/sns", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/rs/zerolog"}, "wires the audit to a schedule"},
-	{"functions/alerting/awstest", []string{"std", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws"}, "stands in for AWS"},
-	{"functions/alerting", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/config", "mfawatch/audit/detect", "mfawatch/audit/signin", "mfawatch/audit/trail", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "mfawatch/internal/dynamo", "mfawatch/internal/s3", "mfawatch/internal/sns", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/rs/zerolog"}, "what the alerting functions have in common"},
+	{"functions/audit", []string{"std", "mfawatch/audit", "mfawatch/audit/collect", "mfawatch/audit/posture", "mfawatch/audit/report", "mfawatch/audit/config/compiled", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "mfawatch/internal/s3", "mfawatch/internal/securityhub", "mfawatch/internal/sns", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/rs/zerolog"}, "wires the audit to a schedule"},
+	{"functions/alerting/awstest", []string{"std", "mfawatch/audit/config", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws"}, "stands in for AWS"},
+	{"functions/alerting", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/config/compiled", "mfawatch/audit/detect", "mfawatch/audit/signin", "mfawatch/audit/trail", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "mfawatch/internal/dynamo", "mfawatch/internal/s3", "mfawatch/internal/sns", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/rs/zerolog"}, "what the alerting functions have in common"},
 	{"functions/signin", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/s3", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/rs/zerolog"}, "takes events apart and hands them on"},
 	{"functions/reconcile", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/detect", "mfawatch/audit/signin", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/delivery", "mfawatch/functions/settings", "mfawatch/internal/s3", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/rs/zerolog"}, "reads the trail's files once more"},
 	{"internal/release", []string{"std", "github.com/klauspost/compress"}, "a tool beside the house"},
@@ -134,7 +135,12 @@ var rules = []struct {
 	{"functions/delivery/deliverytest", []string{"std", "mfawatch/functions/delivery"}, "stands in for stores"},
 	{"functions/delivery", []string{"std", "mfawatch/audit", "mfawatch/audit/alert", "github.com/rs/zerolog"}, "delivers what it is given and declares the stores it needs"},
 	{"internal/dynamo", []string{"std", "mfawatch/functions/delivery", "github.com/aws/aws-sdk-go-v2"}, "keeps delivery's memory in DynamoDB"},
-	{"internal/sns", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "publishes what it is given"},
+	{"functions/canary", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/pattern/deployed", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "mfawatch/internal/cloudtrail", "mfawatch/internal/eventbridge", "mfawatch/internal/iam", "mfawatch/internal/lambda", "mfawatch/internal/sns", "mfawatch/internal/sqs", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/rs/zerolog"}, "watches the monitor from outside: it judges no sign-in"},
+	{"internal/sns", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "publishes what it is given, and lists who listens"},
+	{"internal/sqs", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "takes messages, and knows nothing of what they say"},
+	{"internal/eventbridge", []string{"std", "mfawatch/audit/pattern/deployed", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sends what it is given, and answers in the words of the rules"},
+	{"internal/iam", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sets one tag"},
+	{"internal/lambda", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "reads what may have switched a function off"},
 	{"internal/faults", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/alerting/awstest", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest", "github.com/rs/zerolog"}, "a campaign beside the house"},
 	{"internal/outfile", []string{"std"}, "writes what it is given"},
 	{"internal/fakeaws", []string{"std"}, "a stand-in for AWS knows nothing of who asks it"},
@@ -193,6 +199,75 @@ func allowed(dir, imported string) bool {
 	})
 }
 
+// heavy are modules that no function may link, and why: what a function does at
+// every cold start counts, and so does each byte of its ZIP. What modules of
+// others import is looked at in the binary itself, by the acceptance tests.
+var heavy = map[string]string{
+	"github.com/goccy/go-yaml":                 "functions read audit/config/compiled",
+	"github.com/santhosh-tekuri/jsonschema":    "functions read audit/config/compiled",
+	"golang.org/x/text":                        "it is audit/config's, for messages of schemas",
+	"github.com/spf13/cobra":                   "command lines are cmd's",
+	"github.com/aws/aws-cdk-go":                "the CDK is infra's",
+	"github.com/aws/aws-sdk-go-v2/config":      "a function's keys and Region are in its environment: internal/awsenv",
+	"github.com/charmbracelet/lipgloss":        "a function has no terminal",
+	"github.com/rogpeppe/go-internal":          "it is for tests",
+	"github.com/google/go-cmp":                 "it is for tests",
+	"mfawatch/audit/config":                    "functions read audit/config/compiled",
+	"mfawatch/functions/alerting/awstest":      "it stands in for AWS in tests",
+	"mfawatch/functions/delivery/deliverytest": "it stands in for stores in tests",
+}
+
+// TestFunctionsStayLight follows the imports of each function through every
+// package of the module.
+func TestFunctionsStayLight(t *testing.T) {
+	byPath := map[string]pkg{}
+	for _, p := range house(t) {
+		byPath[path.Join("mfawatch", p.dir)] = p
+	}
+	mains, err := filepath.Glob("functions/*/main.go")
+	if err != nil || len(mains) < 3 {
+		t.Fatalf("%d functions, error %v", len(mains), err)
+	}
+	for _, main := range mains {
+		name := path.Dir(filepath.ToSlash(main))
+		from := closure(byPath, path.Join("mfawatch", name))
+		if from["mfawatch/functions/settings"] == "" || from["github.com/rs/zerolog"] == "" {
+			t.Fatalf("%s: imports were not followed: %v", name, from)
+		}
+		for imported, by := range from {
+			if why := tooHeavy(imported); why != "" {
+				t.Errorf("%s links %s, which %s imports: %s", name, imported, by, why)
+			}
+		}
+	}
+}
+
+// closure are the packages that a package needs, with one that imports each:
+// those of the module, and of others what the module itself imports.
+func closure(byPath map[string]pkg, start string) map[string]string {
+	by := map[string]string{}
+	for next := []string{start}; len(next) > 0; {
+		at := next[0]
+		next = next[1:]
+		for imported := range byPath[at].imports {
+			if by[imported] == "" {
+				by[imported] = at
+				next = append(next, imported)
+			}
+		}
+	}
+	return by
+}
+
+func tooHeavy(imported string) string {
+	for module, why := range heavy {
+		if imported == module || strings.HasPrefix(imported, module+"/") && !strings.HasPrefix(module, "mfawatch") {
+			return why
+		}
+	}
+	return ""
+}
+
 // impure are the parts of the standard library that a pure room has no use for:
 // it is given bytes and a time.
 var impure = map[string]string{
@@ -202,7 +277,7 @@ var impure = map[string]string{
 
 func TestPureRoomsStayPure(t *testing.T) {
 	for _, p := range house(t) {
-		if !slices.Contains([]string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed"}, p.dir) {
+		if !slices.Contains([]string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/config/compiled", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed"}, p.dir) {
 			continue
 		}
 		for imported, at := range p.imports {
@@ -215,7 +290,7 @@ func TestPureRoomsStayPure(t *testing.T) {
 
 // A pure room is given the time.
 func TestNobodyAsksTheClock(t *testing.T) {
-	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/trail", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed"} {
+	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/config/compiled", "audit/trail", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed"} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v", dir, err)

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"mfawatch/audit/config"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/dynamo"
 	"mfawatch/internal/lambdatest"
@@ -35,14 +36,15 @@ const (
 // estate is what a stack would have made, in moto.
 type estate struct {
 	*moto
-	t     *testing.T
-	s3    *s3.Client
-	topic string
+	t      *testing.T
+	s3     *s3.Client
+	topic  string
+	region string
 }
 
 func newEstate(t *testing.T) *estate {
 	t.Helper()
-	e := &estate{moto: startMoto(t, 0), t: t}
+	e := &estate{moto: startMoto(t, 0), t: t, region: "us-east-1"}
 	c := e.config("test", "test", "")
 	e.s3 = s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true })
 	for _, bucket := range []string{"trail", "evidence"} {
@@ -84,7 +86,7 @@ func (e *estate) call(target string, in, out any) {
 	service := map[string]string{"AmazonSQS": "sqs", "AWSEvents": "events"}[strings.Split(target, ".")[0]]
 	r.Header.Set("X-Amz-Target", target)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20261120/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=x")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20261120/"+e.region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=x")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		e.t.Fatal(err)
@@ -152,7 +154,11 @@ func (e *estate) function(name string, s any) *lambdatest.Function {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), []byte("version: 1\n"), 0o600); err != nil {
+	file, err := config.Compile("mfawatch.yaml", []byte("version: 1\n"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), file, 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 	env := []string{"AWS_ENDPOINT_URL=" + e.url, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}

@@ -13,8 +13,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,10 +39,11 @@ const (
 	Digest    Kind = "digest"   // several alerts that were held back, in one
 	Coverage  Kind = "coverage" // records of an account or Region are missing
 	Canary    Kind = "canary"   // the way of an alert was tried
+	Watchdog  Kind = "watchdog" // the monitor itself is not as it was deployed
 )
 
 // Kinds lists every kind.
-func Kinds() []Kind { return []Kind{SignIn, Detection, Digest, Coverage, Canary} }
+func Kinds() []Kind { return []Kind{SignIn, Detection, Digest, Coverage, Canary, Watchdog} }
 
 // Alert is what is said of one event, one detection or, for a digest, of many.
 // Its JSON is an interface. Names are as recorded, but for control characters
@@ -69,6 +72,7 @@ type Alert struct {
 	Evidence     string          `json:"evidence,omitempty"` // where the record's facts are kept
 	Previous     string          `json:"previous,omitempty"` // the reason that was alerted before, which this one replaces
 	Digest       *Contents       `json:"digest,omitempty"`
+	Findings     []string        `json:"findings,omitempty"` // of the monitor about itself, a sentence each
 }
 
 // Names tells what people call an account, by its number.
@@ -200,6 +204,30 @@ func OfCanary(account, region, nonce string, now time.Time, n Names) Alert {
 	a := ours(Canary, account, region, now, n)
 	a.ID = identify(account, "canary") + "#" + part(nonce)
 	a.Severity, a.Outcome, a.Detail = audit.Info, audit.Pass, "canary "+bound(nonce, 128)
+	return a
+}
+
+// mostFindings and longestFinding bound what is told of the monitor's own
+// findings, so that it fits where it is sent; the function's log has them all.
+const (
+	mostFindings   = 100
+	longestFinding = 300
+)
+
+// OfWatchdog is the alert for what the monitor found wrong with itself, a sentence
+// each, at least one. A run is told by its time.
+func OfWatchdog(account, region string, findings []string, now time.Time, n Names) Alert {
+	a := ours(Watchdog, account, region, now, n)
+	a.ID = identify(account, "watchdog") + "#" + part(now.UTC().Format("20060102T150405Z"))
+	a.Severity, a.Outcome = audit.High, audit.Fail
+	a.Detail = strconv.Itoa(len(findings)) + " findings about the monitor itself"
+	for i, f := range findings {
+		if i == mostFindings {
+			a.Findings = append(a.Findings, fmt.Sprintf("and %d more, which the log of the function has", len(findings)-i))
+			break
+		}
+		a.Findings = append(a.Findings, bound(f, longestFinding))
+	}
 	return a
 }
 

@@ -98,6 +98,7 @@ func TestSubjects(t *testing.T) {
 		{"an id never met", alert.OfDetection(detection("new-thing\n", ada, audit.High), names), `HIGH prod: new-thing?`},
 		{"silence", alert.OfSilence("111122223333", "eu-north-1", "2026-11-20T08", at, at, names), `HIGH prod: CloudTrail records are missing`},
 		{"canary", alert.OfCanary("111122223333", "eu-north-1", "n1", at, names), `INFO prod: the way of an alert was tried`},
+		{"watchdog", alert.OfWatchdog("111122223333", "eu-north-1", []string{"x"}, at, names), `HIGH prod: the monitor itself is not as it was deployed`},
 		{"digest", alert.DigestOf([]alert.Alert{ofVerdict(), ofVerdict(id("e2"))})[0], `HIGH prod: "ada" signed in without MFA: 2 more`},
 	} {
 		if got := c.a.Subject(); got != c.want {
@@ -457,6 +458,7 @@ func TestStorm(t *testing.T) {
 		{"a longer id", ofVerdict(func(v *signin.Verdict) { v.Principal.ID = "AIDAEMERGENCYX" }), false},
 		{"canary", alert.OfCanary("1", "r", "n", at, nil), true},
 		{"silence", alert.OfSilence("1", "r", "s", at, at, nil), true},
+		{"watchdog", alert.OfWatchdog("1", "r", []string{"x"}, at, nil), true},
 		{"a detection", alert.OfDetection(detection("mfa-deactivated", ada, audit.Medium), nil), false},
 	} {
 		if got := s.Exempt(c.a); got != c.want {
@@ -499,5 +501,55 @@ func TestSilence(t *testing.T) {
 	}
 	if b := alert.OfSilence("111122223333", "eu-north-1", "s", at, at, names); b.Detail != "no file of CloudTrail since 2026-11-20 08:14:03 UTC" {
 		t.Errorf("detail %q", b.Detail)
+	}
+}
+
+// Chat subscribes without a filter and shows custom notifications: the canary's
+// message is none, every other alert's is.
+func TestChatDoesNotShowTheCanary(t *testing.T) {
+	for _, c := range []struct {
+		a     alert.Alert
+		shown bool
+	}{
+		{ofVerdict(), true},
+		{alert.OfSilence("111122223333", "eu-north-1", "s", at, at, names), true},
+		{alert.OfWatchdog("111122223333", "eu-north-1", []string{"x"}, at, names), true},
+		{alert.OfCanary("111122223333", "eu-north-1", "n1", at, names), false},
+	} {
+		var protocols map[string]string
+		if err := json.Unmarshal([]byte(c.a.Message().Body), &protocols); err != nil {
+			t.Fatal(err)
+		}
+		var chat struct {
+			Version, Source string
+			Content         any
+		}
+		err := json.Unmarshal([]byte(protocols["https"]), &chat)
+		if shown := chat.Version == "1.0" && chat.Source == "custom" && chat.Content != nil; err != nil || shown != c.shown {
+			t.Errorf("%s: shown in chat %v, error %v, of %s", c.a.Kind, shown, err, protocols["https"])
+		}
+		if back, err := alert.Parse([]byte(protocols["default"])); err != nil || back.ID != c.a.ID {
+			t.Errorf("%s: queues get %s", c.a.Kind, protocols["default"])
+		}
+	}
+}
+
+// Each protocol names what was found; a name that somebody else chose is no link.
+func TestWatchdog(t *testing.T) {
+	findings := []string{"eu-north-1: rule mfawatch-sign-in-console is DISABLED, not ENABLED", "subscription https evil.example.com is there, and nobody deployed it"}
+	a := alert.OfWatchdog("111122223333", "eu-north-1", findings, at, names)
+	if a.ID != "111122223333#watchdog#20261120T081403Z" || a.Attributes()["severity"] != "high" || a.Attributes()["kind"] != "watchdog" {
+		t.Errorf("id %s, attributes %v", a.ID, a.Attributes())
+	}
+	want := "\nWhat was found:\n- eu-north-1: rule mfawatch-sign-in-console is DISABLED, not ENABLED\n- subscription https evil[.]example[.]com is there, and nobody deployed it\n\nWhat to do now:\n1. Ask who changed it"
+	if !strings.Contains(a.Text(), want) {
+		t.Errorf("no %q in\n%s", want, a.Text())
+	}
+	if body := a.Message().Body; !strings.Contains(body, `- eu-north-1: rule mfawatch-sign-in-console is DISABLED`) || len(a.Subject()) > 99 {
+		t.Errorf("chat does not name the finding: %s", body)
+	}
+	many := alert.OfWatchdog("111122223333", "eu-north-1", slices.Repeat([]string{strings.Repeat(`漢\`, 9000)}, 5000), at, names)
+	if got := many.Findings; many.Message().Size() > alert.Limit || len(got) != 101 || got[100] != "and 4900 more, which the log of the function has" {
+		t.Errorf("%d findings, %d bytes, the last %q", len(got), many.Message().Size(), got[len(got)-1])
 	}
 }

@@ -24,6 +24,7 @@ func TestDocs(t *testing.T) {
 	}
 	d := alert.OfDetection(detection("trail-stopped", ada, 4), names)
 	a.Target, a.Attack, a.Previous = d.Target, d.Attack, "mfa"
+	a.Findings = []string{"x"}
 	a.Digest = &alert.Contents{Items: []alert.Item{{ID: "x", Time: time.Time{}, Evidence: "x"}}}
 	words := []string{alert.Schema}
 	for _, k := range alert.Kinds() {

@@ -79,11 +79,17 @@ func (m Message) Size() int {
 
 // Message is the alert as it is published. Machines (SQS, Lambda, Firehose,
 // HTTP) get the JSON, people the text; HTTPS is where chat clients listen, so
-// it gets the form of Amazon Q Developer's custom notifications.
+// it gets the form of Amazon Q Developer's custom notifications. The canary comes
+// every few minutes and is for nobody: subscriptions filter it away, but chat
+// subscribes without a filter, so there it gets the JSON, which is not shown.
 func (a Alert) Message() Message {
 	text := a.Text()
+	https := a.chat()
+	if a.Kind == Canary {
+		https = a.JSON()
+	}
 	body, err := canonical(map[string]string{
-		"default": string(a.JSON()), "email": text, "email-json": a.SMS(), "sms": a.SMS(), "https": string(a.chat()),
+		"default": string(a.JSON()), "email": text, "email-json": a.SMS(), "sms": a.SMS(), "https": string(https),
 	})
 	if err != nil { // strings alone cannot fail
 		body = []byte(`{"default":""}`)
@@ -130,6 +136,9 @@ func (a Alert) chat() []byte {
 	return b
 }
 
+// briefFindings is how many findings chat shows.
+const briefFindings = 7
+
 // brief is the text without the steps, which chat shows by themselves.
 func (a Alert) brief() string {
 	s := a.says(plainly) + "\nAccount " + a.where() + "\n" + a.whom() + "\n" + when(a.Time)
@@ -141,6 +150,13 @@ func (a Alert) brief() string {
 	}
 	if a.Detail != "" {
 		s += "\n" + cut(defang(a.Detail), 500)
+	}
+	for i, f := range a.Findings {
+		if i == briefFindings {
+			s += fmt.Sprintf("\n- and %d more", len(a.Findings)-i)
+			break
+		}
+		s += "\n- " + cut(defang(f), 200)
 	}
 	return s + "\nAlert " + defang(a.ID)
 }

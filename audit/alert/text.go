@@ -74,6 +74,12 @@ func (a Alert) Text() string {
 	row("Region", defang(a.Region))
 	row("Factor", a.factor())
 	row("Detail", defang(a.Detail))
+	if len(a.Findings) > 0 {
+		b.WriteString("\nWhat was found:\n")
+	}
+	for _, f := range a.Findings {
+		fmt.Fprintf(&b, "- %s\n", defang(f))
+	}
 	b.WriteString("\nWhat to do now:\n")
 	for i, s := range a.WhatToDo {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, s)

@@ -60,6 +60,8 @@ var (
 	blind      = playbook{"See whether the trail is logging: aws cloudtrail get-trail-status --name TRAIL.", "See whether its bucket and key still let CloudTrail write (LatestDeliveryError).",
 		"Until it is back, sign-ins there are not seen: look in the account's Event history."}
 	tried = playbook{"Nothing needs to be done: this tries the way that alerts take."}
+	amiss = playbook{"Ask who changed it, and why: CloudTrail's Event history of that Region has the call.", "Not explained: treat that person's or role's credentials as stolen.",
+		"Set it back: deploy the stacks again (cdk deploy). Until then sign-ins may go unseen.", "What is not known was refused to the function or not answered: see that its role may ask."}
 )
 
 var phrases = map[string]phrase{
@@ -117,6 +119,7 @@ var phrases = map[string]phrase{
 
 	string(Coverage): {"CloudTrail records are missing", true, blind},
 	string(Canary):   {"the way of an alert was tried", true, tried},
+	string(Watchdog): {"the monitor itself is not as it was deployed", true, amiss},
 }
 
 // other is for a reason that these pages do not know: it is named, not hidden.

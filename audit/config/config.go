@@ -20,18 +20,14 @@ import (
 	"time"
 
 	"mfawatch/audit"
+	"mfawatch/audit/config/compiled"
 	"mfawatch/audit/detect"
-	"mfawatch/audit/posture"
 	"mfawatch/audit/signin"
 )
 
 // Judging are the rules of one file: for sign-ins, for what is detected around
 // them, and for accounts.
-type Judging struct {
-	SignIn  signin.Rules
-	Detect  detect.Rules
-	Posture posture.Rules
-}
+type Judging = compiled.Judging
 
 // Rules reads a rules file. name is what errors call it. An empty file is an
 // error: whoever names a rules file expects it to do something, and a file cut

@@ -151,3 +151,6 @@ type Retention struct {
 	Reports  int // days
 	Logs     int // days of log groups: a number that CloudWatch Logs knows
 }
+
+// Partition is AWS's partition that the home Region is of.
+func (d Deployment) Partition() string { return partitionOf(d.Home).id }

@@ -15,12 +15,16 @@ type Fault struct {
 	File         string
 	Line, Column int    // from 1; columns count characters
 	Field        string // sign_in[0].reason; empty when the fault is not in a field
+	Override     string // the key that was given from outside, when the fault is in its value: there is no line then
 	Problem      string // what is wrong and what would be right, on one line
 }
 
 func (f *Fault) Error() string {
 	where := fmt.Sprintf("%s:%d:%d: ", f.File, f.Line, f.Column)
-	if f.Field != "" {
+	if f.Override != "" {
+		where = "-c " + signin.Printable(f.Override) + ": "
+	}
+	if f.Field != "" && f.Field != f.Override {
 		where += f.Field + ": "
 	}
 	return where + f.Problem

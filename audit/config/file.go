@@ -5,16 +5,12 @@ import (
 	"time"
 
 	"mfawatch/audit"
+	"mfawatch/audit/config/compiled"
 	"mfawatch/audit/posture"
 )
 
 // File is mfawatch.yaml: what the functions in AWS go by.
-type File struct {
-	Judging
-	Accounts   map[string]string // what people call their accounts, by number
-	FoldAfter  int               // so many alerts of one principal and reason are sent one by one
-	FoldWindow time.Duration     // within this time; later ones of it come as a digest
-}
+type File = compiled.File
 
 // What holds where the file does not say.
 const (

@@ -47,8 +47,12 @@ func (n *node) value() any {
 	return n.scalar
 }
 
-// child is the value at one step of a JSON Schema instance location.
+// child is the value at one step of a JSON Schema instance location. Nothing has
+// no children.
 func (n *node) child(step string) *node {
+	if n == nil {
+		return nil
+	}
 	if f, ok := n.fields[step]; ok {
 		return f.value
 	}

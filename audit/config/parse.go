@@ -159,7 +159,11 @@ func syntax(err error) *Fault {
 
 func at(t *token.Token, problem string) *Fault {
 	f := &Fault{Line: 1, Column: 1, Problem: problem}
-	if t != nil && t.Position != nil {
+	switch {
+	case t == nil || t.Position == nil:
+	case t.Position.Line < 0: // an override's, until it is named
+		f.Line = t.Position.Line
+	default:
 		f.Line, f.Column = max(t.Position.Line, 1), max(t.Position.Column, 1)
 	}
 	return f

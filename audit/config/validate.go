@@ -178,12 +178,14 @@ const lengths = "write a length of time such as 90s, 15m or 24h"
 var nouns = map[string]string{
 	"reason": "a reason", "principal": "a principal kind", "severity": "a severity", "id": "a check", "checks": "a check that anybody can be exempt from",
 	"hardware": "a setting", "fido": "a setting",
+	"mode": "a mode", "object_lock": "a lock", "profile": "a guardrail", "attach": "a place", "fido_levels": "a certification", "formats": "a format",
+	"cis_version": "a version", "filters": "a filter", "form": "a form",
 }
 
 // notAWord is something else than text where a word or a length of time belongs.
 func (s subject) notAWord(got string) string {
 	switch allowed := s.schema.enum(s.url); {
-	case s.key == "window":
+	case strings.HasSuffix(s.url, "/$defs/window"):
 		return got + " cannot be read; " + lengths
 	case s.schema.advice(s.url) != "":
 		return got + " cannot be read; " + s.schema.advice(s.url)
@@ -268,6 +270,9 @@ func (s subject) outOfBounds(k jsonschema.ErrorKind) string {
 	case *kind.DependentRequired:
 		return fmt.Sprintf("%s needs %s beside it", k.Prop, strings.Join(k.Missing, ", "))
 	case *kind.Pattern:
+		if strings.HasSuffix(s.url, "/$defs/url") {
+			return "it cannot be read; " + s.schema.advice(s.url) // it may hold a key, and is not repeated
+		}
 		if advice := s.schema.advice(s.url); advice != "" {
 			return quote(k.Got) + " cannot be read; " + advice
 		}

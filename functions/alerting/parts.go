@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit/alert"
-	"mfawatch/audit/config"
+	"mfawatch/audit/config/compiled"
 	"mfawatch/functions/delivery"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/awsenv"
@@ -25,7 +25,7 @@ import (
 )
 
 // configName is the file in the function's own folder that holds rules and the
-// accounts' names.
+// accounts' names, compiled.
 const configName = "mfawatch.yaml"
 
 // Parts are what a function is made of that alerts.
@@ -79,13 +79,13 @@ func Open(env func(string) (string, bool), common settings.Common, to settings.A
 	return p, nil
 }
 
-func readFile(path string) (config.File, error) {
+func readFile(path string) (compiled.File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config.File{}, fmt.Errorf("read %s: %w: put it into the function's folder", configName, err)
+		return compiled.File{}, fmt.Errorf("read %s: %w: put it, compiled, into the function's folder", configName, err)
 	}
-	return config.ReadFile(configName, data)
+	return compiled.Read(configName, data)
 }
 
 // emergency are the ids of the declared emergency users.
-func emergency(file config.File) []string { return file.Posture.BreakGlass }
+func emergency(file compiled.File) []string { return file.Posture.BreakGlass }

@@ -10,9 +10,10 @@ import (
 	"testing"
 
 	"mfawatch/audit/collect"
+	"mfawatch/audit/config"
 )
 
-// environment is a right one; the file is in a folder of the test's.
+// environment is a right one; the file is in a folder of the test's, as it is.
 func environment(t *testing.T, file string) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,8 +34,18 @@ func wired(env map[string]string) (*Handler, error) {
 
 const rightFile = "version: 1\naccounts:\n  \"111122223333\": prod\n"
 
+// compiledFile is a file as it is deployed.
+func compiledFile(t *testing.T, text string) string {
+	t.Helper()
+	data, err := config.Compile(configName, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func TestWire(t *testing.T) {
-	h, err := wired(environment(t, rightFile))
+	h, err := wired(environment(t, compiledFile(t, rightFile)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,17 +60,18 @@ func TestWire(t *testing.T) {
 // A function that was deployed wrongly says so at its first start, in a line for
 // each fault.
 func TestColdStartErrors(t *testing.T) {
+	right := compiledFile(t, rightFile)
 	for name, c := range map[string]struct {
 		file string
 		env  map[string]string
 		want string
 	}{
 		"no file":        {"", nil, "read mfawatch.yaml: "},
-		"unknown key":    {"version: 1\nexemption: []\n", nil, "mfawatch.yaml:2:1: "},
-		"wrong value":    {"version: 1\naudit:\n  hardware: most\n", nil, "mfawatch.yaml:3:"},
-		"no bucket":      {rightFile, map[string]string{"MFAWATCH_REPORT_BUCKET": ""}, "the function's environment: MFAWATCH_REPORT_BUCKET is missing"},
-		"no Region":      {rightFile, map[string]string{"AWS_REGION": ""}, "the function's environment: AWS_REGION is missing"},
-		"unknown format": {rightFile, map[string]string{"MFAWATCH_FORMATS": "json,pdf"}, "the function's environment: MFAWATCH_FORMATS: "},
+		"not compiled":   {rightFile, nil, "mfawatch.yaml: it is not compiled, and a function reads no YAML that a person wrote: run \"mfawatch config compile FILE -o OUT\""},
+		"edited":         {strings.Replace(right, "prod", "test", 1), nil, "mfawatch.yaml: it was changed after it was compiled: edit the mfawatch.yaml that it was made from"},
+		"no bucket":      {right, map[string]string{"MFAWATCH_REPORT_BUCKET": ""}, "the function's environment: MFAWATCH_REPORT_BUCKET is missing"},
+		"no Region":      {right, map[string]string{"AWS_REGION": ""}, "the function's environment: AWS_REGION is missing"},
+		"unknown format": {right, map[string]string{"MFAWATCH_FORMATS": "json,pdf"}, "the function's environment: MFAWATCH_FORMATS: "},
 	} {
 		env := environment(t, c.file)
 		maps.Copy(env, c.env)

@@ -11,6 +11,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -64,6 +65,22 @@ type Audit struct {
 	ExternalID   string        `env:"MFAWATCH_EXTERNAL_ID" is:"text" optional:"1"`
 	Remind       time.Duration `env:"MFAWATCH_REMIND" is:"duration" default:"168h0m0s"` // a summary at least so often, also without a change
 	Rate         int           `env:"MFAWATCH_RATE" is:"number" default:"10"`           // calls of IAM a second
+}
+
+// Canary is the environment of functions/canary. Its queue subscribes to the topic
+// with raw message delivery off: the envelope names the topic that a message came
+// from. What stands deployed is in rules.json, in the function's own folder. The
+// heartbeat's address is known to whoever may read the function.
+type Canary struct {
+	Common
+	Prefix    string        `env:"MFAWATCH_PREFIX" is:"word"`              // begins every name of the stacks
+	Regions   []string      `env:"MFAWATCH_REGIONS" is:"words"`            // that are watched
+	TopicARN  string        `env:"MFAWATCH_TOPIC_ARN" is:"arn"`            //
+	QueueARN  string        `env:"MFAWATCH_CANARY_QUEUE_ARN" is:"arn"`     // where canaries come back
+	TrailARN  string        `env:"MFAWATCH_TRAIL_ARN" is:"arn"`            // created or adopted, also of another Region or account
+	KeyARN    string        `env:"MFAWATCH_KEY_ARN" is:"arn" optional:"1"` // for the placeholders in rules.json
+	Wait      time.Duration `env:"MFAWATCH_CANARY_WAIT" is:"duration" default:"1m0s"`
+	Heartbeat string        `env:"MFAWATCH_HEARTBEAT_URL" is:"https" optional:"1"` // outside AWS, asked after each whole round trip
 }
 
 // Env is the environment that FromEnv reads back as v, a struct of this package
@@ -170,12 +187,17 @@ func valid(is, text string) error {
 		ok = text == "debug" || text == "info" || text == "warn" || text == "error"
 	case "word":
 		ok = ok && !strings.ContainsAny(text, " \t\r\n,")
+	case "https":
+		u, err := url.Parse(text)
+		ok = err == nil && u.Scheme == "https" && u.Hostname() != ""
 	}
 	switch {
 	case ok:
 		return nil
 	case text == "":
 		return errors.New("is missing")
+	case is == "https": // an address may hold a key, so it is not repeated
+		return errors.New("is no https URL: write https://host/…")
 	}
 	return fmt.Errorf("%q is no %s", text, map[string]string{
 		"arn": "ARN", "account": "account number: twelve digits", "level": "log level: debug, info, warn, error", "word": "name: it has blanks or commas",

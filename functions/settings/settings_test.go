@@ -52,6 +52,25 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip(t, settings.Reconcile{Common: common(), Alerting: alerting(), TrailBucket: "trail", TrailPrefix: "a prefix/", LookBack: 3 * time.Hour, Silence: time.Hour})
 	roundTrip(t, settings.Audit{Common: common(), ReportBucket: "reports", ReportPrefix: "x/", TopicARN: "arn:aws:sns:eu-north-1:111122223333:alerts", Formats: []string{"json", "csv"},
 		SecurityHub: true, Region: "eu-north-1", Role: "path/Audit", ExternalID: "an id", Remind: time.Hour, Rate: 5})
+	roundTrip(t, canary())
+}
+
+func canary() settings.Canary {
+	return settings.Canary{Common: common(), Prefix: "mfawatch", Regions: []string{"eu-north-1", "us-east-1"}, TopicARN: "arn:aws:sns:eu-north-1:111122223333:alerts",
+		QueueARN: "arn:aws:sqs:eu-north-1:111122223333:mfawatch-canary", TrailARN: "arn:aws:cloudtrail:eu-north-1:111122223333:trail/t",
+		KeyARN: "arn:aws:kms:eu-north-1:111122223333:key/k", Wait: 30 * time.Second, Heartbeat: "https://192.0.2.1/ping/key"}
+}
+
+// An address that holds a key is not repeated in an error.
+func TestHeartbeatIsHTTPS(t *testing.T) {
+	for _, url := range []string{"http://192.0.2.1/ping/key", "https:///ping/key", "ping/key", "https://%zz/key"} {
+		set := canary()
+		set.Heartbeat = url
+		_, err := settings.FromEnv[settings.Canary](lookup(settings.Env(set)))
+		if err == nil || strings.Contains(err.Error(), "key") || !strings.Contains(err.Error(), "MFAWATCH_HEARTBEAT_URL is no https URL") {
+			t.Errorf("%s: error %v", url, err)
+		}
+	}
 }
 
 func TestDefaults(t *testing.T) {
@@ -61,6 +80,13 @@ func TestDefaults(t *testing.T) {
 	}
 	got, err := settings.FromEnv[settings.Signin](lookup(env))
 	if err != nil || got.LogLevel != "info" || got.Lease != 2*time.Minute || got.Keep != 90*24*time.Hour || got.Buckets != nil {
+		t.Errorf("%+v, error %v", got, err)
+	}
+	rest := settings.Env(canary())
+	for _, name := range []string{"MFAWATCH_CANARY_WAIT", "MFAWATCH_HEARTBEAT_URL", "MFAWATCH_KEY_ARN"} {
+		delete(rest, name)
+	}
+	if got, err := settings.FromEnv[settings.Canary](lookup(rest)); err != nil || got.Wait != time.Minute || got.Heartbeat != "" || got.KeyARN != "" {
 		t.Errorf("%+v, error %v", got, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mfawatch/audit/config"
 	"mfawatch/functions/alerting/awstest"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/lambdatest"
@@ -151,21 +152,33 @@ func TestBootstrapInTrouble(t *testing.T) {
 	}
 }
 
-// A wrong deployment says so at the first start, in one line.
+// A wrong deployment says so at the first start, in one line: here of a file as a
+// person writes it, which a function does not read.
 func TestBootstrapDoesNotStart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the binary")
 	}
-	f, _ := started(t, environment(), "version: 1\nexemption: []\n")
+	f, _ := started(t, environment(), rightFile)
+	for _, setting := range f.Env {
+		if dir, found := strings.CutPrefix(setting, "LAMBDA_TASK_ROOT="); found {
+			if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), []byte(rightFile), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	a, err := f.Invoke(t.Context(), []byte("{}"), 10*time.Second)
-	if err != nil || a.Error == nil || !a.Error.Exited || !strings.Contains(f.Logs(), "mfawatch.yaml:2:1") || strings.Count(f.Logs(), "\n") != 1 {
+	if err != nil || a.Error == nil || !a.Error.Exited || !strings.Contains(f.Logs(), "mfawatch.yaml: it is not compiled") || strings.Count(f.Logs(), "\n") != 1 {
 		t.Errorf("%v, error %v, logs %s", a.Error, err, f.Logs())
 	}
 }
 
 func TestWire(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), []byte(rightFile), 0o600); err != nil {
+	file, err := config.Compile("mfawatch.yaml", []byte(rightFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for missing, want := range map[string]string{"": "<nil>", "MFAWATCH_QUEUE_ARNS": "the function's environment: MFAWATCH_QUEUE_ARNS is missing", "LAMBDA_TASK_ROOT": "read mfawatch.yaml: ", "AWS_REGION": "the function's environment: AWS_REGION is missing"} {

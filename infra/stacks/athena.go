@@ -83,8 +83,8 @@ func columns(pairs [][2]string) []object {
 	return all
 }
 
-// identity is the type of CloudTrail's userIdentity in the documented table.
-const identity = "struct<type:string,principalid:string,arn:string,accountid:string,invokedby:string,accesskeyid:string,username:string,onbehalfof:struct<userid:string,identitystorearn:string>," +
+// userIdentity is the type of CloudTrail's userIdentity in the documented table.
+const userIdentity = "struct<type:string,principalid:string,arn:string,accountid:string,invokedby:string,accesskeyid:string,username:string,onbehalfof:struct<userid:string,identitystorearn:string>," +
 	"sessioncontext:struct<attributes:struct<mfaauthenticated:string,creationdate:string>,sessionissuer:struct<type:string,principalid:string,arn:string,accountid:string,username:string>," +
 	"ec2roledelivery:string,webidfederationdata:struct<federatedprovider:string,attributes:map<string,string>>>>"
 
@@ -97,7 +97,7 @@ func (b *builder) trailTable() table {
 	t := table{
 		name: "trail", why: "what the trail's files hold",
 		columns: [][2]string{
-			{"eventversion", "string"}, {"useridentity", identity}, {"eventtime", "string"}, {"eventsource", "string"}, {"eventname", "string"}, {"awsregion", "string"},
+			{"eventversion", "string"}, {"useridentity", userIdentity}, {"eventtime", "string"}, {"eventsource", "string"}, {"eventname", "string"}, {"awsregion", "string"},
 			{"sourceipaddress", "string"}, {"useragent", "string"}, {"errorcode", "string"}, {"errormessage", "string"}, {"requestparameters", "string"}, {"responseelements", "string"},
 			{"additionaleventdata", "string"}, {"requestid", "string"}, {"eventid", "string"}, {"readonly", "string"}, {"resources", "array<struct<arn:string,accountid:string,type:string>>"},
 			{"eventtype", "string"}, {"apiversion", "string"}, {"recipientaccountid", "string"}, {"serviceeventdetails", "string"}, {"sharedeventid", "string"}, {"vpcendpointid", "string"},

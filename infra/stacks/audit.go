@@ -35,7 +35,7 @@ func (b *builder) makeAudit() {
 	b.makeStateMachine(s)
 	b.scheduleWith(s, "audit", b.d.Reports.Schedule, b.stateMachine(), `{"run":"<aws.scheduler.execution-id>"}`, "states:StartExecution")
 	// A rate without a date begins at once (EventBridge Scheduler user guide).
-	after(s, made(s, "AuditSchedule"), "AuditMachine", "AuditSchedulePolicy")
+	made(s, "AuditSchedule").AddResourceDependency(made(s, "AuditMachine"), nil)
 	b.makeAuditAlarms(s)
 	if b.d.Reports.Athena {
 		b.makeAthena(s)
@@ -120,7 +120,7 @@ func (b *builder) importFindings() statement {
 func (b *builder) makeStateMachine(s awscdk.Stack) {
 	r := role(s, b.names, "audit-machine", "states.amazonaws.com", "Runs the scheduled audit's steps", b.machineStatements()...)
 	machine := awsstepfunctions.NewCfnStateMachine(s, jsii.String("AuditMachine"), &awsstepfunctions.CfnStateMachineProps{
-		StateMachineName: jsii.String(b.of("audit")), StateMachineType: jsii.String("STANDARD"), RoleArn: r.AttrArn(), DefinitionString: jsii.String(b.definition()),
+		StateMachineName: jsii.String(b.of("audit")), StateMachineType: jsii.String("STANDARD"), RoleArn: r.arn(), DefinitionString: jsii.String(b.definition()),
 		// Without execution data: names of accounts stay out of the log. Histories
 		// hold them, encrypted with a key of AWS's, for ninety days.
 		LoggingConfiguration: object{
@@ -128,7 +128,8 @@ func (b *builder) makeStateMachine(s awscdk.Stack) {
 			"destinations": []object{{"cloudWatchLogsLogGroup": object{"logGroupArn": b.logs(b.statesLog()) + ":*"}}},
 		},
 	})
-	after(s, machine, "AuditMachinePolicy", "AuditFunction", "AuditPolicy") // that it may log is checked when it is made
+	r.before(machine) // that it may log is checked when it is made
+	machine.AddResourceDependency(made(s, "AuditFunction"), nil)
 }
 
 // made is a resource of a stack by its id.
@@ -136,17 +137,10 @@ func made(s awscdk.Stack, id string) awscdk.CfnResource {
 	return s.Node().FindChild(jsii.String(id)).(awscdk.CfnResource)
 }
 
-// after makes a resource wait for others of its stack.
-func after(s awscdk.Stack, r awscdk.CfnResource, ids ...string) {
-	for _, id := range ids {
-		r.AddResourceDependency(made(s, id), nil)
-	}
-}
-
 // machineStatements are what the steps do, and no more.
 func (b *builder) machineStatements() []statement {
 	all := []statement{
-		allow("Invoke", []string{"lambda:InvokeFunction"}, b.names.function("audit")),
+		allow("Invoke", []string{"lambda:InvokeFunction"}, b.functionARN("audit")),
 		// Log deliveries have no ARN that could be named (Step Functions developer
 		// guide, logging: the resource must be *).
 		allow("DeliverLog", []string{
@@ -187,25 +181,25 @@ func (b *builder) makeAuditAlarms(s awscdk.Stack) {
 		}})
 	}
 	math = append(math, object{"id": "all", "expression": "FILL(m1,0)+FILL(m2,0)+FILL(m3,0)", "label": "executions that did not succeed", "returnData": true})
-	b.alarm(s, alarm{
-		name: "audit-failed", math: math, of: 1, out: 1, threshold: 1, operator: reaches, missing: "notBreaching",
+	b.makeAlarm(s, alarm{
+		name: "audit-failed", math: math, most: 1, reached: true, silence: notBreaching, event: true,
 		why: "An execution of " + b.of("audit") + " failed, timed out or was stopped. Its history says at which step; redrive it when the cause is mended: a run goes on where it was.",
 	})
 	limit := b.d.Reports.Every * 3 / 2
-	hours, missing, silence := auditWindow(limit)
-	b.alarm(s, alarm{
-		name: "audit-age", namespace: settings.Namespace, metric: settings.AuditAge, dimensions: []string{"account", b.audited()},
-		statistic: "Maximum", period: oneHour, of: hours, out: hours, threshold: limit.Seconds(), operator: above, missing: missing,
-		why: fmt.Sprintf("Audits are further apart than %s%s. Look at the schedule and the executions of %s.", limit, silence, b.of("audit")),
+	hours, silence, says := auditWindow(limit)
+	b.makeAlarm(s, alarm{
+		name: "audit-age", namespace: settings.Namespace, metric: settings.AuditAge, dimensions: map[string]string{"account": b.audited()},
+		statistic: "Maximum", period: oneHour, of: hours, in: hours, most: limit.Seconds(), silence: silence,
+		why: fmt.Sprintf("Audits are further apart than %s%s. Look at the schedule and the executions of %s.", limit, says, b.of("audit")),
 	})
 }
 
 // auditWindow is for how many hours an audit may be missing, what the alarm makes
 // of missing data, and how that reads. CloudWatch looks back a week at most:
 // longer silence than that no alarm can hear.
-func auditWindow(limit time.Duration) (hours float64, missing, silence string) {
+func auditWindow(limit time.Duration) (hours float64, silence, says string) {
 	if limit > 7*24*time.Hour {
-		return 1, "ignore", ", which shows when the late one comes: alarms look back a week at most"
+		return 1, notBreaching, ", which shows when the late one comes: alarms look back a week at most"
 	}
-	return max(math.Ceil(limit.Hours()), 2), "breaching", ", or there was none for so long"
+	return max(math.Ceil(limit.Hours()), 2), breaching, ", or there was none for so long"
 }

@@ -74,8 +74,6 @@ func (b *builder) audited() string {
 	return b.account
 }
 
-const oneDay = 24 * oneHour
-
 // auditGraphs: EMF may count a line twice, so nothing is summed up.
 func (b *builder) auditGraphs() []object {
 	if !b.audits() {

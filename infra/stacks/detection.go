@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
-	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
 )
 
@@ -41,11 +40,14 @@ func (b *builder) makeDetection() awscdk.Stack {
 	b.makeSignInQueue(s)
 	b.makeBus(s)
 	b.makeForwarder(s)
-	for _, r := range b.rules(b.home) {
-		b.makeRule(s, r, "", b.queue("sign-ins", b.home), nil)
+	if b.d.Watchdog.Enabled {
+		b.makeCanaryQueue(s)
+	}
+	for _, r := range b.on(b.home) {
+		b.makeRule(s, r, "")
 	}
 	for _, r := range b.arriving() {
-		b.makeRule(s, r, b.prefix, b.queue("sign-ins", b.home), nil)
+		b.makeRule(s, r, b.prefix)
 	}
 	b.makeSignin(s)
 	b.makeReconcile(s)
@@ -73,7 +75,6 @@ func (b *builder) makeSignInQueue(s awscdk.Stack) {
 func (b *builder) makeBus(s awscdk.Stack) {
 	bus := awsevents.NewCfnEventBus(s, jsii.String("Bus"), &awsevents.CfnEventBusProps{
 		Name: jsii.String(b.prefix), Description: jsii.String("mfawatch: sign-ins and changes of other Regions and accounts"),
-		DeadLetterConfig: object{"arn": b.queue("rules-dead", b.home)},
 	})
 	if b.organizational() {
 		sends := allow("MembersSend", []string{"events:PutEvents"}, b.bus()).to("*").when(object{"StringEquals": object{"aws:PrincipalOrgID": b.d.Organization.ID}, "ArnLike": object{"aws:PrincipalArn": "arn:" + b.partition + ":iam::*:role/" + b.of("forward")}})
@@ -86,60 +87,6 @@ func (b *builder) makeBus(s awscdk.Stack) {
 // makeForwarder makes the role with which this account's other Regions send.
 func (b *builder) makeForwarder(s awscdk.Stack) {
 	role(s, b.names, "forward", "events.amazonaws.com", "Sends what rules of other Regions match to the home Region", allow("Forward", []string{"events:PutEvents"}, b.bus()))
-}
-
-// rules are the rules of a Region's default bus.
-func (b *builder) rules(region string) []deployed.Rule {
-	var in []deployed.Rule
-	for _, r := range deployed.Rules() {
-		if r.OptIn == "" && (r.Regions == deployed.EveryRegion || region == b.iamRegion()) {
-			in = append(in, r)
-		}
-	}
-	return in
-}
-
-// arriving are the rules of the bus: of all that other Regions and accounts send.
-// Both rules of a way need the state that lets read-only events through.
-func (b *builder) arriving() []deployed.Rule {
-	var in []deployed.Rule
-	for _, r := range deployed.Rules() {
-		if r.OptIn == "" {
-			in = append(in, r)
-		}
-	}
-	return in
-}
-
-// makeRule makes a rule with one target. role is whom EventBridge sends as; nil
-// where the target's own policy lets it in.
-func (b *builder) makeRule(s awscdk.Stack, r deployed.Rule, bus, target string, role *string) {
-	props := &awsevents.CfnRuleProps{
-		Name: jsii.String(b.of(r.Name)), Description: jsii.String(cut(r.Purpose, 512)), State: jsii.String(r.State), EventPattern: parsed(r.Pattern),
-		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("mfawatch"), Arn: jsii.String(target), RoleArn: role,
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: jsii.String(b.queue("rules-dead", *s.Region()))},
-			RetryPolicy:      &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(deliveryHours * oneHour), MaximumRetryAttempts: jsii.Number(deliveryRetries)},
-		}},
-	}
-	id := pascal(r.Name)
-	if bus != "" {
-		props.EventBusName = jsii.String(bus)
-		id = "Arriving" + id
-	}
-	rule := awsevents.NewCfnRule(s, jsii.String(id), props)
-	if bus != "" {
-		rule.AddResourceDependency(s.Node().FindChild(jsii.String("Bus")).(awsevents.CfnEventBus), nil)
-	}
-}
-
-// parsed is a pattern as constructs take it.
-func parsed(pattern string) object {
-	var o object
-	if err := json.Unmarshal([]byte(pattern), &o); err != nil {
-		panic(err) // the patterns' own tests read every one
-	}
-	return o
 }
 
 func cut(text string, most int) string { return text[:min(len(text), most)] }
@@ -216,19 +163,25 @@ func (b *builder) makeReconcile(s awscdk.Stack) {
 // schedule invokes a function again and again, with constant input.
 func (b *builder) schedule(s awscdk.Stack, name, expression string, fn awslambda.CfnFunction, input object) {
 	text, _ := json.Marshal(input)
+	b.invoked(s, name, fn)
+	b.scheduleWith(s, name, expression, *fn.AttrArn(), string(text), "lambda:InvokeFunction")
+}
+
+// invoked says what becomes of an invocation that failed: it is tried twice more,
+// and then kept for a person.
+func (b *builder) invoked(s awscdk.Stack, name string, fn awslambda.CfnFunction) {
 	awslambda.NewCfnEventInvokeConfig(s, jsii.String(pascal(name)+"Invoke"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName: fn.Ref(), Qualifier: jsii.String("$LATEST"), MaximumRetryAttempts: jsii.Number(2), MaximumEventAgeInSeconds: jsii.Number(oneHour),
 		DestinationConfig: object{"onFailure": object{"destination": b.queue("schedules-dead", b.home)}},
 	})
-	b.scheduleWith(s, name, expression, *fn.AttrArn(), string(text), "lambda:InvokeFunction")
 }
 
 // scheduleWith makes a schedule and the role that it calls its target as.
 func (b *builder) scheduleWith(s awscdk.Stack, name, expression, target, input, action string) {
 	r := role(s, b.names, name+"-schedule", "scheduler.amazonaws.com", "Starts "+name+" on its schedule", allow("Start", []string{action}, target))
-	awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
+	r.before(awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
 		Name: jsii.String(b.of(name)), ScheduleExpression: jsii.String(expression), ScheduleExpressionTimezone: jsii.String("UTC"),
 		FlexibleTimeWindow: object{"mode": "OFF"},
-		Target:             object{"arn": target, "roleArn": *r.AttrArn(), "input": input, "retryPolicy": object{"maximumEventAgeInSeconds": oneHour, "maximumRetryAttempts": 5}},
-	})
+		Target:             object{"arn": target, "roleArn": *r.arn(), "input": input, "retryPolicy": object{"maximumEventAgeInSeconds": oneHour, "maximumRetryAttempts": 5}},
+	}))
 }

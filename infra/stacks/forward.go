@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"github.com/aws/jsii-runtime-go"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 )
 
@@ -19,7 +17,7 @@ func (b *builder) makeForwards(after awscdk.Stack) {
 func (b *builder) makeForward(region string, after awscdk.Stack) {
 	s := b.stack("forward-"+region, region, "sends sign-ins and changes of this Region to "+b.home, after)
 	b.makeDeadLetters(s, "rules-dead", "events.amazonaws.com", b.rule(region, "", b.prefix+"-*"))
-	for _, r := range b.rules(region) {
-		b.makeRule(s, r, "", b.bus(), jsii.String(b.role("forward")))
+	for _, r := range b.on(region) {
+		b.makeRule(s, r, "")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/jsii-runtime-go"
 
+	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
 )
 
@@ -50,7 +52,15 @@ func (b *builder) stageOne(name string, bootstrap []byte) error {
 		return err
 	}
 	errs := []error{os.WriteFile(filepath.Join(dir, "bootstrap"), bootstrap, 0o755)}
-	for file, data := range b.assets.Files {
+	files := maps.Clone(b.assets.Files)
+	if name == "canary" {
+		expected, err := b.expected().JSON()
+		if err != nil {
+			return err
+		}
+		files[deployed.ExpectedName] = expected
+	}
+	for file, data := range files {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, file), data, 0o644))
 	}
 	b.staged[name] = dir
@@ -78,7 +88,7 @@ func (b *builder) function(s awscdk.Stack, f lambda, statements ...statement) aw
 	}
 	r := role(s, b.names, f.name, "lambda.amazonaws.com", f.why, statements...)
 	fn := awslambda.NewCfnFunction(s, jsii.String(pascal(f.name)+"Function"), &awslambda.CfnFunctionProps{
-		FunctionName: jsii.String(b.of(f.name)), Description: jsii.String(f.why), Role: r.AttrArn(),
+		FunctionName: jsii.String(b.of(f.name)), Description: jsii.String(f.why), Role: r.arn(),
 		Runtime: jsii.String("provided.al2023"), Handler: jsii.String("bootstrap"), Architectures: jsii.Strings(architecture),
 		Code:       &awslambda.CfnFunction_CodeProperty{S3Bucket: asset.S3BucketName(), S3Key: asset.S3ObjectKey()},
 		MemorySize: jsii.Number(f.memory), Timeout: jsii.Number(f.timeout),
@@ -86,6 +96,7 @@ func (b *builder) function(s awscdk.Stack, f lambda, statements ...statement) aw
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: environment(f.environment)},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: jsii.String(b.logGroup(f.name))},
 	})
+	r.before(fn)
 	return fn
 }
 

@@ -54,10 +54,26 @@ func plain(v any) object {
 	return o
 }
 
+// identity is a role and the policy that it needs to be of use: what calls AWS as
+// the role at once, when it is made, has to wait for both.
+type identity struct {
+	role   awsiam.CfnRole
+	policy awsiam.CfnManagedPolicy // nil: it has none of its own
+}
+
+func (i identity) arn() *string { return i.role.AttrArn() }
+
+// before makes another resource wait.
+func (i identity) before(r awscdk.CfnResource) {
+	if i.policy != nil {
+		r.AddResourceDependency(i.policy, nil)
+	}
+}
+
 // role makes a role for an AWS service, with one policy of its own. Policies are
 // managed, not inline: an inline one is counted against a smaller quota and shows
 // up in no list (IAM user guide, managed and inline policies).
-func role(s awscdk.Stack, n names, name, principal, why string, statements ...statement) awsiam.CfnRole {
+func role(s awscdk.Stack, n names, name, principal, why string, statements ...statement) identity {
 	trust := statement{Sid: "Trust", Effect: "Allow", Action: "sts:AssumeRole"}.to(service(principal))
 	if principal != "lambda.amazonaws.com" { // which sets no aws:SourceAccount when it assumes
 		trust = trust.when(equals("aws:SourceAccount", n.account))
@@ -67,17 +83,17 @@ func role(s awscdk.Stack, n names, name, principal, why string, statements ...st
 
 // roleTrusting makes a role with any trust policy. session is its longest session
 // in seconds; 0 is AWS's hour.
-func roleTrusting(s awscdk.Stack, n names, name, why string, trust object, session float64, managed []string, statements ...statement) awsiam.CfnRole {
+func roleTrusting(s awscdk.Stack, n names, name, why string, trust object, session float64, managed []string, statements ...statement) identity {
 	props := &awsiam.CfnRoleProps{RoleName: jsii.String(n.of(name)), Description: jsii.String(why), AssumeRolePolicyDocument: trust, ManagedPolicyArns: anys(managed)}
 	if session > 0 {
 		props.MaxSessionDuration = jsii.Number(session)
 	}
-	r := awsiam.NewCfnRole(s, jsii.String(pascal(name)+"Role"), props)
+	i := identity{role: awsiam.NewCfnRole(s, jsii.String(pascal(name)+"Role"), props)}
 	if len(statements) > 0 {
-		awsiam.NewCfnManagedPolicy(s, jsii.String(pascal(name)+"Policy"), &awsiam.CfnManagedPolicyProps{
+		i.policy = awsiam.NewCfnManagedPolicy(s, jsii.String(pascal(name)+"Policy"), &awsiam.CfnManagedPolicyProps{
 			ManagedPolicyName: jsii.String(n.of(name)), Description: jsii.String(why),
-			PolicyDocument: document(statements...), Roles: &[]any{r.Ref()},
+			PolicyDocument: document(statements...), Roles: &[]any{i.role.Ref()},
 		})
 	}
-	return r
+	return i
 }

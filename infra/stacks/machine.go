@@ -146,7 +146,7 @@ func (b *builder) publish(states object, about, summary, run, next string) {
 
 // invoke is a state that invokes the function with a payload.
 func (b *builder) invoke(payload object, more object) object {
-	parameters := object{"FunctionName": b.names.function("audit")}
+	parameters := object{"FunctionName": b.functionARN("audit")}
 	if payload != nil {
 		parameters["Payload"] = payload
 	}

@@ -18,27 +18,26 @@ import (
 // user guide, quotas).
 const longestBody = 51_200
 
-// prepareMember makes the template of what stands in every account of the
-// organisation, as a text for the StackSet and as a file beside the others to deploy by
-// hand in the management account, which no StackSet reaches.
-func (b *builder) prepareMember() error {
-	if !b.organizational() {
-		return nil
-	}
+// makeTemplate makes the template of what stands in every account of the
+// organisation, as a text for the StackSet and as a file beside the others to
+// deploy by hand in the management account, which no StackSet reaches.
+func (b *builder) makeTemplate() (string, error) {
 	template, err := b.memberTemplate()
+	if err == nil {
+		err = fits(template)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*b.app.Outdir(), b.of("member")+".template.json"), template, 0o644)
+	}
 	if err != nil {
-		return fmt.Errorf("the template for member accounts: %w", err)
+		return "", fmt.Errorf("the template for member accounts: %w", err)
 	}
-	if err := fits(template); err != nil {
-		return err
-	}
-	b.member = string(template)
-	return os.WriteFile(filepath.Join(*b.app.Outdir(), b.of("member")+".template.json"), template, 0o644)
+	return string(template), nil
 }
 
 func fits(template []byte) error {
 	if len(template) > longestBody {
-		return fmt.Errorf("the template for member accounts has %d bytes, and a StackSet takes %d: choose a shorter prefix", len(template), longestBody)
+		return fmt.Errorf("it has %d bytes, and a StackSet takes %d: choose a shorter prefix", len(template), longestBody)
 	}
 	return nil
 }
@@ -73,19 +72,20 @@ func (b *builder) makeMember(central names) {
 	home := where(s, "IsHome", b.home)
 	here := *s.Region()
 	b.makeDeadLetters(s, "rules-dead", "events.amazonaws.com", b.rule(here, "", b.prefix+"-*"))
-	for _, r := range b.rules(central.iamRegion()) {
-		b.makeRule(s, r, "", central.bus(), jsii.String(b.role("forward")))
-	}
 	// IAM writes its events in one Region of the partition.
 	iam := where(s, "IsIAMRegion", central.iamRegion())
-	for _, r := range b.rules(central.iamRegion()) {
+	for _, r := range b.all {
+		if r.target != central.queue("sign-ins", central.home) {
+			continue // is about this deployment's own parts
+		}
+		b.makeRule(s, standing{Rule: r.Rule, target: central.bus(), role: b.role("forward")}, "")
 		if r.Regions == deployed.HomeRegion {
-			only(iam, s, pascal(r.Name))
+			conditioned(iam, s, pascal(r.Name))
 		}
 	}
 	role(s, b.names, "forward", "events.amazonaws.com", "Sends what the rules match to account "+central.account, allow("Forward", []string{"events:PutEvents"}, central.bus()))
 	b.makeAudited(s, central)
-	only(home, s, "ForwardRole", "ForwardPolicy", "AuditMemberRole", "AuditMemberPolicy")
+	conditioned(home, s, "ForwardRole", "ForwardPolicy", "AuditMemberRole", "AuditMemberPolicy")
 }
 
 // makeAudited makes the role that the audit assumes. It trusts the function's
@@ -110,8 +110,8 @@ func where(s awscdk.Stack, id, region string) awscdk.CfnCondition {
 	return awscdk.NewCfnCondition(s, jsii.String(id), &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionEquals(awscdk.Aws_REGION(), region)})
 }
 
-// only puts a condition to resources of a stack.
-func only(c awscdk.CfnCondition, s awscdk.Stack, ids ...string) {
+// conditioned puts a condition to resources of a stack.
+func conditioned(c awscdk.CfnCondition, s awscdk.Stack, ids ...string) {
 	for _, id := range ids {
 		made(s, id).CfnOptions().SetCondition(c)
 	}

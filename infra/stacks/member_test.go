@@ -148,7 +148,7 @@ func TestMemberTemplateTooLong(t *testing.T) {
 	if err := fits(make([]byte, 51_200)); err != nil {
 		t.Errorf("error %v", err)
 	}
-	if err := fits(make([]byte, 51_201)); err == nil || !strings.Contains(err.Error(), "has 51201 bytes, and a StackSet takes 51200") {
+	if err := fits(make([]byte, 51_201)); err == nil || !strings.Contains(err.Error(), "it has 51201 bytes, and a StackSet takes 51200") {
 		t.Errorf("error %v", err)
 	}
 }

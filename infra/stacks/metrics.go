@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 
@@ -89,11 +88,11 @@ func (b *builder) makeFilter(s awscdk.Stack, f deployed.Filter) {
 	})
 	version := b.d.Metrics.Version
 	number := cmp.Or(f.Number(version), "without a number")
-	b.alarm(s, alarm{
-		name: "cis-" + f.ID, namespace: deployed.Namespace, metric: f.Metric, statistic: "Sum", period: 300, of: 1, out: 1,
-		threshold: float64(f.Threshold), operator: reaches, missing: "notBreaching",
+	b.makeAlarm(s, alarm{
+		name: "cis-" + f.ID, namespace: deployed.Namespace, metric: f.Metric, statistic: "Sum", period: fiveMinutes,
+		most: float64(f.Threshold), reached: true, silence: notBreaching, event: true,
 		why:  fmt.Sprintf("CIS AWS Foundations Benchmark %s, %s%s: %s. One message for as long as it lasts: each sign-in is told of by the alerts. Form of the filter: %s.", version, number, hub(f.Control), f.Name, form),
-		tags: []string{"cis-version", version, "cis-control", number},
+		tags: map[string]string{"cis-version": version, "cis-control": number},
 	})
 }
 
@@ -108,70 +107,9 @@ func hub(control string) string {
 // makeTrailSilent makes the alarm that the log group is a dead pipe. This
 // deployment's own schedules make events every hour.
 func (b *builder) makeTrailSilent(s awscdk.Stack) {
-	b.alarm(s, alarm{
-		name: "trail-silent", namespace: "AWS/Logs", metric: "IncomingLogEvents", dimensions: []string{"LogGroupName", b.trailLog()},
-		statistic: "Sum", period: oneHour, of: 2, out: 2, threshold: 1, operator: below, missing: "breaching",
+	b.makeAlarm(s, alarm{
+		name: "trail-silent", namespace: "AWS/Logs", metric: "IncomingLogEvents", dimensions: map[string]string{"LogGroupName": b.trailLog()},
+		statistic: "Sum", period: oneHour, of: 2, in: 2, most: 1, below: true, silence: breaching,
 		why: "The trail's log group " + b.trailLog() + " has had no event for two hours: the metric filters see nothing. Look at the trail's status and its role.",
 	})
-}
-
-// alarm is an alarm on one metric, or on an expression of several, which is told
-// on the topic.
-type alarm struct {
-	name, why         string
-	namespace, metric string
-	dimensions        []string // name, value, name, value
-	math              []any    // instead of namespace and metric
-	statistic         string
-	period, out, of   float64 // out of so many periods, seconds long
-	threshold         float64
-	operator, missing string
-	tags              []string // key, value, key, value
-}
-
-// The comparisons that are used.
-const (
-	reaches = "GreaterThanOrEqualToThreshold"
-	above   = "GreaterThanThreshold"
-	below   = "LessThanThreshold"
-)
-
-func (b *builder) alarm(s awscdk.Stack, a alarm) awscloudwatch.CfnAlarm {
-	props := &awscloudwatch.CfnAlarmProps{
-		AlarmName: jsii.String(b.of(a.name)), AlarmDescription: jsii.String(a.why),
-		EvaluationPeriods: jsii.Number(a.of), DatapointsToAlarm: jsii.Number(a.out), Threshold: jsii.Number(a.threshold),
-		ComparisonOperator: jsii.String(a.operator), TreatMissingData: jsii.String(a.missing),
-		ActionsEnabled: jsii.Bool(true), AlarmActions: anys([]string{b.topic()}),
-	}
-	if a.missing == "breaching" { // something that ends; that an event is over is no news
-		props.OkActions = anys([]string{b.topic()})
-	}
-	if len(a.tags) > 0 {
-		props.Tags = tags(a.tags)
-	}
-	if a.math != nil {
-		props.Metrics = a.math
-		return awscloudwatch.NewCfnAlarm(s, jsii.String(pascal(a.name)+"Alarm"), props)
-	}
-	props.Namespace, props.MetricName, props.Statistic, props.Period = jsii.String(a.namespace), jsii.String(a.metric), jsii.String(a.statistic), jsii.Number(a.period)
-	if len(a.dimensions) > 0 {
-		props.Dimensions = dimensions(a.dimensions)
-	}
-	return awscloudwatch.NewCfnAlarm(s, jsii.String(pascal(a.name)+"Alarm"), props)
-}
-
-func tags(pairs []string) *[]*awscdk.CfnTag {
-	var all []*awscdk.CfnTag
-	for pair := range slices.Chunk(pairs, 2) {
-		all = append(all, &awscdk.CfnTag{Key: jsii.String(pair[0]), Value: jsii.String(pair[1])})
-	}
-	return &all
-}
-
-func dimensions(pairs []string) []any {
-	var all []any
-	for pair := range slices.Chunk(pairs, 2) {
-		all = append(all, object{"name": pair[0], "value": pair[1]})
-	}
-	return all
 }

@@ -8,9 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
-
 	"mfawatch/audit/config"
 	"mfawatch/audit/pattern/deployed"
 	"mfawatch/audit/posture"
@@ -83,13 +80,12 @@ func TestDefaultFilters(t *testing.T) {
 // A dashboard has graphs of what is deployed, and its metrics are whole: a name
 // and pairs of dimensions.
 func TestDashboard(t *testing.T) {
-	bare := full()
 	for name, c := range map[string]struct {
 		d        config.Deployment
 		has, not []string
 	}{
 		"everything":   {audited(), []string{`"AuditAge"`, `"RoundTrip"`, `"SignInWithoutMFA"`, `"RootUse"`, "mfawatch-canary-dead", `"mfawatch-audit"`, "at most 25 US dollars", `"region":"us-east-2"`}, nil},
-		"little":       {bare, []string{"mfawatch-signin", "mfawatch-rules-dead", "Nobody said"}, []string{"AuditAge", "RoundTrip", "LogMetrics", "canary", "mfawatch-audit"}},
+		"little":       {little(), []string{"mfawatch-signin", "mfawatch-rules-dead", "Nobody said"}, []string{"AuditAge", "RoundTrip", "LogMetrics", "canary", "mfawatch-audit"}},
 		"organisation": {everybody(), []string{"organisation o-exampleorgid, from account 111122223333", `"account","o-exampleorgid"`}, []string{`"account","111122223333"`}},
 	} {
 		templates, _ := synthesized(t, c.d)
@@ -159,8 +155,7 @@ func TestMetricsThatCannotBe(t *testing.T) {
 	} {
 		d := audited()
 		c.change(&d)
-		app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-		if err := Build(app, d, bootstraps(t)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+		if _, err := Prepare(d, bootstraps(t)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("error %v, want one that begins %q", err, c.want)
 		}
 	}

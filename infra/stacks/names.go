@@ -71,7 +71,7 @@ func (n names) role(what string) string { return n.arn("iam", "", "role/"+n.of(w
 
 func (n names) policy(what string) string { return n.arn("iam", "", "policy/"+n.of(what)) }
 
-func (n names) function(what string) string {
+func (n names) functionARN(what string) string {
 	return n.arn("lambda", n.home, "function:"+n.of(what))
 }
 

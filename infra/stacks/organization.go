@@ -20,6 +20,10 @@ func (b *builder) makeOrganization(detection awscdk.Stack) {
 		return
 	}
 	s := b.stack("organization", b.home, "the StackSet of the member accounts", detection)
+	template, err := b.makeTemplate()
+	if err != nil {
+		panic(err) // as the CDK tells of what it cannot synthesize
+	}
 	callAs := "SELF"
 	if b.d.Organization.Delegated {
 		callAs = "DELEGATED_ADMIN"
@@ -34,7 +38,7 @@ func (b *builder) makeOrganization(detection awscdk.Stack) {
 			MaxConcurrentPercentage: jsii.Number(accountsAtOnce), FailureTolerancePercentage: jsii.Number(accountsFailed), ConcurrencyMode: jsii.String("SOFT_FAILURE_TOLERANCE"),
 		},
 		StackInstancesGroup: []any{object{"regions": b.homeFirst(), "deploymentTargets": b.targets()}},
-		TemplateBody:        jsii.String(b.member),
+		TemplateBody:        jsii.String(template),
 	})
 	awscdk.NewCfnOutput(s, jsii.String("ManagementAccount"), &awscdk.CfnOutputProps{
 		Value:       jsii.String("aws cloudformation deploy --stack-name " + b.of("member") + " --template-file " + b.of("member") + ".template.json --capabilities CAPABILITY_NAMED_IAM --region REGION"),

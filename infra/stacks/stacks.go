@@ -16,6 +16,7 @@ package stacks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -24,15 +25,22 @@ import (
 	"mfawatch/audit/config"
 )
 
-// Build adds the stacks of a deployment to an app.
-func Build(app awscdk.App, d config.Deployment, a Assets) error {
-	b := &builder{app: app, d: d, names: namesOf(d), assets: a}
-	if err := b.prepare(); err != nil {
-		return err
-	}
-	b.tag()
-	b.build()
-	return nil
+// Plan is a deployment in which nothing wrong was found, and whose functions are
+// staged.
+type Plan struct{ b *builder }
+
+// Prepare finds everything that may be wrong with a deployment, before the CDK is
+// started.
+func Prepare(d config.Deployment, a Assets) (Plan, error) {
+	b := &builder{d: d, names: namesOf(d), assets: a}
+	return Plan{b}, b.prepare()
+}
+
+// Build adds the stacks to an app.
+func (p Plan) Build(app awscdk.App) {
+	p.b.app = app
+	p.b.tag()
+	p.b.build()
 }
 
 // builder holds what all stacks are made of.
@@ -44,7 +52,7 @@ type builder struct {
 	staged map[string]string // folders of the functions' code, by name
 	key    *string           // ARN of the KMS key: a text, or what the data stack exports
 	data   awscdk.Stack
-	member string // the template of what stands in every account of the organisation
+	all    []standing // every rule
 }
 
 // prepare finds everything that may be wrong before a construct is made.
@@ -55,10 +63,10 @@ func (b *builder) prepare() error {
 	if err := b.checkMetrics(); err != nil {
 		return err
 	}
-	if err := b.stage(); err != nil {
+	if err := b.gather(); err != nil {
 		return err
 	}
-	return b.prepareMember()
+	return b.stage()
 }
 
 // build makes the stacks in the order in which they are deployed.
@@ -72,6 +80,9 @@ func (b *builder) build() {
 	b.makeAudit()
 	b.makeOrganization(detection)
 	b.makeMetrics()
+	if b.d.Watchdog.Enabled {
+		b.makeWatchdog(detection)
+	}
 }
 
 func (b *builder) tag() {
@@ -130,6 +141,8 @@ func pascal(name string) string {
 	}
 	return b.String()
 }
+
+func number(n int) string { return strconv.Itoa(n) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	var keys []string

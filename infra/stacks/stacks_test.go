@@ -7,8 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -27,10 +27,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "infra/stacks: no Node on PATH, which the CDK runs on: run make test, or bash infra/node/install.sh")
 		os.Exit(1)
 	}
+	scratch, _ = os.MkdirTemp("", "infra-stacks-")
 	code := m.Run()
 	jsii.Close()
+	_ = os.RemoveAll(scratch)
 	os.Exit(code)
 }
+
+// scratch is a folder for all tests.
+var scratch string
 
 // again runs these tests in an environment: what the CDK's packages do when they
 // are loaded reads it before TestMain could change it.
@@ -62,10 +67,17 @@ type resource struct {
 func synthesized(t *testing.T, d config.Deployment) (map[string]template, string) {
 	t.Helper()
 	out := t.TempDir()
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true}})
-	if err := Build(app, d, bootstraps(t)); err != nil {
+	return synthesizedTo(t, d, out), out
+}
+
+func synthesizedTo(t *testing.T, d config.Deployment, out string) map[string]template {
+	t.Helper()
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true, "@aws-cdk/core:defaultCrossStackReferences": "strong"}})
+	plan, err := Prepare(d, bootstraps(t))
+	if err != nil {
 		t.Fatal(err)
 	}
+	plan.Build(app)
 	app.Synth(nil)
 	paths, _ := filepath.Glob(filepath.Join(out, "*.template.json"))
 	templates := map[string]template{}
@@ -81,7 +93,7 @@ func synthesized(t *testing.T, d config.Deployment) (map[string]template, string
 		name := filepath.Base(path)
 		templates[name[:len(name)-len(".template.json")]] = tpl
 	}
-	return templates, out
+	return templates
 }
 
 // bootstraps are functions of one byte.
@@ -100,22 +112,21 @@ func bootstraps(t *testing.T) Assets {
 	return Assets{Bootstraps: filepath.Join(dir, "built"), Staging: filepath.Join(dir, "staged"), Files: map[string][]byte{"mfawatch.yaml": []byte("version: 1\n")}}
 }
 
-func full() config.Deployment {
-	return config.Deployment{
-		Prefix: "mfawatch", Mode: config.OneAccount, Account: "111122223333", Home: "eu-north-1",
-		Regions:   []string{"eu-north-1", "us-east-1", "us-east-2"},
-		Trail:     config.Trail{Logs: true, ObjectLock: "governance", LockDays: 30},
-		Targets:   []config.Target{{Kind: config.Email, Address: "security@example.com", Severity: "medium"}, {Kind: config.Slack, Workspace: "T0123ABCD", Channel: "C0123ABCD"}},
-		Retention: config.Retention{Trail: 400, Evidence: 400, Reports: 400, Logs: 400},
-		Tags:      map[string]string{"owner": "security"},
+// deployment reads testdata/NAME.yaml, with overrides as KEY=VALUE.
+func deployment(t *testing.T, name string, overrides ...string) config.Deployment {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestFull(t *testing.T) {
-	begin := time.Now()
-	templates, dir := synthesized(t, full())
-	t.Log(dir, time.Since(begin))
-	for name, tpl := range templates {
-		t.Log(name, len(tpl.Resources))
+	var given []config.Override
+	for _, o := range overrides {
+		key, value, _ := strings.Cut(o, "=")
+		given = append(given, config.Override{Key: key, Value: value})
 	}
+	d, err := config.ReadDeployment(name+".yaml", data, given...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

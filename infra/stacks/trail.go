@@ -32,6 +32,6 @@ func (b *builder) makeTrail() {
 	r := role(s, owner, "trail-logs", "cloudtrail.amazonaws.com", "Writes the trail's events to its log group",
 		allow("WriteTrail", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, group+":log-stream:*"))
 	trail.SetCloudWatchLogsLogGroupArn(jsii.String(group + ":*"))
-	trail.SetCloudWatchLogsRoleArn(r.AttrArn())
-	after(s, trail, "TrailLogsPolicy") // CloudTrail tries the role when the trail is made
+	trail.SetCloudWatchLogsRoleArn(r.arn())
+	r.before(trail)
 }

@@ -1,5 +1,5 @@
 // Package outfile writes the files that a person asked for: whole or not at
-// all, and readable by their owner only.
+// all, and readable by their owner only, unless the caller says otherwise.
 //
 // It promises that a file of the name either holds what it held before or all
 // of what was written: a program killed half-way leaves no half a report. What is
@@ -21,7 +21,13 @@ import (
 
 // Write makes the file name with mode 0600 out of what fill writes. The text is
 // written beside it and takes its place when it is safe on the disk.
-func Write(name string, fill func(io.Writer) error) error {
+func Write(name string, fill func(io.Writer) error) error { return WriteMode(name, private, fill) }
+
+const private fs.FileMode = 0o600
+
+// WriteMode is Write for a file that others have to read. A device or a pipe keeps
+// its own mode.
+func WriteMode(name string, mode fs.FileMode, fill func(io.Writer) error) error {
 	if err := named(name); err != nil {
 		return err
 	}
@@ -36,7 +42,10 @@ func Write(name string, fill func(io.Writer) error) error {
 		return fmt.Errorf("write %s: %w", name, cause(err))
 	}
 	defer os.Remove(f.Name()) // fails when the file has taken its place
-	if err := finish(f, fill); err != nil {
+	if mode != private {      // what CreateTemp gives
+		err = f.Chmod(mode)
+	}
+	if err := errors.Join(err, finish(f, fill)); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := os.Rename(f.Name(), name); err != nil {

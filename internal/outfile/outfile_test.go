@@ -131,3 +131,18 @@ func TestWriteToWhatIsNoFile(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteMode: what others have to read they can, whatever the file was before.
+func TestWriteMode(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "mfawatch.yaml")
+	for _, mode := range []os.FileMode{0o644, 0o600, 0o644} {
+		if err := outfile.WriteMode(name, mode, text("new")); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
+			t.Errorf("mode %v, error %v, want %v", info.Mode(), err, mode)
+		}
+	}
+	alone(t, dir)
+}

@@ -1,6 +1,8 @@
 // Command release builds the Lambda functions as they are released: for each
 // folder below functions that holds a main package a bootstrap binary for each
-// architecture, in a ZIP file, with its size and SHA-256.
+// architecture, in a ZIP file, with its size and SHA-256; and, where asked, the
+// same bytes unpacked, DIR/NAME/ARCH/bootstrap, for a deployment that packs them
+// itself.
 //
 // It promises that the same sources and the same Go give the same bytes,
 // whatever folder, clock or machine they are built in; asked to build twice, or to
@@ -13,6 +15,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"flag"
@@ -22,6 +25,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,27 +37,54 @@ func main() {
 	version := flag.String("version", "dev", "the version that the binaries say they are")
 	twice := flag.Bool("twice", false, "build each a second time, elsewhere and from nothing, and compare")
 	most := flag.Int("most", 0, "fail when a ZIP file has more bytes than this; 0 is no limit")
+	unpacked := flag.String("unpacked", "", "also write DIR/NAME/ARCH/bootstrap below this folder, the binaries of the ZIP files")
+	arch := flag.String("arch", "", "build for this architecture only: "+strings.Join(architectures, " or "))
 	flag.Parse()
-	r := releaser{out: os.Stdout, root: ".", to: *out, version: *version, twice: *twice, most: *most}
-	if err := r.run(); err != nil {
+	r := releaser{out: os.Stdout, root: ".", to: *out, unpacked: *unpacked, version: *version, arch: *arch, twice: *twice, most: *most}
+	if err := cmp.Or(extra(flag.Args()), r.run()); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
+}
+
+// extra refuses what is no flag: "-twice false" would build twice.
+func extra(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q is no flag: all functions are built, -arch says for what", args[0])
 }
 
 var architectures = []string{"arm64", "amd64"}
 
 // releaser is one release.
 type releaser struct {
-	out     io.Writer // a line for each ZIP file
-	root    string    // of the repository
-	to      string    // the folder of the ZIP files
-	version string
-	twice   bool
-	most    int // bytes; 0 is no limit
+	out      io.Writer // a line for each ZIP file
+	root     string    // of the repository
+	to       string    // the folder of the ZIP files
+	unpacked string    // the folder of the binaries; "": none are kept
+	version  string
+	arch     string // "": all
+	twice    bool
+	most     int // bytes; 0 is no limit
+}
+
+// chosen are the architectures to build for.
+func (r releaser) chosen() ([]string, error) {
+	switch {
+	case r.arch == "":
+		return architectures, nil
+	case slices.Contains(architectures, r.arch):
+		return []string{r.arch}, nil
+	}
+	return nil, fmt.Errorf("-arch: %q is not one of %s", r.arch, strings.Join(architectures, ", "))
 }
 
 func (r releaser) run() error {
+	archs, err := r.chosen()
+	if err != nil {
+		return err
+	}
 	names, err := functions(r.root)
 	if err != nil {
 		return err
@@ -75,9 +106,9 @@ func (r releaser) run() error {
 		builders = append(builders, again)
 	}
 	var errs []error
-	for _, arch := range architectures { // what they share is then in the build cache
+	for _, arch := range archs { // what they share is then in the build cache
 		for _, name := range names {
-			if err := r.release(filepath.Join(r.to, name+"-"+arch+".zip"), name, arch, builders); err != nil {
+			if err := r.release(name, arch, builders); err != nil {
 				errs = append(errs, fmt.Errorf("functions/%s for %s: %w", name, arch, err))
 			}
 		}
@@ -130,8 +161,12 @@ func functions(root string) ([]string, error) {
 }
 
 // release builds and packs one function, by each of the builders.
-func (r releaser) release(file, name, arch string, builders []builder) error {
-	zipped, err := builders[0].packed(name, arch)
+func (r releaser) release(name, arch string, builders []builder) error {
+	body, err := builders[0].binary(name, arch)
+	if err != nil {
+		return err
+	}
+	zipped, err := pack(body)
 	if err != nil {
 		return err
 	}
@@ -145,7 +180,11 @@ func (r releaser) release(file, name, arch string, builders []builder) error {
 			return errors.New("two builds differ: it is not reproducible")
 		}
 	}
+	file := filepath.Join(r.to, name+"-"+arch+".zip")
 	if err := os.WriteFile(file, zipped, 0o644); err != nil {
+		return err
+	}
+	if err := r.unpack(name, arch, body); err != nil {
 		return err
 	}
 	fmt.Fprintf(r.out, "%x  %8d  %s\n", sum, len(zipped), file)
@@ -153,6 +192,29 @@ func (r releaser) release(file, name, arch string, builders []builder) error {
 		return fmt.Errorf("%s has %d bytes, more than %d", file, len(zipped), r.most)
 	}
 	return nil
+}
+
+// unpack keeps the binary as it is in the ZIP file, executable by everybody,
+// whatever the umask: in Lambda it runs as another user. It takes the place of the
+// file that was there, which may be running.
+func (r releaser) unpack(name, arch string, body []byte) error {
+	if r.unpacked == "" {
+		return nil
+	}
+	dir := filepath.Join(r.unpacked, name, arch)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(dir), ".bootstrap-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails when it has taken its place
+	_, err = f.Write(body)
+	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, "bootstrap"))
 }
 
 // builder builds the sources below a folder.
@@ -164,6 +226,15 @@ type builder struct {
 
 // packed is the ZIP file of a build.
 func (b builder) packed(name, arch string) ([]byte, error) {
+	body, err := b.binary(name, arch)
+	if err != nil {
+		return nil, err
+	}
+	return pack(body)
+}
+
+// binary is what a build makes.
+func (b builder) binary(name, arch string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "release-")
 	if err != nil {
 		return nil, err
@@ -173,11 +244,7 @@ func (b builder) packed(name, arch string) ([]byte, error) {
 	if err := b.build(name, arch, bin); err != nil {
 		return nil, err
 	}
-	body, err := os.ReadFile(bin)
-	if err != nil {
-		return nil, err
-	}
-	return pack(body)
+	return os.ReadFile(bin)
 }
 
 // tags leave out what no function uses: Lambda's old way of calling one, and
@@ -189,8 +256,8 @@ const tags = "lambda.norpc,nethttpomithttp2"
 // waits for AWS. What looks at each byte of a trail keeps it.
 func compilerFlags(name string) []string {
 	flags := []string{"-gcflags=all=-l"}
-	if name == "audit" {
-		return flags // it reads no trail
+	if name == "audit" || name == "canary" {
+		return flags // they read no trail
 	}
 	for _, hot := range []string{"mfawatch/audit/trail", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/klauspost/compress/..."} {
 		flags = append(flags, "-gcflags="+hot+"=")

@@ -92,7 +92,7 @@ func TestTwice(t *testing.T) {
 		t.Errorf("%s, error %v", b.String(), err)
 	}
 	other := builder{root: small(t), version: "v2"}
-	err := r.release(filepath.Join(r.to, "tiny-arm64.zip"), "tiny", "arm64", []builder{{root: r.root, version: "v1"}, other})
+	err := r.release("tiny", "arm64", []builder{{root: r.root, version: "v1"}, other})
 	if err == nil || !strings.Contains(err.Error(), "two builds differ") {
 		t.Errorf("error %v", err)
 	}
@@ -146,5 +146,63 @@ func TestTooLarge(t *testing.T) {
 	built, _ := filepath.Glob(filepath.Join(to, "*.zip"))
 	if err == nil || strings.Count(err.Error(), "more than 1000") != 2 || len(built) != 2 {
 		t.Errorf("error %v, built %q", err, built)
+	}
+}
+
+// What is unpacked is what is in the ZIP, for the architecture that was asked for,
+// and takes the place of an older build, its mode too.
+func TestUnpacked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a binary")
+	}
+	to, unpacked := t.TempDir(), filepath.Join(t.TempDir(), "functions")
+	at := filepath.Join(unpacked, "tiny", "arm64", "bootstrap")
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (releaser{out: io.Discard, root: small(t), to: to, unpacked: unpacked, version: "v1", arch: "arm64"}).run(); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(filepath.Join(to, "tiny-arm64.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	r, err := z.Open("bootstrap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := os.ReadFile(at)
+	if info, missing := os.Stat(at); err != nil || missing != nil || info.Mode() != 0o755 || len(body) < 100_000 || !bytes.Equal(body, packed) {
+		t.Errorf("%v, errors %v, %v: %d bytes, %d in the ZIP", info.Mode(), err, missing, len(body), len(packed))
+	}
+	var names []string
+	for _, pattern := range []string{filepath.Join(to, "*"), filepath.Join(unpacked, "*", "*"), filepath.Join(unpacked, "*", "*", "*"), filepath.Join(unpacked, "*", ".*")} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, found...)
+	}
+	if want := []string{filepath.Join(to, "tiny-arm64.zip"), filepath.Dir(at), at}; !slices.Equal(names, want) {
+		t.Errorf("wrote %q, want %q", names, want)
+	}
+}
+
+func TestWrongFlags(t *testing.T) {
+	to := t.TempDir()
+	err := releaser{out: io.Discard, root: small(t), to: to, version: "v1", arch: "riscv64"}.run()
+	if built, _ := filepath.Glob(filepath.Join(to, "*")); err == nil || err.Error() != `-arch: "riscv64" is not one of arm64, amd64` || len(built) != 0 {
+		t.Errorf("error %v, built %q", err, built)
+	}
+	if extra(nil) != nil || extra([]string{"signin"}) == nil {
+		t.Error("an argument is taken for nothing")
 	}
 }

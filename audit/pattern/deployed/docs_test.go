@@ -46,7 +46,12 @@ func page(t *testing.T) string {
 		writeRule(t, &b, r)
 	}
 	b.WriteString(aboutMonitor)
-	writeRule(t, &b, monitor(t))
+	for _, r := range monitors(t) {
+		writeRule(t, &b, r)
+	}
+	writeInput(t, &b, monitors(t))
+	b.WriteString(aboutCanaryTrail)
+	writeRule(t, &b, canaryTrail(t))
 	b.WriteString("\n## What the rules match beyond that\n\nOver all cases of `audit/signin` and `audit/detect`; a test holds these figures.\n\n| rule, and the judges' reason to say nothing | cases |\n| --- | --- |\n")
 	for _, line := range extra {
 		i := strings.LastIndex(line, " ")
@@ -73,10 +78,22 @@ trail's files are the authority.
 `
 
 const aboutMonitor = `
-### Rule about the monitor's own parts
+## Rules about the monitor's own parts
 
 Made for the names and ARNs of a stack, here of an example. No judge reads these
-events: the target is the topic itself.
+events: the target is the topic itself, which gets a text. They stand in every Region
+(` + "`monitor-rules`" + `), in that of the stacks, or in the partition's home Region, where IAM's
+events are written (` + "`monitor-policies`" + `).
+
+**A deployment of the stacks sets them off too**: CloudFormation makes the same calls,
+and the text names it. Who deploys expects these messages; who did not deploy asks.
+`
+
+const aboutCanaryTrail = `
+## The canary's tag
+
+Its target is the canary's queue, through the event bus of the stacks' Region where IAM's
+events are written in another.
 `
 
 const aboutLists = `
@@ -103,6 +120,17 @@ func writeRule(t *testing.T, b *strings.Builder, r deployed.Rule) {
 		canary = " The canary's events take this way too."
 	}
 	fmt.Fprintf(b, "\n### `%s`\n\n%s%s %d characters as deployed.\n\n```json\n%s\n```\n", r.Name, r.Purpose, canary, len(r.Pattern), indented.String())
+}
+
+// writeInput writes the one text that all these rules send.
+func writeInput(t *testing.T, b *strings.Builder, rules []deployed.Rule) {
+	t.Helper()
+	for _, r := range rules {
+		if diff := cmp.Diff(rules[0].Input, r.Input); diff != "" {
+			t.Errorf("%s sends another text than %s:\n%s", r.Name, rules[0].Name, diff)
+		}
+	}
+	fmt.Fprintf(b, "\nWhat the topic gets of all five, as an input template. What an event does not have leaves nothing:\n\n```text\n%s\n```\n", rules[0].Input.Template)
 }
 
 func writeFilters(b *strings.Builder) {

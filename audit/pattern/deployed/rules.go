@@ -9,13 +9,6 @@
 // It knows no AWS client and makes nothing: infra puts these texts into stacks.
 package deployed
 
-import (
-	"encoding/json"
-	"fmt"
-	"regexp"
-	"strings"
-)
-
 // The states of a rule. The second is needed for read-only management events,
 // and on both rules where one forwards to another (EventBridge user guide,
 // management events).
@@ -24,19 +17,15 @@ const (
 	EnabledWithRead = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 )
 
-// CanarySource is the source of the canary's own events: nobody but AWS can send
-// as aws.signin. Whoever may put events on the bus can send as this one, so it
-// proves that the path works and never that somebody signed in.
-const CanarySource = "mfa.canary"
-
 // Regions says where a rule is needed.
 type Regions string
 
 // Sign-ins land in the Region of their endpoint; IAM's events are written in the
-// partition's home Region alone.
+// partition's home Region alone; what the stacks made is where they stand.
 const (
 	EveryRegion Regions = "every"
 	HomeRegion  Regions = "home"
+	StackRegion Regions = "stacks"
 )
 
 // Rule is one EventBridge rule.
@@ -49,6 +38,14 @@ type Rule struct {
 	Serves  []string // ids of detections; "verdict": sign-ins are judged
 	OptIn   string   // when to deploy it; "": always
 	Canary  bool     // accepts CanarySource too
+	Input   *Input   // what the target gets; nil: the event
+}
+
+// Input is an input transformer: paths into the event by variable, and the text
+// that they are put into (EventBridge user guide, input transformation).
+type Input struct {
+	Paths    map[string]string
+	Template string
 }
 
 // Rules are the rules of the fast path.
@@ -119,62 +116,5 @@ func changeRules() []Rule {
 			Pattern: `{"source":["aws.signin"],"detail":{"eventSource":["signin.amazonaws.com"],"errorCode":[{"exists":false}],"$or":[` +
 				`{"eventName":["CreateOAuth2TokenWithIAM"]},{"eventName":["CreateOAuth2Token"],"additionalEventData":{"grant_type":["client_credentials"]}},{"eventName":["CreateOAuth2Token"],"requestParameters":{"grant_type":["client_credentials"]}}]}}`,
 		},
-	}
-}
-
-// Own names what a stack made and somebody might take apart. Prefix begins the
-// names of its rules and alarms, FunctionARN the ARNs of its functions.
-type Own struct {
-	Prefix, FunctionARN, TopicARN, KeyARN, PolicyARN string
-}
-
-var (
-	ownName = regexp.MustCompile(`^[A-Za-z0-9-]{3,}$`)
-	ownARN  = regexp.MustCompile(`^arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_+=,.@:-]+$`)
-)
-
-// Monitor is the rule about the monitor's own parts: rules, alarms, topic,
-// functions, key and the enforce-MFA policy. No judge reads these events, so its
-// target is the topic itself. That the request parameters are called so in
-// CloudTrail is not verified (docs/live-checks.md).
-func Monitor(own Own) (Rule, error) {
-	if !ownName.MatchString(own.Prefix) {
-		return Rule{}, fmt.Errorf("prefix %q: wants three letters, digits or hyphens at least", own.Prefix)
-	}
-	for name, arn := range map[string]string{"function": own.FunctionARN, "topic": own.TopicARN, "key": own.KeyARN, "policy": own.PolicyARN} {
-		if !ownARN.MatchString(arn) {
-			return Rule{}, fmt.Errorf("%s %q is no ARN with an account", name, arn)
-		}
-	}
-	pattern, err := json.Marshal(monitorPattern(own))
-	if err != nil {
-		return Rule{}, fmt.Errorf("pattern of %s: %w", own.Prefix, err)
-	}
-	return Rule{
-		Name: "monitor-changes", State: Enabled, Regions: EveryRegion, Pattern: string(pattern),
-		Purpose: "The monitor's own rules, alarms, topic, functions, key or enforce-MFA policy taken apart, by calls that succeeded.",
-	}, nil
-}
-
-type object = map[string]any
-
-func monitorPattern(own Own) object {
-	begins := func(s string) []any { return []any{object{"prefix": s}} }
-	call := func(parameter string, values []any, names ...string) object {
-		return object{"eventName": names, "requestParameters": object{parameter: values}}
-	}
-	keyID := own.KeyARN[strings.LastIndex(own.KeyARN, "/")+1:]
-	return object{
-		"source": []string{"aws.events", "aws.monitoring", "aws.sns", "aws.lambda", "aws.kms", "aws.iam"},
-		"detail": object{"errorCode": []any{object{"exists": false}}, "$or": []object{
-			call("name", begins(own.Prefix), "DisableRule", "DeleteRule"),
-			call("rule", begins(own.Prefix), "RemoveTargets"),
-			call("alarmNames", begins(own.Prefix), "DeleteAlarms", "DisableAlarmActions"),
-			call("topicArn", []any{own.TopicARN}, "DeleteTopic"),
-			call("subscriptionArn", begins(own.TopicARN+":"), "Unsubscribe"),
-			call("functionName", append(begins(own.Prefix), begins(own.FunctionARN)...), "PutFunctionConcurrency20171031", "PutFunctionConcurrency"),
-			call("keyId", []any{own.KeyARN, keyID}, "ScheduleKeyDeletion"),
-			call("policyArn", []any{own.PolicyARN}, "CreatePolicyVersion", "DetachUserPolicy"),
-		}},
 	}
 }

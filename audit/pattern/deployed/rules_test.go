@@ -1,6 +1,7 @@
 package deployed_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -169,7 +170,7 @@ var readOnly = []string{"CreateOAuth2Token", "CreateOAuth2TokenWithIAM", "Author
 
 func TestRulesAreDeployable(t *testing.T) {
 	names := map[string]bool{}
-	for _, r := range append(deployed.Rules(), monitor(t)) {
+	for _, r := range append(append(deployed.Rules(), monitors(t)...), canaryTrail(t)) {
 		p := parsed(t, r)
 		reads := slices.ContainsFunc(readOnly, func(name string) bool { return strings.Contains(r.Pattern, `"`+name+`"`) })
 		switch {
@@ -181,25 +182,35 @@ func TestRulesAreDeployable(t *testing.T) {
 			t.Errorf("%s: wildcard, null or detail-type in the pattern", r.Name)
 		case r.Canary != strings.Contains(r.Pattern, deployed.CanarySource):
 			t.Errorf("%s: canary %v, but its pattern says otherwise", r.Name, r.Canary)
-		case r.Regions != deployed.EveryRegion && r.Regions != deployed.HomeRegion:
+		case r.Regions != deployed.EveryRegion && r.Regions != deployed.HomeRegion && r.Regions != deployed.StackRegion:
 			t.Errorf("%s: Regions %q", r.Name, r.Regions)
+		case len(r.Pattern) > deployed.MaxPattern:
+			t.Errorf("%s: %d characters", r.Name, len(r.Pattern))
 		}
 		names[r.Name] = true
 	}
 }
 
-// canary is an event such as the canary sends: the shape of the sign-in that
-// must never go unseen.
-const canary = `{"eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","userIdentity":{"type":"IAMUser"},"responseElements":{"ConsoleLogin":"Success"},"additionalEventData":{"MFAUsed":"No"}}`
-
 func TestCanaryTakesTheWayOfASignIn(t *testing.T) {
 	for _, r := range deployed.Rules() {
-		if got := matches(t, parsed(t, r), envelope(t, deployed.CanarySource, []byte(canary))); got != r.Canary {
+		if got := matches(t, parsed(t, r), envelope(t, deployed.CanarySource, deployed.CanaryDetail("n-1"))); got != r.Canary {
 			t.Errorf("%s: matches the canary: %v, want %v", r.Name, got, r.Canary)
 		}
-		if matches(t, parsed(t, r), envelope(t, "someone.else", []byte(canary))) {
+		if matches(t, parsed(t, r), envelope(t, "someone.else", deployed.CanaryDetail("n-1"))) {
 			t.Errorf("%s matches an event of any source", r.Name)
 		}
+	}
+}
+
+// The canary's detail is a sign-in that alerts, with a nonce.
+func TestCanaryDetailIsASignInThatAlerts(t *testing.T) {
+	var d struct{ Nonce string }
+	if err := json.Unmarshal(deployed.CanaryDetail(`n-"1`), &d); err != nil || d.Nonce != `n-"1` {
+		t.Errorf("nonce %q, error %v", d.Nonce, err)
+	}
+	c := judged("canary", deployed.CanaryDetail("n-1"))
+	if !serves(t, envelope(t, "aws.signin", c.raw), "verdict", false) {
+		t.Error("no rule brings a sign-in of the canary's shape")
 	}
 }
 
@@ -208,68 +219,6 @@ func TestAnomalyAlertIsNoSignIn(t *testing.T) {
 	for _, r := range deployed.Rules() {
 		if matches(t, parsed(t, r), envelope(t, "aws.signin", []byte(`{"version":"0","anomaly":"x"}`))) {
 			t.Errorf("%s matches a Sign-in Anomaly Alert", r.Name)
-		}
-	}
-}
-
-var own = deployed.Own{
-	Prefix: "mfawatch", FunctionARN: "arn:aws:lambda:us-east-1:111122223333:function:mfawatch", TopicARN: "arn:aws:sns:us-east-1:111122223333:mfawatch-alerts",
-	KeyARN: "arn:aws:kms:us-east-1:111122223333:key/1b0f6a2c-5a9e-4a35-8f2d-0d5d0e6c7b12", PolicyARN: "arn:aws:iam::111122223333:policy/mfawatch-enforce",
-}
-
-func monitor(t testing.TB) deployed.Rule {
-	t.Helper()
-	r, err := deployed.Monitor(own)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func TestMonitorKnowsItsOwnParts(t *testing.T) {
-	p := parsed(t, monitor(t))
-	for _, c := range []struct {
-		source, event, parameters, more string
-		want                            bool
-	}{
-		{"aws.events", "DisableRule", `{"name":"mfawatch-sign-in"}`, "", true},
-		{"aws.events", "DisableRule", `{"name":"other"}`, "", false},
-		{"aws.events", "DisableRule", `{"name":"mfawatch-sign-in"}`, `,"errorCode":"AccessDenied"`, false},
-		{"aws.events", "EnableRule", `{"name":"mfawatch-sign-in"}`, "", false},
-		{"aws.events", "RemoveTargets", `{"rule":"mfawatch-sign-in","ids":["1"]}`, "", true},
-		{"aws.monitoring", "DeleteAlarms", `{"alarmNames":["other","mfawatch-dlq"]}`, "", true},
-		{"aws.monitoring", "DisableAlarmActions", `{"alarmNames":["other"]}`, "", false},
-		{"aws.sns", "DeleteTopic", `{"topicArn":"` + own.TopicARN + `"}`, "", true},
-		{"aws.sns", "Unsubscribe", `{"subscriptionArn":"` + own.TopicARN + `:d0ac193c"}`, "", true},
-		{"aws.sns", "Unsubscribe", `{"subscriptionArn":"` + own.TopicARN + `-other:d0ac193c"}`, "", false},
-		{"aws.lambda", "PutFunctionConcurrency20171031", `{"functionName":"mfawatch-signin"}`, "", true},
-		{"aws.lambda", "PutFunctionConcurrency20171031", `{"functionName":"` + own.FunctionARN + `-signin"}`, "", true},
-		{"aws.kms", "ScheduleKeyDeletion", `{"keyId":"1b0f6a2c-5a9e-4a35-8f2d-0d5d0e6c7b12"}`, "", true},
-		{"aws.kms", "ScheduleKeyDeletion", `{"keyId":"` + own.KeyARN + `"}`, "", true},
-		{"aws.kms", "ScheduleKeyDeletion", `{"keyId":"other"}`, "", false},
-		{"aws.iam", "CreatePolicyVersion", `{"policyArn":"` + own.PolicyARN + `"}`, "", true},
-		{"mfa.canary", "DisableRule", `{"name":"mfawatch-sign-in"}`, "", false},
-	} {
-		detail := `{"eventName":"` + c.event + `","requestParameters":` + c.parameters + c.more + `}`
-		if got := matches(t, p, envelope(t, c.source, []byte(detail))); got != c.want {
-			t.Errorf("%s of %s: %v, want %v", detail, c.source, got, c.want)
-		}
-	}
-}
-
-func TestMonitorRefusesWhatIsNoName(t *testing.T) {
-	for want, change := range map[string]func(*deployed.Own){
-		`prefix ""`:      func(o *deployed.Own) { o.Prefix = "" },
-		`prefix "a\"b1"`: func(o *deployed.Own) { o.Prefix = `a"b1` },
-		`topic "alerts"`: func(o *deployed.Own) { o.TopicARN = "alerts" },
-		`key ""`:         func(o *deployed.Own) { o.KeyARN = "" },
-		`function "arn:`: func(o *deployed.Own) { o.FunctionARN = "arn:aws:lambda:us-east-1::function:x" },
-		`policy "*"`:     func(o *deployed.Own) { o.PolicyARN = "*" },
-	} {
-		o := own
-		change(&o)
-		if _, err := deployed.Monitor(o); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("Monitor(%+v) says %v, want %s …", o, err, want)
 		}
 	}
 }

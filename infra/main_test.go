@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfawatch/audit/config"
+)
+
+// These tests never start the CDK's kernel: what is wrong has to be found before.
+
+const good = `version: 1
+account: "111122223333"
+home_region: eu-north-1
+`
+
+// environment is what the cdk command gives.
+func environment(context map[string]any) func(string) string {
+	text, _ := json.Marshal(context)
+	return func(name string) string {
+		if name == "CDK_CONTEXT_JSON" {
+			return string(text)
+		}
+		return ""
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, c := range map[string]struct {
+		file    string // "": there is none
+		context map[string]any
+		want    []string
+	}{
+		"no file":             {"", nil, []string{"read mfawatch.yaml: open mfawatch.yaml: no such file", "write one with mfawatch config init"}},
+		"another file":        {"", map[string]any{"config": "other.yaml"}, []string{"read other.yaml"}},
+		"no YAML":             {"version: 1\n\taccount: x\n", nil, []string{"mfawatch.yaml:2:"}},
+		"rules only":          {"version: 1\n", nil, []string{"mfawatch.yaml:1:1: account", "home_region"}},
+		"a key misspelt":      {good + "trial: {}\n", nil, []string{"mfawatch.yaml:4:1: trial: no such field"}},
+		"an account of five":  {strings.Replace(good, "111122223333", "12345", 1), nil, []string{"mfawatch.yaml:2:10: account"}},
+		"a Region of nowhere": {strings.Replace(good, "eu-north-1", "eu-nowhere-1", 1), nil, []string{"mfawatch.yaml:3:14: home_region"}},
+		"an override":         {good, map[string]any{"trail.create.object_lock": "perhaps"}, []string{"-c trail.create.object_lock", "governance"}},
+		"an override of none": {good, map[string]any{"trial": "x"}, []string{"-c trial"}},
+		"no functions":        {good, map[string]any{"functions": filepath.Join(dir, "none")}, []string{"mfawatch.yaml: the code of function signin", "make functions"}},
+		"a guardrail in vain": {good + "guardrail: {profile: self-service, attach: scp, groups: [staff]}\n", nil, []string{"mfawatch.yaml:4:"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_ = os.Remove("mfawatch.yaml")
+			if c.file != "" {
+				if err := os.WriteFile("mfawatch.yaml", []byte(c.file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := do(nil, environment(c.context), nil)
+			for _, want := range c.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want …%s…", err, want)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "goroutine") {
+				t.Errorf("a stack trace: %v", err)
+			}
+		})
+	}
+}
+
+func TestContext(t *testing.T) {
+	context, err := contextOf(`{"@aws-cdk/core:x":true,"aws:cdk:y":1,"config":"a.yaml","functions":"d","prefix":"watch","retention.logs":"90d","watchdog.enabled":false}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.Override{{Key: "prefix", Value: "watch"}, {Key: "retention.logs", Value: "90d"}, {Key: "watchdog.enabled", Value: "false"}}
+	if diff := cmp.Diff(want, overrides(context)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := contextOf("{"); err == nil || !strings.Contains(err.Error(), "CDK_CONTEXT_JSON is no JSON object") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	if err := do([]string{"deploy"}, environment(nil), nil); err == nil || !strings.Contains(err.Error(), "usage: infra") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestDestroyDryRun(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"manifest.json": `{"artifacts":{
+			"b":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","dependencies":["a","b.assets"],"properties":{"templateFile":"b.json"}},
+			"b.assets":{"type":"cdk:asset-manifest"},
+			"a":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","properties":{"templateFile":"a.json"}}}}`,
+		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"Retain"},"Q":{"Type":"AWS::SQS::Queue"}}}`,
+		"b.json": `{"Resources":{"R":{"Type":"AWS::Events::Rule"}}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if err := do([]string{"destroy-dry-run", dir}, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for _, want := range []string{"b (aws://111122223333/us-gov-west-1): 1 resources deleted, 0 kept", ": 1 resources deleted, 2 kept", `{"T":{"TopicArn":"arn:aws-us-gov:sns:us-gov-west-1:111122223333:alerts"}}`, "--region us-gov-west-1 --stack-name a\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s\nwant %s", text, want)
+		}
+	}
+	if strings.Index(text, "\nb (") > strings.Index(text, "\na (") {
+		t.Errorf("what others need is deleted first:\n%s", text)
+	}
+	if err := do([]string{"destroy-dry-run", t.TempDir()}, nil, &out); err == nil || !strings.Contains(err.Error(), "run make synth first") {
+		t.Errorf("error %v", err)
+	}
+}
