@@ -23,6 +23,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -47,7 +48,7 @@ const deployHome = "eu-north-1"
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	c := &cloud{estate: &estate{moto: startMoto(t, 0), t: t}, protected: map[string]bool{}}
+	c := &cloud{estate: &estate{moto: startMotoAs(t, 0, "python", "moto/server.py"), t: t}, protected: map[string]bool{}}
 	to, err := url.Parse(c.url)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func (c *cloud) cdk(dir string, args ...string) (string, error) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(c.t.Context(), filepath.Join(bin, "cdk"), append(args, "--ci", "--no-color", "-c", "config="+filepath.Join(dir, "mfawatch.yaml"), "-c", "functions="+filepath.Join(dir, "functions"), "--output", filepath.Join(dir, "cdk.out"))...)
+	cmd := exec.CommandContext(c.t.Context(), filepath.Join(bin, "cdk"), append(args, "--ci", "--no-color", "-c", "config="+filepath.Join(dir, "mfawatch.yaml"), "-c", "guardrail.groups=[staff]", "-c", "functions="+filepath.Join(dir, "functions"), "--output", filepath.Join(dir, "cdk.out"))...)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "AWS_ENDPOINT_URL="+c.proxy,
 		"AWS_ENDPOINT_URL_S3_FOR_CLOUDFORMATION="+strings.Replace(c.proxy, "127.0.0.1", "localhost", 1),
@@ -154,12 +155,16 @@ func (c *cloud) folder() string {
 func TestDeploy(t *testing.T) {
 	c := newCloud(t)
 	dir := c.folder()
+	// moto does not make groups out of templates, and the policy needs one.
+	if _, err := iam.NewFromConfig(c.at(deployHome)).CreateGroup(t.Context(), &iam.CreateGroupInput{GroupName: aws.String("staff")}); err != nil {
+		t.Fatal(err)
+	}
 	c.mustCDK(dir, "bootstrap", "aws://"+motoAccount+"/"+deployHome, "aws://"+motoAccount+"/us-east-1", "aws://"+motoAccount+"/us-east-2")
-	c.mustCDK(dir, "deploy", "--all", "--require-approval", "never", "--method", "direct")
+	c.mustCDK(dir, "deploy", "--all", "--require-approval", "never")
 	c.environments()
 	c.assets()
 	c.throughDeployedRule()
-	if out := c.mustCDK(dir, "deploy", "--all", "--require-approval", "never", "--method", "direct"); strings.Count(out, "(no changes)") < 6 || strings.Contains(out, "UPDATE_COMPLETE") {
+	if out := c.mustCDK(dir, "deploy", "--all", "--require-approval", "never"); strings.Count(out, "(no changes)") < 6 || strings.Contains(out, "UPDATE_COMPLETE") {
 		t.Errorf("a second deployment changes something:\n%s", tail(out, 3000))
 	}
 	if out := c.mustCDK(dir, "diff", "--all", "--fail"); !strings.Contains(out, "Number of stacks with differences: 0") {

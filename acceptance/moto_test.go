@@ -42,7 +42,13 @@ type moto struct {
 // many calls it lets pass before it enforces IAM policies; 0: it never does.
 func startMoto(t *testing.T, checked int) *moto {
 	t.Helper()
-	server, err := filepath.Abs("../.cache/acceptance/venv-moto/bin/moto_server")
+	return startMotoAs(t, checked, "moto_server")
+}
+
+// startMotoAs starts a server by a command of the virtual environment.
+func startMotoAs(t *testing.T, checked int, command ...string) *moto {
+	t.Helper()
+	server, err := filepath.Abs("../.cache/acceptance/venv-moto/bin/" + command[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +56,7 @@ func startMoto(t *testing.T, checked int) *moto {
 		t.Fatalf("moto is missing: run make acceptance, which installs it: %v", err)
 	}
 	port := freePort(t)
-	cmd := exec.Command(server, "-H", "127.0.0.1", "-p", port)
+	cmd := exec.Command(server, append(command[1:], "-H", "127.0.0.1", "-p", port)...)
 	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
 	if checked > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprint("INITIAL_NO_AUTH_ACTION_COUNT=", checked))

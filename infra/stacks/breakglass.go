@@ -42,7 +42,7 @@ func (b *builder) makeEmergencyKey(s awscdk.Stack) *string {
 		),
 	})
 	retained(key)
-	retained(awskms.NewCfnAlias(s, jsii.String("KeyAlias"), &awskms.CfnAliasProps{AliasName: jsii.String("alias/" + b.of(emergencyFunction)), TargetKeyId: key.AttrKeyId()}))
+	retained(awskms.NewCfnAlias(s, jsii.String("KeyAlias"), &awskms.CfnAliasProps{AliasName: jsii.String("alias/" + b.of(emergencyFunction)), TargetKeyId: key.Ref()}))
 	return key.AttrArn()
 }
 

@@ -38,7 +38,7 @@ func (b *builder) makeKey(s awscdk.Stack) *string {
 		KeyPolicy: document(b.keyStatements()...), PendingWindowInDays: jsii.Number(30),
 	})
 	retained(key)
-	retained(awskms.NewCfnAlias(s, jsii.String("KeyAlias"), &awskms.CfnAliasProps{AliasName: jsii.String(b.alias()), TargetKeyId: key.AttrKeyId()}))
+	retained(awskms.NewCfnAlias(s, jsii.String("KeyAlias"), &awskms.CfnAliasProps{AliasName: jsii.String(b.alias()), TargetKeyId: key.Ref()}))
 	return key.AttrArn()
 }
 
