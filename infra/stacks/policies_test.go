@@ -26,10 +26,10 @@ func resourcePolicies(templates map[string]template) map[string][]map[string]any
 	return all
 }
 
-// named tells whether a condition names this deployment's account, the management
+// namesUs tells whether a condition names this deployment's account, the management
 // account, whose an organisation's trail is, or the account that a template for
 // member accounts is deployed in.
-func named(condition string, d config.Deployment) bool {
+func namesUs(condition string, d config.Deployment) bool {
 	return strings.Contains(condition, d.Account) || strings.Contains(condition, `{"Ref":"AWS::AccountId"}`) ||
 		d.Organization.Management != "" && strings.Contains(condition, d.Organization.Management)
 }
@@ -49,7 +49,7 @@ func TestPublishersAreNamed(t *testing.T) {
 				switch {
 				case strings.Contains(principal, `"Service"`):
 					services++
-					if !named(condition, d) {
+					if !namesUs(condition, d) {
 						t.Errorf("%s: %v lets in %s for anybody: %s", where, s["Sid"], principal, condition)
 					}
 				case principal == "*":
