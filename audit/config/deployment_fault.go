@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,7 +143,7 @@ func (c *checker) from(path, text, account, region string) bool {
 	case account != "" && a.account != account && a.account != "aws":
 		c.say(path, "it is of account %s; this deployment is of %s", a.account, account)
 	case region != "" && a.region != region:
-		c.say(path, "it is of Region %s; want one of %s", a.region, region)
+		c.say(path, "it is of Region %s; want the home Region's, %s", a.region, region)
 	default:
 		return true
 	}
@@ -163,8 +164,8 @@ func (c *checker) adopted() {
 	case of.account == c.f.Account, c.f.Account == "", o != nil && c.f.Mode == Organizational && of.account == o.Management:
 	case c.f.Mode == Organizational:
 		c.say("trail.adopt.arn", "it is of account %s; adopt a trail of this account or of the management account", of.account)
-	default:
-		c.say("trail.adopt.arn", "it is of account %s; this deployment is of %s. A trail of the organisation is adopted in mode organization", of.account, c.f.Account)
+	case a.LogGroup != "": // an organisation's trail, seen from a member: the log group is its owner's
+		c.say("trail.adopt.log_group", "it is in account %s, and filters are made in %s; leave it out", of.account, c.f.Account)
 	}
 	if a.KMSKey != "" {
 		c.from("trail.adopt.kms_key", a.KMSKey, "", "")
@@ -180,14 +181,7 @@ func (c *checker) created() {
 	if c.given("trail.create.lock_days") && !locked {
 		c.say("trail.create.lock_days", "nothing is locked without object_lock: governance or compliance")
 	}
-	kept := c.f.Retention.Trail.days()
-	if kept == 0 {
-		kept = defaultRetention
-	}
-	days := t.LockDays
-	if days == 0 {
-		days = defaultLockDays
-	}
+	kept, days := cmp.Or(c.f.Retention.Trail.days(), defaultRetention), cmp.Or(t.LockDays, defaultLockDays)
 	switch {
 	case !locked || days <= kept:
 	case c.given("retention.trail"):
@@ -222,7 +216,7 @@ func (c *checker) targets() {
 		if (t.Slack != nil || t.Teams != nil) && t.Severity != "" {
 			c.say(path+".severity", "Amazon Q Developer takes the whole topic, whatever the severity: leave it out, and tell others by severity")
 		}
-		where := strings.ToLower(fmt.Sprint(t.Email, t.HTTPS, t.SQS, t.PagerDuty, t.Slack, t.Teams))
+		where := fmt.Sprint(strings.ToLower(t.Email), t.HTTPS, t.SQS, t.PagerDuty, t.Slack, t.Teams)
 		if before, twice := first[where]; twice {
 			c.say(path, "it is the same as alerts.targets[%d]; keep one", before)
 		} else {
@@ -264,11 +258,16 @@ func (c *checker) roles() {
 		} else {
 			first[name] = i
 		}
+		if own := c.prefix() + "-"; strings.HasPrefix(name, own) {
+			c.say(path+".name", "names that begin with %s are the monitor's own; write another", own)
+		}
 		c.users(path+".principals", r.Principals, "")
 		c.policies(path+".policies", r.Policies)
 		c.session(path, r)
 	}
 }
+
+func (c *checker) prefix() string { return cmp.Or(c.f.Prefix, defaultPrefix) }
 
 func (c *checker) users(path string, arns []string, account string) {
 	for i, a := range arns {

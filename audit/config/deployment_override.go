@@ -17,13 +17,15 @@ type Override struct {
 
 // apply sets the overrides in the file's tree, in their order. What they bring
 // carries no line but a number that nameOverrides makes the key of.
-func apply(root *node, overrides []Override) []*Fault {
+func apply(root *node, s schema, overrides []Override) []*Fault {
 	var faults []*Fault
 	for i, o := range overrides {
 		mark := &token.Token{Position: &token.Position{Line: -i - 1}}
+		path := strings.Split(o.Key, ".")
 		value, problem := o.read(mark)
 		if problem == "" {
-			problem = root.set(strings.Split(o.Key, "."), value, mark)
+			value.asText(s, path)
+			problem = root.set(path, value, mark)
 		}
 		if problem != "" {
 			faults = append(faults, &Fault{Field: o.Key, Override: o.Key, Problem: problem})
@@ -35,7 +37,7 @@ func apply(root *node, overrides []Override) []*Fault {
 // read reads the value. What is wrong with it is told in words.
 func (o Override) read(mark *token.Token) (*node, string) {
 	const want = "write -c KEY=VALUE with a word, a number, or a list of those in brackets"
-	if strings.TrimSpace(o.Value) == "" {
+	if text := strings.TrimSpace(o.Value); text == "" || strings.HasPrefix(text, "#") {
 		return nil, "it has no value; " + want
 	}
 	value, faults := parse([]byte(o.Value))
@@ -60,17 +62,24 @@ func (o Override) read(mark *token.Token) (*node, string) {
 
 func (n *node) simple() bool { return n.fields == nil && !n.list }
 
-// remark gives a value the override's mark for its place. Twelve digits are an
-// account: nothing else in the file has so many, and quotes do not survive a shell.
+// remark gives a value the override's mark for its place.
 func (n *node) remark(mark *token.Token) {
 	written := &token.Token{Position: mark.Position}
 	if n.token != nil {
 		written.Value, written.Type = n.token.Value, n.token.Type
 	}
-	if len(written.Value) == 12 && strings.Trim(written.Value, "0123456789") == "" {
-		n.scalar = written.Value
-	}
 	n.token = written
+}
+
+// asText takes what is written for text where the file has nothing else: quotes do
+// not survive a shell, and an account is a number to YAML.
+func (n *node) asText(s schema, path []string) {
+	for _, item := range n.items {
+		item.asText(s, append(path, "0"))
+	}
+	if !n.list && n.scalar != nil && s.textual(fileID, path) {
+		n.scalar = n.token.Value
+	}
 }
 
 // set puts a value at a path and makes what is missing on the way there.

@@ -2,10 +2,13 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"mfawatch/audit/config/compiled"
 )
 
 // ReadDeployment reads the same file as ReadFile, and what infra makes of it. name
@@ -13,32 +16,54 @@ import (
 // its key in place of a line. What a file of rules alone leaves out, the account
 // and the home Region, is an error here.
 func ReadDeployment(name string, data []byte, overrides ...Override) (Deployment, error) {
+	var f deploymentFile
+	also := func(root *node) []*Fault {
+		faults := exemptionFaults(root)
+		if len(faults) > 0 {
+			return faults
+		}
+		if err := decode(root, &f); err != nil {
+			return []*Fault{{Line: 1, Column: 1, Problem: err.Error()}}
+		}
+		return deploymentFaults(root, &f)
+	}
+	if err := loadFile(name, data, overrides, also, nil); err != nil {
+		return Deployment{}, err
+	}
+	return f.deployment()
+}
+
+// loadFile is load for mfawatch.yaml, with overrides. A v that is nil was read by
+// also.
+func loadFile(name string, data []byte, overrides []Override, also func(*node) []*Fault, v any) error {
+	if compiled.Is(data) {
+		return fault(name, errors.New("this file is compiled already; name the one that it was made from"))
+	}
 	s, err := fileForm()
 	if err != nil {
-		return Deployment{}, fault(name, err)
+		return fault(name, err)
 	}
 	root, faults := parse(data)
 	if root != nil && root.fields != nil {
-		faults = append(faults, apply(root, overrides)...)
+		faults = append(faults, apply(root, s, overrides)...)
 	}
-	if root != nil && len(faults) == 0 {
-		faults = validate(root, s)
+	if root != nil {
+		faults = append(faults, validate(root, s)...)
 	}
 	if len(faults) == 0 {
-		faults = exemptionFaults(root)
-	}
-	var f deploymentFile
-	if len(faults) == 0 {
-		if err := decode(root, &f); err != nil {
-			return Deployment{}, fault(name, err)
-		}
-		faults = deploymentFaults(root, &f)
+		faults = also(root)
 	}
 	if len(faults) > 0 {
 		nameOverrides(faults, overrides)
-		return Deployment{}, join(name, faults)
+		return join(name, faults)
 	}
-	return f.deployment()
+	if v == nil {
+		return nil
+	}
+	if err := decode(root, v); err != nil {
+		return fault(name, err)
+	}
+	return nil
 }
 
 // What holds where the file does not say. The schema says the same, and why.

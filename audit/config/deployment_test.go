@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 // overrides (KEY=VALUE, one a line), then either the errors or the deployment.
 func TestReadDeployment(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/deployment/*.txtar")
-	if len(paths) < 2 {
+	if len(paths) < 70 {
 		t.Fatalf("only %d cases", len(paths))
 	}
 	for _, path := range paths {
@@ -39,6 +40,7 @@ func deploymentCase(t *testing.T, path string) {
 	} else {
 		var b strings.Builder
 		flat(&b, "", reflect.ValueOf(d))
+		writtenAgain(t, d)
 		got.Data = []byte(b.String())
 	}
 	if *update {
@@ -70,6 +72,19 @@ func deploymentInput(t testing.TB, a *txtar.Archive) ([]byte, []Override, []txta
 		rest = rest[1:]
 	}
 	return in, overrides, rest
+}
+
+// writtenAgain: what a deployment says of itself is a file that says the same.
+func writtenAgain(t testing.TB, d Deployment) {
+	t.Helper()
+	text, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ReadDeployment("mfawatch.yaml", text)
+	if diff := cmp.Diff(d, again); err != nil || diff != "" {
+		t.Errorf("written as JSON and read again: %v\n%s\n%s", err, text, diff)
+	}
 }
 
 // flat writes what is set, one field a line.
@@ -125,4 +140,20 @@ func TestReadFileAndDeployment(t *testing.T) {
 	if bytes.Contains(rules, []byte("account")) {
 		t.Error("the rules name an account")
 	}
+}
+
+// deploymentFiles are the files of all cases.
+func deploymentFiles(t testing.TB) [][]byte {
+	t.Helper()
+	paths, _ := filepath.Glob("testdata/deployment/*.txtar")
+	var all [][]byte
+	for _, path := range paths {
+		a, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, _, _ := deploymentInput(t, a)
+		all = append(all, in)
+	}
+	return all
 }

@@ -19,8 +19,8 @@ const (
 )
 
 // ReadFile reads mfawatch.yaml. name is what errors call it; they are as those
-// of Rules.
-func ReadFile(name string, data []byte) (File, error) {
+// of Rules, and one of an override names its key in place of a line.
+func ReadFile(name string, data []byte, overrides ...Override) (File, error) {
 	var f struct {
 		rulesFile
 		exemptionsFile
@@ -30,7 +30,7 @@ func ReadFile(name string, data []byte) (File, error) {
 			FoldWindow window `json:"fold_window"`
 		}
 	}
-	if err := load(name, data, fileForm, exemptionFaults, &f); err != nil {
+	if err := loadFile(name, data, overrides, exemptionFaults, &f); err != nil {
 		return File{}, err
 	}
 	file := File{Accounts: f.Accounts, FoldAfter: f.Alerts.FoldAfter, FoldWindow: time.Duration(f.Alerts.FoldWindow)}

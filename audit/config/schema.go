@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,6 +101,57 @@ func (s schema) enum(location string) []string {
 	return texts
 }
 
+// unescaped is one step of a JSON pointer in a URL (RFC 6901, section 6).
+func unescaped(step string) string {
+	if plain, err := url.PathUnescape(step); err == nil {
+		step = plain
+	}
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+}
+
+// textual tells whether the schema takes nothing but text at a path of the file.
+func (s schema) textual(id string, path []string) bool {
+	location := id + "#"
+	for _, step := range append(path, "") {
+		for {
+			to, _ := s.at(location)["$ref"].(string)
+			if to == "" {
+				break
+			}
+			location = s.absolute(location, to)
+		}
+		if step == "" {
+			return s.at(location)["type"] == "string"
+		}
+		location = s.below(location, step)
+	}
+	return false
+}
+
+// absolute is where a reference at location leads.
+func (s schema) absolute(location, to string) string {
+	if fragment, local := strings.CutPrefix(to, "#"); local {
+		id, _, _ := strings.Cut(location, "#")
+		return id + "#" + fragment
+	}
+	return to
+}
+
+// below is where the schema describes a step of the file: a field that it names,
+// one of many, or an entry.
+func (s schema) below(location, step string) string {
+	here := s.at(location)
+	if named, _ := here["properties"].(map[string]any); named[step] != nil {
+		return location + "/properties/" + step
+	}
+	if many, _ := here["patternProperties"].(map[string]any); len(many) == 1 {
+		for pattern := range many {
+			return location + "/patternProperties/" + url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(pattern))
+		}
+	}
+	return location + "/items"
+}
+
 // at is the part of the schema at location, a URL whose fragment is a JSON
 // pointer.
 func (s schema) at(location string) map[string]any {
@@ -109,7 +161,7 @@ func (s schema) at(location string) map[string]any {
 		switch holder := at.(type) {
 		case map[string]any:
 			if step != "" {
-				at = holder[step]
+				at = holder[unescaped(step)]
 			}
 		case []any:
 			i, err := strconv.Atoi(step)

@@ -191,6 +191,8 @@ func (s subject) notAWord(got string) string {
 		return got + " cannot be read; " + s.schema.advice(s.url)
 	case len(allowed) == 0:
 		return "want text, not " + got
+	case s.node.token != nil && slices.Contains(allowed, s.node.token.Value): // 6.0 is a number to YAML
+		return "want text; write it in quotes: " + quote(s.node.token.Value)
 	}
 	return fmt.Sprintf("%s is not %s; allowed are %s", got, nouns[s.key], strings.Join(s.schema.enum(s.url), ", "))
 }
@@ -260,6 +262,9 @@ func (s subject) outOfBounds(k jsonschema.ErrorKind) string {
 	case *kind.MaxItems:
 		return fmt.Sprintf("%d entries; at most %d", k.Got, k.Want)
 	case *kind.MinLength:
+		if k.Got > 0 {
+			return fmt.Sprintf("is too short; at least %d characters", k.Want)
+		}
 		return "is empty"
 	case *kind.MaxLength:
 		return fmt.Sprintf("%d characters; at most %d", k.Got, k.Want)

@@ -90,7 +90,7 @@ func invented(id string, users ...string) *fakeaws.Account {
 // awsCommand changes what a script's AWS answers:
 //
 //	aws deny ACTION [ACCOUNT] | aws throttle ACTION N | aws mend | aws expire
-//	aws enrol USER | aws calls ACTION N | aws interrupt ACTION N
+//	aws enrol USER | aws calls ACTION N | aws interrupt ACTION N | aws has-trail NAME [stopped]
 func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	srv := ts.Value(awsKey{}).(world)
 	n := 0
@@ -119,6 +119,13 @@ func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		srv.Change(func() {
 			i := slices.IndexFunc(srv.own.Users, func(u *fakeaws.User) bool { return u.Name == args[1] })
 			srv.own.Users[i].Devices = []fakeaws.Device{srv.own.Virtual(args[1])}
+		})
+	case "has-trail":
+		srv.Change(func() {
+			srv.History.Trails = append(srv.History.Trails, fakeaws.Trail{
+				ARN: "arn:aws:cloudtrail:us-east-1:" + management + ":trail/" + args[1], Region: "us-east-1", Bucket: args[1] + "-logs", Prefix: "audit",
+				LogGroupARN: "arn:aws:logs:us-east-1:" + management + ":log-group:" + args[1] + ":*", Stopped: len(args) > 2,
+			})
 		})
 	case "calls":
 		if got := srv.Counts()[args[1]]; got != n {

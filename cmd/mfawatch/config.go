@@ -1,15 +1,105 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mfawatch/audit/config"
+)
 
 // newConfig is the parent of what deals with mfawatch.yaml.
 func newConfig(t terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "mfawatch.yaml, what the functions in AWS go by",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Short: "mfawatch.yaml: what is deployed, and what the functions in AWS go by",
+		Long: strings.TrimSpace(`
+mfawatch.yaml says where mfawatch is deployed, who is told, and by which rules.
+docs/config.md lists every key with its default and why.`),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newConfigCompile(t))
+	c.AddCommand(newConfigInit(t), newConfigCheck(t), newConfigSchema(t), newConfigCompile(t))
 	return c
+}
+
+func newConfigSchema(t terminal) *cobra.Command {
+	var file, format string
+	c := &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of mfawatch.yaml, for an editor",
+		Long: strings.TrimSpace(`
+Prints the JSON Schema (draft 2020-12) of mfawatch.yaml as one document. An
+editor with the YAML language server finds it by a first line such as
+
+  # yaml-language-server: $schema=mfawatch.schema.json`),
+		Example: "  mfawatch config schema -o mfawatch.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			text, err := schemaText(format)
+			if err != nil {
+				return err
+			}
+			if err := writeText(t, file, text); err != nil {
+				return cannotRun(fmt.Errorf("the schema: %w", err))
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&format, "format", "json", "output: json, markdown (docs/config.md)")
+	c.Flags().VarP((*fileName)(&file), "output", "o", "write this file in place of what it held, readable by you only; - prints")
+	return c
+}
+
+func schemaText(format string) (string, error) {
+	switch format {
+	case "json":
+		text, err := config.BundledSchema()
+		return string(text), err
+	case "markdown":
+		return configPage()
+	}
+	return "", usage("--format: %q is not one of json, markdown", format)
+}
+
+// overriding are the keys of -c, as cdk takes them.
+type overriding []string
+
+func (o *overriding) add(c *cobra.Command) {
+	c.Flags().StringArrayVarP((*[]string)(o), "context", "c", nil, "KEY=VALUE in place of what the file says, as for cdk: trail.create.object_lock=governance; can be given again")
+}
+
+func (o *overriding) read() ([]config.Override, error) {
+	var all []config.Override
+	for _, text := range *o {
+		key, value, found := strings.Cut(text, "=")
+		if !found || key == "" {
+			return nil, usage("-c %q is not KEY=VALUE: write -c retention.logs=90d", text)
+		}
+		all = append(all, config.Override{Key: key, Value: value})
+	}
+	return all, nil
+}
+
+// readConfig reads mfawatch.yaml for a deployment, and the rules in it.
+func readConfig(name string, overrides []config.Override) (config.Deployment, config.File, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		hint := ""
+		if os.IsNotExist(err) {
+			hint = "; mfawatch config init writes one"
+		}
+		return config.Deployment{}, config.File{}, cannotRun(fmt.Errorf("read the configuration: %w%s", err, hint))
+	}
+	d, err := config.ReadDeployment(name, data, overrides...)
+	if err != nil {
+		return config.Deployment{}, config.File{}, exit{exitUsage, err}
+	}
+	rules, err := config.ReadFile(name, data, overrides...)
+	if err != nil {
+		return config.Deployment{}, config.File{}, exit{exitUsage, err}
+	}
+	return d, rules, nil
 }

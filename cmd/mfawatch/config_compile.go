@@ -19,6 +19,7 @@ const configName = "mfawatch.yaml"
 
 func newConfigCompile(t terminal) *cobra.Command {
 	var output string
+	var context overriding
 	c := &cobra.Command{
 		Use:   "compile [FILE]",
 		Short: "Check mfawatch.yaml and write the form that functions read",
@@ -33,14 +34,19 @@ again. The same file gives the same bytes.`),
 		Example: "  mfawatch config compile -o bin/functions/signin/arm64/mfawatch.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return compile(t, append(args, configName)[0], output)
+			return compile(t, append(args, configName)[0], output, context)
 		},
 	}
 	c.Flags().VarP((*fileName)(&output), "output", "o", "write this file in place of what it held, readable by all, as Lambda needs it, and print nothing; - prints")
+	context.add(c)
 	return c
 }
 
-func compile(t terminal, name, output string) error {
+func compile(t terminal, name, output string, context overriding) error {
+	overrides, err := context.read()
+	if err != nil {
+		return err
+	}
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return cannotRun(fmt.Errorf("read the configuration: %w", err))
@@ -48,7 +54,7 @@ func compile(t terminal, name, output string) error {
 	if sameFile(name, output) {
 		return usage("-o %s is the file to compile itself, which would be lost: name another", output)
 	}
-	text, err := config.Compile(name, data)
+	text, err := config.Compile(name, data, overrides...)
 	if err != nil {
 		return exit{exitUsage, err}
 	}

@@ -24,7 +24,11 @@ func TestGeneratedPages(t *testing.T) {
 	if err := markdownMistakes(&mistakes); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"../../docs/checks.md": checks.Bytes(), "../../docs/policy-explain.md": mistakes.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
+	page, err := configPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"../../docs/config.md": []byte(page), "../../docs/checks.md": checks.Bytes(), "../../docs/policy-explain.md": mistakes.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
 		if *update {
 			if err := os.WriteFile(name, want, 0o644); err != nil {
 				t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -58,11 +59,14 @@ func listing(all []guardrail.Info) string {
 }
 
 // wrapped breaks a sentence for the help, which is 80 columns wide.
-func wrapped(text, indent string) string {
+func wrapped(text, indent string) string { return wrappedTo(80, text, indent) }
+
+// wrappedTo breaks at blanks only: a name with hyphens stays one.
+func wrappedTo(columns int, text, indent string) string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > 80-len(indent) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns-len(indent) {
 			lines, line = append(lines, line), ""
 		}
 		line = strings.TrimSpace(line + " " + word)

@@ -49,6 +49,7 @@ func (b *builder) keyStatements() []statement {
 	mine := equals("aws:SourceAccount", b.account)
 	all := []statement{
 		allow("AccountDecides", []string{"kms:*"}, "*").to(object{"AWS": "arn:" + b.partition + ":iam::" + b.account + ":root"}),
+		grantsOnlyForServices(),
 		// Both publish to the topic, which is encrypted: without this an alarm fires and nobody hears of it.
 		allow("PublishersEncrypt", use, "*").to(object{"Service": []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"}}).when(mine),
 		allow("LogGroupsEncrypt", []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"}, "*").
@@ -65,6 +66,14 @@ func (b *builder) keyStatements() []statement {
 		)
 	}
 	return all
+}
+
+// grantsOnlyForServices lets nobody but AWS's services hand on the use of a key:
+// a grant is in no policy that somebody reads. It is what Control Tower's control
+// CT.KMS.PR.3 asks for, word for word.
+func grantsOnlyForServices() statement {
+	return statement{Sid: "GrantsOnlyForServices", Effect: "Deny", Action: []string{"kms:CreateGrant"}, Resource: []string{"*"}, Principal: "*",
+		Condition: object{"BoolIfExists": object{"kms:GrantIsForAWSResource": "false", "aws:PrincipalIsAWSService": "false"}}}
 }
 
 // makeAccessLogs makes the bucket of the other buckets' access logs. S3 delivers
@@ -177,7 +186,9 @@ func (b *builder) makeEvents(s awscdk.Stack) {
 
 func (b *builder) makeLogGroups(s awscdk.Stack) {
 	for _, function := range sortedKeys(b.staged) {
-		b.makeLogGroup(s, pascal(b.of(function)), b.logGroup(function))
+		if function != emergencyFunction { // whose log group stands with its own key
+			b.makeLogGroup(s, pascal(b.of(function)), b.logGroup(function))
+		}
 	}
 	if b.d.Trail.Adopt == "" && b.d.Trail.Logs {
 		b.makeLogGroup(s, pascal(b.of("trail")), b.of("trail"))

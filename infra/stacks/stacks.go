@@ -53,12 +53,16 @@ type builder struct {
 	key    *string           // ARN of the KMS key: a text, or what the data stack exports
 	data   awscdk.Stack
 	all    []standing // every rule
+	guards guards
 }
 
 // prepare finds everything that may be wrong before a construct is made.
 func (b *builder) prepare() error {
 	if b.iamRegion() == "" {
 		return fmt.Errorf("home_region %s: its partition is not known", b.d.Home)
+	}
+	if err := b.prepareGuards(); err != nil {
+		return err
 	}
 	if err := b.checkMetrics(); err != nil {
 		return err
@@ -83,6 +87,8 @@ func (b *builder) build() {
 	if b.d.Watchdog.Enabled {
 		b.makeWatchdog(detection)
 	}
+	b.makeEnforcement()
+	b.makeBreakGlass()
 }
 
 func (b *builder) tag() {

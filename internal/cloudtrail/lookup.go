@@ -1,5 +1,5 @@
 // Package cloudtrail reads CloudTrail's event history: what LookupEvents keeps
-// of every account for 90 days, trail or none.
+// of every account for 90 days, trail or none; and which trails an account has.
 //
 // It promises to hand over every record that AWS answers, as text, one a line;
 // to ask no faster than AWS answers; and that an end which AWS did not give is

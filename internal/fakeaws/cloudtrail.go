@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type History struct {
 	Rate int
 	// Regions are those of account:ListRegions with their status.
 	Regions map[string]string
+	// Trails are those that DescribeTrails shows in every Region.
+	Trails []Trail
 
 	asked map[string][]time.Time
 }
@@ -27,6 +30,65 @@ type Event struct {
 	Time             time.Time
 	Record           string
 	NoRecord         bool
+}
+
+// Trail is a trail of CloudTrail.
+type Trail struct {
+	ARN, Region, Bucket, Prefix        string
+	KeyARN, LogGroupARN                string
+	OneRegion, Organization, Selectors bool
+	Stopped                            bool
+	Delivered                          time.Time
+	DeliveryError                      string
+}
+
+// cloudTrail answers for the history and the trails. The lock is held.
+func (s *Server) cloudTrail(q *request) (string, *refusal) {
+	switch q.action {
+	case "DescribeTrails":
+		return s.describeTrails(), nil
+	case "GetTrailStatus":
+		return s.trailStatus(word(q.body, "Name"))
+	}
+	return s.lookupEvents(q)
+}
+
+func (s *Server) describeTrails() string {
+	list := []map[string]any{}
+	for _, t := range s.History.Trails {
+		_, name, _ := strings.Cut(t.ARN, ":trail/")
+		m := map[string]any{
+			"Name": name, "TrailARN": t.ARN, "HomeRegion": t.Region, "S3BucketName": t.Bucket, "IsMultiRegionTrail": !t.OneRegion,
+			"IsOrganizationTrail": t.Organization, "HasCustomEventSelectors": t.Selectors, "IncludeGlobalServiceEvents": true,
+		}
+		for key, text := range map[string]string{"S3KeyPrefix": t.Prefix, "KmsKeyId": t.KeyARN, "CloudWatchLogsLogGroupArn": t.LogGroupARN} {
+			if text != "" {
+				m[key] = text
+			}
+		}
+		list = append(list, m)
+	}
+	out, _ := json.Marshal(map[string]any{"trailList": list})
+	return string(out)
+}
+
+// trailStatus answers by ARN only, as AWS does for trails of other Regions.
+func (s *Server) trailStatus(arn string) (string, *refusal) {
+	for _, t := range s.History.Trails {
+		if t.ARN != arn {
+			continue
+		}
+		m := map[string]any{"IsLogging": !t.Stopped}
+		if !t.Delivered.IsZero() {
+			m["LatestDeliveryTime"] = t.Delivered.Unix()
+		}
+		if t.DeliveryError != "" {
+			m["LatestDeliveryError"] = t.DeliveryError
+		}
+		out, _ := json.Marshal(m)
+		return string(out), nil
+	}
+	return "", refuse(http.StatusBadRequest, "TrailNotFoundException", "Unknown trail: %s", arn)
 }
 
 // lookupEvents answers by one attribute, newest first. The lock is held.

@@ -171,7 +171,7 @@ func (s *Server) answer(q *request) (string, *refusal) {
 	case "organizations":
 		return s.organizations(q)
 	case "cloudtrail":
-		return s.lookupEvents(q)
+		return s.cloudTrail(q)
 	case "account":
 		return s.listRegions(q)
 	}

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Doubts are what is deployed as it is written and may be a mistake, in sentences.
+// rules are those of the same file.
+func (d Deployment) Doubts(rules File) []string {
+	var all []string
+	for _, doubt := range []string{d.unheard(), d.unwatched(), d.unfiltered(), d.unaudited(), d.unheld(rules), d.unarmed()} {
+		if doubt != "" {
+			all = append(all, doubt)
+		}
+	}
+	return all
+}
+
+func (d Deployment) unheard() string {
+	if len(d.Targets) > 0 {
+		return ""
+	}
+	return "nobody is told: alerts.targets names nobody, and what is found stays in the topic"
+}
+
+func (d Deployment) unwatched() string {
+	missing := slices.DeleteFunc(signInRegions(d.Partition()), func(r string) bool { return slices.Contains(d.Regions, r) })
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("AWS records console sign-ins in %s too, which regions leaves out: they are told when the trail's files are read, within hours and not within a minute", strings.Join(missing, ", "))
+}
+
+func (d Deployment) unfiltered() string {
+	if d.Metrics.Enabled || d.Trail.Logs || d.Trail.LogGroup != "" {
+		return ""
+	}
+	return "there are no metric filters: the trail has no log group"
+}
+
+// rare is how far apart audits may be without a word.
+const rare = 7 * 24 * time.Hour
+
+func (d Deployment) unaudited() string {
+	if d.Reports.Every <= rare {
+		return ""
+	}
+	return fmt.Sprintf("two audits are up to %d days apart: a factor that is taken away without an event stays unseen for so long", int(d.Reports.Every/(24*time.Hour)))
+}
+
+func (d Deployment) unheld(rules File) string {
+	if len(d.BreakGlass.Principals) == 0 || len(rules.Posture.BreakGlass) > 0 {
+		return ""
+	}
+	return "audit.break_glass does not name the emergency users: write their immutable ids there, so that the audit holds them to its stricter list"
+}
+
+func (d Deployment) unarmed() string {
+	switch {
+	case d.Guardrail.Kind == "":
+		return ""
+	case d.Guardrail.Attach == ToGroup && len(d.Guardrail.Groups) == 0:
+		return fmt.Sprintf("the guardrail binds nobody yet: the group %s-humans is made and is empty", d.Prefix)
+	case d.Guardrail.Attach == ToBoundary:
+		return "the guardrail binds nobody yet: the boundary is made, and set on users by hand"
+	case d.Guardrail.Attach == ToSCP && len(d.Guardrail.SCPTargets) == 0:
+		return "the guardrail binds nobody yet: guardrail.scp_targets names nothing to attach it to"
+	}
+	return ""
+}
