@@ -22,9 +22,17 @@ func placed() deployed.Placed {
 	}
 }
 
+// reading is a rule with two targets that forwards read-only events.
+func reading() deployed.Placed {
+	r := placed()
+	r.Name, r.State = "mfawatch-b", deployed.EnabledWithRead
+	r.Targets = []deployed.Target{{ARN: "arn:1", Text: "<x>", Paths: map[string]string{"x": "$.x"}}, {ARN: "arn:2", Role: "r"}}
+	return r
+}
+
 func expected() deployed.Expected {
 	return deployed.Expected{
-		Buses:         []deployed.Bus{{Region: "eu-north-1", Name: "default", Rules: []deployed.Placed{placed()}}},
+		Buses:         []deployed.Bus{{Region: "eu-north-1", Name: "default", Rules: []deployed.Placed{placed()}}, {Region: "eu-north-1", Name: "mfawatch", Rules: []deployed.Placed{reading()}}},
 		Subscriptions: []deployed.Subscription{deployed.Subscribed("https", pager, true)},
 		Functions:     []deployed.Function{{Name: "mfawatch-signin", Sources: []string{signIns}}},
 	}
@@ -46,12 +54,14 @@ func TestExpectedRoundTripHoldsNoSecret(t *testing.T) {
 
 func TestExpectedRefuses(t *testing.T) {
 	for want, change := range map[string]func(*deployed.Expected){
-		"no bus":                        func(e *deployed.Expected) { e.Buses = nil },
-		"there twice":                   func(e *deployed.Expected) { e.Buses = append(e.Buses, e.Buses[0]) },
-		"no name":                       func(e *deployed.Expected) { e.Buses[0].Rules[0].Name = "" },
-		`state "DISABLED"`:              func(e *deployed.Expected) { e.Buses[0].Rules[0].State = "DISABLED" },
-		"the pattern is no JSON":        func(e *deployed.Expected) { e.Buses[0].Rules[0].Pattern = "{" },
-		"no target":                     func(e *deployed.Expected) { e.Buses[0].Rules[0].Targets = nil },
+		"no bus: there would be nothing to check": func(e *deployed.Expected) { e.Buses = nil },
+		"there twice": func(e *deployed.Expected) { e.Buses = append(e.Buses, e.Buses[0]) },
+		"no name":     func(e *deployed.Expected) { e.Buses[0].Rules[0].Name = "" },
+		`eu-north-1/default: rule "mfawatch-a": state "DISABLED" is neither ENABLED nor ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`: func(e *deployed.Expected) { e.Buses[0].Rules[0].State = "DISABLED" },
+		"the pattern is no JSON": func(e *deployed.Expected) { e.Buses[0].Rules[0].Pattern = "{" },
+		"no target":              func(e *deployed.Expected) { e.Buses[0].Rules[0].Targets = nil },
+		`bus "default" of Region "" is without a name, or there twice`:              func(e *deployed.Expected) { e.Buses[0].Region = "" },
+		"a subscription without protocol or digest: make it by deployed.Subscribed": func(e *deployed.Expected) { e.Subscriptions[0].Protocol = "" },
 		"a subscription without":        func(e *deployed.Expected) { e.Subscriptions[0].Digest = pager },
 		"a function without a name":     func(e *deployed.Expected) { e.Functions[0].Name = "" },
 		`bus "" of Region "eu-north-1"`: func(e *deployed.Expected) { e.Buses[0].Name = "" },
@@ -62,9 +72,16 @@ func TestExpectedRefuses(t *testing.T) {
 			t.Errorf("error %v, want rules.json: … %s", err, want)
 		}
 	}
-	for _, bad := range []string{"", "[]", `{"buses":[],"rules":[]}`, `{"buses":[{"region":"a","name":"default","rules":[]}]} {}`} {
-		if _, err := deployed.ReadExpected([]byte(bad)); err == nil {
-			t.Errorf("%q is read", bad)
+	const good = `{"buses":[{"region":"a","name":"default","rules":[]}]}`
+	if _, err := deployed.ReadExpected([]byte(good)); err != nil {
+		t.Error(err)
+	}
+	for bad, want := range map[string]string{
+		"": "rules.json: EOF", "[]": "rules.json: json: cannot unmarshal array", good[:len(good)-1] + `,"x":1}`: `rules.json: json: unknown field "x"`,
+		good + " {}": "rules.json: something follows the object", `{"buses":[]}`: "rules.json: no bus",
+	} {
+		if _, err := deployed.ReadExpected([]byte(bad)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: error %v, want %s…", bad, err, want)
 		}
 	}
 }
@@ -78,6 +95,13 @@ func TestExpectedWithKey(t *testing.T) {
 	got, err := e.WithKey("arn:aws:kms:eu-north-1:111122223333:key/1b0f6a2c")
 	if want := `{"detail":{"keyId":["arn:aws:kms:eu-north-1:111122223333:key/1b0f6a2c","1b0f6a2c"]}}`; err != nil || got.Buses[0].Rules[0].Pattern != want {
 		t.Errorf("pattern %s, error %v", got.Buses[0].Rules[0].Pattern, err)
+	}
+	for placeholder, want := range map[string]string{"${KEY_ARN}": "arn:aws:kms:eu-north-1:111122223333:key/k", "${KEY_ID}": "k"} {
+		one := expected()
+		one.Buses[0].Rules[0].Pattern = `{"k":["` + placeholder + `"]}`
+		if got, err := one.WithKey("arn:aws:kms:eu-north-1:111122223333:key/k"); err != nil || got.Buses[0].Rules[0].Pattern != `{"k":["`+want+`"]}` {
+			t.Errorf("%s: %+v, error %v", placeholder, got, err)
+		}
 	}
 	for _, arn := range []string{"", "alias/mfawatch", `arn:aws:kms:eu-north-1:111122223333:key/"`, signIns} {
 		if _, err := e.WithKey(arn); err == nil {
@@ -114,11 +138,36 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
+func TestDifferencesOfSeveralTargets(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*deployed.Placed)
+		want   []string
+	}{
+		{"as it should be", func(*deployed.Placed) {}, nil},
+		{"in another order", func(r *deployed.Placed) { r.Targets[0], r.Targets[1] = r.Targets[1], r.Targets[0] }, nil},
+		{"another text", func(r *deployed.Placed) { r.Targets[0].Text = "<x>!" }, []string{"rule mfawatch-b, target arn:1: something else is sent in the event's place"}},
+		{"another path", func(r *deployed.Placed) { r.Targets[0].Paths = map[string]string{"x": "$.y"} }, []string{"rule mfawatch-b, target arn:1: something else is sent in the event's place"}},
+		{"one is gone", func(r *deployed.Placed) { r.Targets = r.Targets[:1] }, []string{"rule mfawatch-b lacks the target arn:2"}},
+		{"one is another", func(r *deployed.Placed) { r.Targets[0].ARN = "arn:3" }, []string{"rule mfawatch-b lacks the target arn:1", "rule mfawatch-b has the target arn:3, which nobody deployed"}},
+	} {
+		got := reading()
+		c.change(&got)
+		if diff := cmp.Diff(c.want, expected().Buses[1].Differences([]deployed.Placed{got})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
 func TestWhatIsShownOfAnEndpoint(t *testing.T) {
 	for _, c := range [][3]string{
 		{"https", pager, "https events.pagerduty.com"},
 		{"https", "https://user:secret@hooks.example.com:8443/x?token=y", "https hooks.example.com"},
 		{"https", "::", "https"},
+		{"https", "https:///x", "https"},
+		{"http", "http://192.0.2.1/x", "http 192.0.2.1"},
+		{"email-json", "ada@example.com", "email-json at example.com"},
+		{"email", "ada", "email"},
 		{"email", "ada@example.com", "email at example.com"},
 		{"sms", "+4670000000", "sms"},
 		{"sqs", signIns, "sqs " + signIns},
