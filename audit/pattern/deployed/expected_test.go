@@ -1,6 +1,7 @@
 package deployed_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -45,6 +46,9 @@ func TestExpectedRoundTripHoldsNoSecret(t *testing.T) {
 	}
 	if strings.Contains(string(text), "0123456789abcdef/") || !strings.Contains(string(text), `"shown":"https events.pagerduty.com"`) {
 		t.Errorf("the file says %s", text)
+	}
+	if !strings.Contains(string(text), `"open":true`) || deployed.Subscribed("https", pager, false).Open {
+		t.Errorf("who may be open is not kept: %s", text)
 	}
 	got, err := deployed.ReadExpected(text)
 	if diff := cmp.Diff(expected(), got); err != nil || diff != "" {
@@ -104,8 +108,8 @@ func TestExpectedWithKey(t *testing.T) {
 		}
 	}
 	for _, arn := range []string{"", "alias/mfawatch", `arn:aws:kms:eu-north-1:111122223333:key/"`, signIns} {
-		if _, err := e.WithKey(arn); err == nil {
-			t.Errorf("%q is taken for a key's ARN", arn)
+		if _, err := e.WithKey(arn); err == nil || err.Error() != fmt.Sprintf("rules.json speaks of the KMS key, and %q is no ARN of one", arn) {
+			t.Errorf("%q: error %v", arn, err)
 		}
 	}
 }
