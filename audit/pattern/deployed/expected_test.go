@@ -58,23 +58,27 @@ func TestExpectedRoundTripHoldsNoSecret(t *testing.T) {
 
 func TestExpectedRefuses(t *testing.T) {
 	for want, change := range map[string]func(*deployed.Expected){
-		"no bus: there would be nothing to check": func(e *deployed.Expected) { e.Buses = nil },
-		"there twice": func(e *deployed.Expected) { e.Buses = append(e.Buses, e.Buses[0]) },
-		"no name":     func(e *deployed.Expected) { e.Buses[0].Rules[0].Name = "" },
+		"no bus: there would be nothing to check":                                                                                      func(e *deployed.Expected) { e.Buses = nil },
+		`bus "default" of Region "eu-north-1" is without a name, or there twice`:                                                       func(e *deployed.Expected) { e.Buses = append(e.Buses, e.Buses[0]) },
+		`bus "" of Region "eu-north-1" is without a name, or there twice`:                                                              func(e *deployed.Expected) { e.Buses[0].Name = "" },
+		`bus "default" of Region "" is without a name, or there twice`:                                                                 func(e *deployed.Expected) { e.Buses[0].Region = "" },
+		`eu-north-1/default: rule "": no name`:                                                                                         func(e *deployed.Expected) { e.Buses[0].Rules[0].Name = "" },
 		`eu-north-1/default: rule "mfawatch-a": state "DISABLED" is neither ENABLED nor ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`: func(e *deployed.Expected) { e.Buses[0].Rules[0].State = "DISABLED" },
-		"the pattern is no JSON": func(e *deployed.Expected) { e.Buses[0].Rules[0].Pattern = "{" },
-		"no target":              func(e *deployed.Expected) { e.Buses[0].Rules[0].Targets = nil },
-		`bus "default" of Region "" is without a name, or there twice`:              func(e *deployed.Expected) { e.Buses[0].Region = "" },
-		"a subscription without protocol or digest: make it by deployed.Subscribed": func(e *deployed.Expected) { e.Subscriptions[0].Protocol = "" },
-		"a subscription without":        func(e *deployed.Expected) { e.Subscriptions[0].Digest = pager },
-		"a function without a name":     func(e *deployed.Expected) { e.Functions[0].Name = "" },
-		`bus "" of Region "eu-north-1"`: func(e *deployed.Expected) { e.Buses[0].Name = "" },
+		`eu-north-1/default: rule "mfawatch-a": the pattern is no JSON`:                                                                func(e *deployed.Expected) { e.Buses[0].Rules[0].Pattern = "{" },
+		`eu-north-1/default: rule "mfawatch-a": no target`:                                                                             func(e *deployed.Expected) { e.Buses[0].Rules[0].Targets = nil },
+		"a subscription without protocol or digest: make it by deployed.Subscribed":                                                    func(e *deployed.Expected) { e.Subscriptions[0].Protocol = "" },
+		"a function without a name":                                                                                                    func(e *deployed.Expected) { e.Functions[0].Name = "" },
 	} {
 		e := expected()
 		change(&e)
-		if _, err := e.JSON(); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "rules.json: ") {
-			t.Errorf("error %v, want rules.json: … %s", err, want)
+		if _, err := e.JSON(); err == nil || err.Error() != "rules.json: "+want {
+			t.Errorf("error %v, want rules.json: %s", err, want)
 		}
+	}
+	e := expected()
+	e.Subscriptions[0].Digest = pager
+	if _, err := e.JSON(); err == nil || strings.Contains(err.Error(), pager) {
+		t.Errorf("an address in the place of its digest: %v", err)
 	}
 	const good = `{"buses":[{"region":"a","name":"default","rules":[]}]}`
 	if _, err := deployed.ReadExpected([]byte(good)); err != nil {
@@ -82,10 +86,10 @@ func TestExpectedRefuses(t *testing.T) {
 	}
 	for bad, want := range map[string]string{
 		"": "rules.json: EOF", "[]": "rules.json: json: cannot unmarshal array", good[:len(good)-1] + `,"x":1}`: `rules.json: json: unknown field "x"`,
-		good + " {}": "rules.json: something follows the object", `{"buses":[]}`: "rules.json: no bus",
+		good + " {}": "rules.json: something follows the object", `{"buses":[]}`: "rules.json: no bus: there would be nothing to check",
 	} {
-		if _, err := deployed.ReadExpected([]byte(bad)); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: error %v, want %s…", bad, err, want)
+		if _, err := deployed.ReadExpected([]byte(bad)); err == nil || err.Error() != want && bad != "[]" {
+			t.Errorf("%q: error %v, want %s", bad, err, want)
 		}
 	}
 }
@@ -172,6 +176,7 @@ func TestWhatIsShownOfAnEndpoint(t *testing.T) {
 		{"http", "http://192.0.2.1/x", "http 192.0.2.1"},
 		{"email-json", "ada@example.com", "email-json at example.com"},
 		{"email", "ada", "email"},
+		{"application", "ada@example.com", "application"},
 		{"email", "ada@example.com", "email at example.com"},
 		{"sms", "+4670000000", "sms"},
 		{"sqs", signIns, "sqs " + signIns},
