@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"time"
+
+	"mfawatch/functions/settings"
 )
 
 // measure is one metric's value.
@@ -22,7 +24,7 @@ func (m measures) line(at time.Time) []byte {
 		Dimensions [][]string
 		Metrics    []definition
 	}
-	d := directive{Namespace: "mfawatch", Dimensions: [][]string{{"function"}}}
+	d := directive{Namespace: settings.Namespace, Dimensions: [][]string{{"function"}}}
 	event := map[string]any{"function": "canary"}
 	for _, one := range m {
 		event[one.name] = one.value

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit/pattern/deployed"
+	"mfawatch/functions/settings"
 	"mfawatch/internal/sqs"
 )
 
@@ -230,7 +231,7 @@ func (r *round) beat(ctx context.Context, whole bool) bool {
 // a metric that is missing as breaching.
 func (r *round) measure(silent []string, beatFailed bool) {
 	m := measures{
-		{"RegionsSilent", "Count", float64(len(silent))}, {"LateCanaries", "Count", float64(r.late)}, {"ForeignMessages", "Count", float64(len(r.foreign))},
+		{settings.RegionsSilent, "Count", float64(len(silent))}, {"LateCanaries", "Count", float64(r.late)}, {"ForeignMessages", "Count", float64(len(r.foreign))},
 	}
 	dead, unread := 0, 0
 	for i := range r.legs {
@@ -239,16 +240,16 @@ func (r *round) measure(silent []string, beatFailed bool) {
 			unread++
 		}
 	}
-	m = append(m, measure{"RegionDeadLetters", "Count", float64(dead)}, measure{"RegionsUnread", "Count", float64(unread)})
+	m = append(m, measure{settings.RegionDeadLetters, "Count", float64(dead)}, measure{"RegionsUnread", "Count", float64(unread)})
 	worst := time.Duration(0)
 	for _, d := range r.came {
 		worst = max(worst, d)
 	}
 	if len(r.came) > 0 {
-		m = append(m, measure{"RoundTrip", "Seconds", worst.Seconds()})
+		m = append(m, measure{settings.RoundTrip, "Seconds", worst.Seconds()})
 	}
 	if r.tagged {
-		m = append(m, measure{"TrailLegAge", "Seconds", r.trail.Seconds()})
+		m = append(m, measure{settings.TrailLegAge, "Seconds", r.trail.Seconds()})
 	}
 	if r.Heart != nil {
 		failed := 0.0

@@ -27,6 +27,8 @@ const (
 
 // The metrics of the canary, with the dimension function.
 const (
-	RoundTrip     = "RoundTrip" // seconds, of the slowest Region
-	RegionsSilent = "RegionsSilent"
+	RoundTrip         = "RoundTrip" // seconds, of the slowest Region
+	RegionsSilent     = "RegionsSilent"
+	RegionDeadLetters = "RegionDeadLetters"
+	TrailLegAge       = "TrailLegAge" // seconds, of the tag that came back through CloudTrail
 )

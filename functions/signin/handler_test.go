@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit/alert"
+	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/alerting"
 	"mfawatch/functions/delivery"
 	"mfawatch/functions/delivery/deliverytest"
@@ -399,6 +400,18 @@ func TestCanary(t *testing.T) {
 		t.Fatalf("answer %s, error %v", out, err)
 	}
 	s.wantSent(t, own+"#canary#n-1", own+"#canary#b-9")
+}
+
+// What functions/canary puts on a bus comes out as an alert that has its nonce.
+func TestCanaryAsItIsSent(t *testing.T) {
+	const nonce = "20261120T081403Z-0123456789abcdef-ap-southeast-2"
+	s := newStage()
+	event := fmt.Sprintf(`{"id":"b-1","detail-type":%q,"source":%q,"account":"%s","time":"2026-11-20T08:14:03Z","region":"ap-southeast-2","detail":%s}`,
+		deployed.CanaryDetailType, deployed.CanarySource, own, deployed.CanaryDetail(nonce))
+	if out, err := s.invoke(t, sqs(queue, event)); err != nil || out != allDone {
+		t.Fatalf("answer %s, error %v", out, err)
+	}
+	s.wantSent(t, own+"#canary#"+nonce)
 }
 
 // Whatever fails once on the way, the item fails or the alert is out, and the

@@ -31,7 +31,7 @@ func (b *builder) makeAthena(s awscdk.Stack) {
 	database := awsglue.NewCfnDatabase(s, jsii.String("Database"), &awsglue.CfnDatabaseProps{
 		CatalogId: jsii.String(b.account), DatabaseInput: object{"name": b.database(), "description": "mfawatch: the trail and the findings"},
 	})
-	for _, t := range []table{b.trailTable(), b.findingsTable()} {
+	for _, t := range b.athenaTables() {
 		entry := awsglue.NewCfnTable(s, jsii.String(pascal(t.name)+"Table"), &awsglue.CfnTableProps{
 			CatalogId: jsii.String(b.account), DatabaseName: jsii.String(b.database()), TableInput: t.input(),
 		})
@@ -44,6 +44,21 @@ func (b *builder) makeAthena(s awscdk.Stack) {
 		saved.AddResourceDependency(group, nil)
 		saved.AddResourceDependency(database, nil)
 	}
+}
+
+// athenaTables: an adopted trail of another account is an organisation's, and its
+// files lie in a folder of the organisation's id, which a deployment for one
+// account does not know.
+func (b *builder) athenaTables() []table {
+	if b.foreignTrail() && !b.organizational() {
+		return []table{b.findingsTable()}
+	}
+	return []table{b.trailTable(), b.findingsTable()}
+}
+
+// foreignTrail says whether the adopted trail is of another account.
+func (b *builder) foreignTrail() bool {
+	return b.d.Trail.Adopt != "" && !strings.Contains(b.d.Trail.Adopt, ":"+b.account+":")
 }
 
 // database is a name that SQL takes without quotes.

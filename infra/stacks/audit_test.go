@@ -349,6 +349,25 @@ func TestFindingsAreWhatTheTableReads(t *testing.T) {
 	}
 }
 
+// A member account that adopts its organisation's trail does not know the folder
+// of the files: it has the findings alone.
+func TestForeignTrailHasNoTable(t *testing.T) {
+	d := audited()
+	d.Metrics = config.Metrics{}
+	d.Trail = config.Trail{Adopt: "arn:aws:cloudtrail:eu-west-1:444455556666:trail/organization", Bucket: "logs-444455556666"}
+	templates, _ := synthesized(t, d)
+	tpl := templates["mfawatch-audit"]
+	if _, there := tpl.Resources["TrailTable"]; there || len(tpl.of("AWS::Glue::Table")) != 1 || len(tpl.of("AWS::Athena::NamedQuery")) != 2 {
+		t.Errorf("tables %v, queries %v", tpl.of("AWS::Glue::Table"), tpl.of("AWS::Athena::NamedQuery"))
+	}
+	d = everybody()
+	d.Trail = config.Trail{Adopt: "arn:aws:cloudtrail:eu-west-1:444455556666:trail/organization", Bucket: "logs-444455556666", LogGroup: "x"}
+	b := &builder{d: d, names: namesOf(d)}
+	if len(b.athenaTables()) != 2 || len(b.queries()) != 5 {
+		t.Error("an organisation does not read its own trail")
+	}
+}
+
 func TestTablesOfFolders(t *testing.T) {
 	for _, c := range []struct {
 		name                string

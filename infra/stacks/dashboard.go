@@ -122,7 +122,9 @@ func (b *builder) watchdogGraphs() []object {
 	}
 	return []object{b.graph("Canary", "Maximum", 300,
 		line("seconds of the slowest Region", settings.Namespace, settings.RoundTrip, "function", "canary"),
-		line("Regions that are silent", settings.Namespace, settings.RegionsSilent, "function", "canary"))}
+		line("Regions that are silent", settings.Namespace, settings.RegionsSilent, "function", "canary"),
+		line("dead letters of all Regions", settings.Namespace, settings.RegionDeadLetters, "function", "canary"),
+		line("seconds of the way through CloudTrail", settings.Namespace, settings.TrailLegAge, "function", "canary"))}
 }
 
 // functionGraphs are of Lambda's and SQS's own metrics.
@@ -161,9 +163,5 @@ func (b *builder) deployedFunctions() []string {
 
 // deadLetterQueues are those of the home Region.
 func (b *builder) deadLetterQueues() []string {
-	all := []string{"sign-ins-dead", "rules-dead", "schedules-dead", "alerts-dead"}
-	if b.d.Watchdog.Enabled {
-		all = append(all, "canary-dead")
-	}
-	return all
+	return []string{"sign-ins-dead", "rules-dead", "schedules-dead", "alerts-dead"}
 }

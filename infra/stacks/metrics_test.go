@@ -84,7 +84,7 @@ func TestDashboard(t *testing.T) {
 		d        config.Deployment
 		has, not []string
 	}{
-		"everything":   {audited(), []string{`"AuditAge"`, `"RoundTrip"`, `"SignInWithoutMFA"`, `"RootUse"`, "mfawatch-canary-dead", `"mfawatch-audit"`, "at most 25 US dollars", `"region":"us-east-2"`}, nil},
+		"everything":   {audited(), []string{`"AuditAge"`, `"RoundTrip"`, `"SignInWithoutMFA"`, `"RootUse"`, `"mfawatch-audit"`, "at most 25 US dollars", `"region":"us-east-2"`}, nil},
 		"little":       {little(), []string{"mfawatch-signin", "mfawatch-rules-dead", "Nobody said"}, []string{"AuditAge", "RoundTrip", "LogMetrics", "canary", "mfawatch-audit"}},
 		"organisation": {everybody(), []string{"organisation o-exampleorgid, from account 111122223333", `"account","o-exampleorgid"`}, []string{`"account","111122223333"`}},
 	} {
@@ -107,6 +107,28 @@ func TestDashboard(t *testing.T) {
 		}
 		wholeGraphs(t, name, body)
 	}
+}
+
+// What a dashboard names stands: queues, functions, the state machine's account.
+func TestDashboardNamesWhatStands(t *testing.T) {
+	each(t, func(t *testing.T, d config.Deployment, templates map[string]template) {
+		stands := map[string]bool{}
+		for kind, name := range map[string]string{"AWS::SQS::Queue": "QueueName", "AWS::Lambda::Function": "FunctionName"} {
+			for _, r := range of(templates, kind) {
+				stands[name+" "+r.text(name)] = true
+				stands["function "+strings.TrimPrefix(r.text(name), d.Prefix+"-")] = true
+			}
+		}
+		named := regexp.MustCompile(`"(QueueName|FunctionName|function)","([^"]+)"`).FindAllStringSubmatch(dashboard(t, templates[d.Prefix+"-metrics"]), -1)
+		for _, n := range named {
+			if !stands[n[1]+" "+n[2]] {
+				t.Errorf("the dashboard names a %s %s, which there is not", n[1], n[2])
+			}
+		}
+		if len(named) < 15 {
+			t.Errorf("only %d names in the dashboard", len(named))
+		}
+	})
 }
 
 func wholeGraphs(t *testing.T, name, body string) {

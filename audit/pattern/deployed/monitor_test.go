@@ -65,6 +65,7 @@ func TestMonitorKnowsItsOwnParts(t *testing.T) {
 		{"aws.kms", "DisableKey", `{"keyId":"other"}`, ""},
 		{"aws.lambda", "UpdateFunctionCode20150331v2", `{"functionName":"mfawatch-signin"}`, "monitor-functions"},
 		{"aws.lambda", "UpdateFunctionConfiguration20150331v2", `{"functionName":"111122223333:function:mfawatch-signin"}`, "monitor-functions"},
+		{"aws.lambda", "UpdateFunctionConfiguration20150331v2", `{"functionName":"111122223333:function:other"}`, ""},
 		{"aws.lambda", "PutFunctionConcurrency20171031", `{"functionName":"` + own.FunctionARN + `-signin"}`, "monitor-functions"},
 		{"aws.lambda", "AddPermission20150331v2", `{"functionName":"mfawatch-signin"}`, "monitor-functions"},
 		{"aws.lambda", "DeleteFunction20150331", `{"functionName":"other"}`, ""},
@@ -193,5 +194,22 @@ func TestMonitorSaysWhatWhichWhoWhenWhere(t *testing.T) {
 				t.Errorf("%s asks for %s, which the text does not show", r.Name, parameter[1])
 			}
 		}
+	}
+}
+
+// Names that infra and the canary share, and where each rule stands.
+func TestNamesOfTheCanaryAndTheMonitor(t *testing.T) {
+	got := []string{deployed.CanarySource, deployed.CanaryDetailType, deployed.CanaryTag, deployed.CanaryTarget("p"), deployed.DeadRules("p"), fmt.Sprint(deployed.MaxPattern)}
+	for _, r := range append(monitors(t), canaryTrail(t)) {
+		got = append(got, r.Name+" "+string(r.Regions))
+	}
+	want := []string{"mfa.canary", "mfawatch canary", "mfawatch-canary", "p-canary-target", "p-rules-dead", "2048",
+		"monitor-rules every", "monitor-delivery stacks", "monitor-functions stacks", "monitor-storage stacks", "monitor-policies home", "canary-trail home"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	const detail = `{"additionalEventData":{"MFAUsed":"No"},"eventName":"ConsoleLogin","eventSource":"signin.amazonaws.com","nonce":"n","responseElements":{"ConsoleLogin":"Success"},"userIdentity":{"type":"IAMUser"}}`
+	if got := string(deployed.CanaryDetail("n")); got != detail {
+		t.Errorf("detail %s", got)
 	}
 }
