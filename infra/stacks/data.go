@@ -60,7 +60,7 @@ func (b *builder) keyStatements() []statement {
 		all = append(all,
 			allow("TrailEncrypts", []string{"kms:GenerateDataKey*"}, "*").to(service("cloudtrail.amazonaws.com")).when(object{
 				"StringEquals": object{"aws:SourceArn": b.trail()},
-				"StringLike":   object{"kms:EncryptionContext:aws:cloudtrail:arn": b.arn("cloudtrail", "*", "trail/*")},
+				"StringLike":   object{"kms:EncryptionContext:aws:cloudtrail:arn": b.trails("*", "*")},
 			}),
 			allow("TrailLooks", []string{"kms:DescribeKey"}, "*").to(service("cloudtrail.amazonaws.com")).when(equals("aws:SourceArn", b.trail())),
 		)
@@ -96,7 +96,7 @@ func (b *builder) makeAccessLogs(s awscdk.Stack) {
 func (b *builder) makeTrailBucket(s awscdk.Stack) {
 	trail := equals("aws:SourceArn", b.trail())
 	write := object{"StringEquals": object{"aws:SourceArn": b.trail(), "s3:x-amz-acl": "bucket-owner-full-control"}}
-	paths := []string{b.objects("trail", "AWSLogs/"+b.account+"/")}
+	paths := []string{b.objects("trail", "AWSLogs/"+b.trailAccount+"/")}
 	if b.organizational() {
 		paths = append(paths, b.objects("trail", "AWSLogs/"+b.d.Organization.ID+"/"))
 	}
@@ -185,18 +185,21 @@ func (b *builder) makeEvents(s awscdk.Stack) {
 }
 
 func (b *builder) makeLogGroups(s awscdk.Stack) {
-	groups := []string{}
 	for _, function := range sortedKeys(b.staged) {
 		if function != emergencyFunction { // whose log group stands with its own key
-			groups = append(groups, b.logGroup(function))
+			b.makeLogGroup(s, pascal(b.of(function)), b.logGroup(function))
 		}
 	}
 	if b.d.Trail.Adopt == "" && b.d.Trail.Logs {
-		groups = append(groups, b.of("trail"))
+		b.makeLogGroup(s, pascal(b.of("trail")), b.of("trail"))
 	}
-	for _, group := range groups {
-		retained(awslogs.NewCfnLogGroup(s, jsii.String(pascal(group[strings.LastIndex(group, "/")+1:])+"Logs"), &awslogs.CfnLogGroupProps{
-			LogGroupName: jsii.String(group), RetentionInDays: jsii.Number(float64(b.d.Retention.Logs)), KmsKeyId: b.key,
-		}))
+	if b.audits() {
+		b.makeLogGroup(s, "AuditStates", b.statesLog())
 	}
+}
+
+func (b *builder) makeLogGroup(s awscdk.Stack, id, name string) {
+	retained(awslogs.NewCfnLogGroup(s, jsii.String(id+"Logs"), &awslogs.CfnLogGroupProps{
+		LogGroupName: jsii.String(name), RetentionInDays: jsii.Number(float64(b.d.Retention.Logs)), KmsKeyId: b.key,
+	}))
 }

@@ -151,6 +151,7 @@ const (
 	people      = "whoever is enrolled is not known before: all users, or devices, of this account and nothing else"
 	ownRules    = "it reads the rules of this deployment, which begin so: one that somebody put beside them is a finding too"
 	selfMade    = "what is in it the canary made itself, minutes ago; that it does not come back is the alarm"
+	runs        = "one file of each run, whose name is the execution's"
 	byName      = "IAM's own variable for the user who calls, with and without a path"
 )
 
@@ -169,6 +170,7 @@ var acknowledgements = []acknowledged{
 	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:mfawatch-trail:log-stream:*]", []string{"trail/TrailLogsPolicy"}, streams},
 	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-evidence-111122223333-eu-north-1/*]", []string{"detection/ReconcilePolicy", "detection/SigninPolicy"}, objects},
 	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-trail-111122223333-eu-north-1/AWSLogs/*]", []string{"detection/ReconcilePolicy"}, objects},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-trail-111122223333-eu-north-1/AWSLogs/*111122223333/*]", []string{"detection/ReconcilePolicy"}, objects},
 	{"AwsSolutions-IAM5[Resource::*]", []string{"watchdog/CanaryPolicy"}, "ListRules and ListEventSourceMappings know no resource (service authorization reference)"},
 	{"AwsSolutions-IAM5[Resource::arn:aws:events:eu-north-1:111122223333:rule/mfawatch-*]", []string{"watchdog/CanaryPolicy"}, ownRules},
 	{"AwsSolutions-IAM5[Resource::arn:aws:events:eu-north-1:111122223333:rule/mfawatch/mfawatch-*]", []string{"watchdog/CanaryPolicy"}, ownRules},
@@ -177,18 +179,32 @@ var acknowledgements = []acknowledged{
 	{"AwsSolutions-IAM5[Resource::arn:aws:lambda:eu-north-1:111122223333:function:mfawatch-*]", []string{"watchdog/CanaryPolicy"}, "it reads the switches of this deployment's functions, which begin so"},
 	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:/aws/lambda/mfawatch-canary:*]", []string{"watchdog/CanaryPolicy"}, streams},
 	{"AwsSolutions-IAM5[Resource::arn:aws:sns:eu-north-1:111122223333:mfawatch-alerts:*]", []string{"watchdog/CanaryPolicy"}, "the subscriptions of one topic, whose ids SNS makes up"},
+	{"AwsSolutions-IAM5[Resource::*]", []string{"audit/AuditMachinePolicy"}, "log deliveries have no ARN (Step Functions developer guide, logging)"},
+	{"AwsSolutions-IAM5[Resource::*]", []string{"audit/AuditPolicy"}, "IAM's and Organizations' lists and reports know no resource; it is what mfawatch audit --print-policy prints"},
+	{"AwsSolutions-IAM5[Resource::arn:aws:iam::*:role/mfawatch-audit-member]", []string{"audit/AuditPolicy"}, "one role by name, in accounts that are not known before they are listed"},
+	{"AwsSolutions-IAM5[Resource::arn:aws:iam::*:root]", []string{"audit/AuditPolicy"}, "root of accounts that are not known before they are listed, for one task that only reads (its condition)"},
+	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:/aws/lambda/mfawatch-audit:*]", []string{"audit/AuditPolicy"}, streams},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-reports-111122223333-eu-north-1/audit/*]", []string{"audit/AuditPolicy"}, objects},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-reports-111122223333-eu-north-1/audit/111122223333/runs/*/findings.csv]", []string{"audit/AuditMachinePolicy"}, runs},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-reports-111122223333-eu-north-1/audit/o-exampleorgid/runs/*/findings.csv]", []string{"audit/AuditMachinePolicy"}, runs},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-reports-111122223333-eu-north-1/audit/o-exampleorgid/runs/*/items.json]", []string{"audit/AuditMachinePolicy"}, runs},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-reports-111122223333-eu-north-1/tables/findings/day=*]", []string{"audit/AuditMachinePolicy"}, "the sheet of the day, for Athena"},
+	{"AwsSolutions-IAM5[Resource::arn:aws:states:eu-north-1:111122223333:execution:mfawatch-audit/Members:*]", []string{"audit/AuditMachinePolicy"}, "the runs of its own map, whose ids Step Functions makes up"},
+	{"AwsSolutions-IAM5[Resource::arn:aws:states:eu-north-1:111122223333:execution:mfawatch-audit:*]", []string{"audit/AuditMachinePolicy"}, "its own executions, whose ids Step Functions makes up"},
+	{"AwsSolutions-SF1", []string{"audit/AuditMachine"}, "errors are logged, and what the steps hand on is not: inputs and results name people's accounts, and the reports hold them"},
+	{"AwsSolutions-SF2", []string{"audit/AuditMachine"}, "each step is one function whose log says what it did and how long it took; traces would be a third place for the same"},
 	{"AwsSolutions-S10", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"AwsSolutions-SQS3", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue"}, isDead},
 	{"AwsSolutions-SQS3", []string{"detection/CanaryQueue"}, selfMade},
 	{"NIST.800.53.R5-DynamoDBInBackupPlan", []string{"breakglass-data/BreakglassTable", "breakglass-data/LedgerTable", "data/EventsTable"}, onDemand},
-	{"NIST.800.53.R5-LambdaConcurrency", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, bounded},
-	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, elsewhere},
-	{"NIST.800.53.R5-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, noVPC},
+	{"NIST.800.53.R5-LambdaConcurrency", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, bounded},
+	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, elsewhere},
+	{"NIST.800.53.R5-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, noVPC},
 	{"NIST.800.53.R5-S3BucketReplicationEnabled", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noReplica},
 	{"NIST.800.53.R5-S3BucketSSLRequestsOnly", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"NIST.800.53.R5-S3DefaultEncryptionKMS", []string{"data/AccessBucket"}, logsPlain},
 	{"PCI.DSS.321-IAMGroupHasUsers", []string{"enforcement/Humans"}, "people are put into the group by those who know them, one team after another (docs/guardrails.md)"},
-	{"PCI.DSS.321-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, noVPC},
+	{"PCI.DSS.321-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, noVPC},
 	{"PCI.DSS.321-S3BucketReplicationEnabled", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noReplica},
 	{"PCI.DSS.321-S3BucketSSLRequestsOnly", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"PCI.DSS.321-S3DefaultEncryptionKMS", []string{"data/AccessBucket"}, logsPlain},

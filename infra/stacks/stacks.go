@@ -64,6 +64,9 @@ func (b *builder) prepare() error {
 	if err := b.prepareGuards(); err != nil {
 		return err
 	}
+	if err := b.checkMetrics(); err != nil {
+		return err
+	}
 	if err := b.gather(); err != nil {
 		return err
 	}
@@ -78,6 +81,9 @@ func (b *builder) build() {
 	}
 	detection := b.makeDetection()
 	b.makeForwards(detection)
+	b.makeAudit()
+	b.makeOrganization(detection)
+	b.makeMetrics()
 	if b.d.Watchdog.Enabled {
 		b.makeWatchdog(detection)
 	}
@@ -87,9 +93,11 @@ func (b *builder) build() {
 
 func (b *builder) tag() {
 	tags := awscdk.Tags_Of(b.app)
-	tags.Add(jsii.String("application"), jsii.String("mfawatch"), nil)
+	// A dashboard's tags are newer than what many tools know of templates.
+	but := &awscdk.TagProps{ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard")}
+	tags.Add(jsii.String("application"), jsii.String("mfawatch"), but)
 	for _, key := range sortedKeys(b.d.Tags) {
-		tags.Add(jsii.String(key), jsii.String(b.d.Tags[key]), nil)
+		tags.Add(jsii.String(key), jsii.String(b.d.Tags[key]), but)
 	}
 }
 
