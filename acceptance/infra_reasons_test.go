@@ -2,8 +2,9 @@
 
 package acceptance
 
-// lintReasons are cfn-lint's warnings that stand. There is no error among them.
+// lintReasons are what cfn-lint says that stands. The one error is its own.
 var lintReasons = []reasoned{
+	{"E3601", []string{"audit/AuditMachine"}, "cfn-lint knows the partition aws alone; GovCloud's integrations are arn:aws-us-gov:states:::… (Step Functions developer guide, GovCloud)"},
 	{"W3037", []string{"enforcement/EnforceMFA"}, "cfn-lint's list of actions is older than signin:Authenticate of June 2026 (service authorization reference, AWS Signin)"},
 }
 
@@ -23,16 +24,18 @@ const (
 // towerReasons are what Control Tower's proactive controls find.
 var towerReasons = []reasoned{
 	{"cloud_trail_cloud_watch_logs_enabled_check", []string{"trail/Trail"}, "a log group costs by the gigabyte: trail.create.log_group makes one, and is there by default"},
+	{"athena_workgroup_results_encrypted_at_rest_kms_check", []string{"audit/WorkGroup"}, "they are encrypted, with the key of another stack; the control takes an ARN or a key of the same template"},
+	{"step_functions_state_machine_tracing_enabled_check", []string{"audit/AuditMachine"}, "each step is one function whose log says what it did and how long it took; traces would be a third place for the same"},
 	{"cloud_trail_encryption_enabled_check", []string{"trail/Trail"}, "it is encrypted, with the key of another stack; the control takes an ARN or a key of the same template"},
 	{"iam_managed_policy_no_statements_with_admin_access_check", []string{"enforcement/EnforceMFA"}, fence},
 	{"iam_managed_policy_no_statements_with_full_access_check", []string{"enforcement/EnforceMFA"}, fence},
-	{"lambda_inside_vpc_check", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, outsideVPC},
+	{"lambda_inside_vpc_check", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, outsideVPC},
 	{"s3_bucket_default_encryption_kms_check", []string{"data/AccessBucket"}, isTheLog},
 	{"s3_bucket_logging_enabled_check", []string{"data/AccessBucket"}, isTheLog},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket"}, noLock},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/TrailBucket"}, notAsked},
 	{"s3_event_notifications_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noListener},
-	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue"}, isAnEnd},
+	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue"}, isAnEnd},
 	{"sqs_dlq_check", []string{"detection/CanaryQueue"}, "what is in it the canary made itself, minutes ago; that it does not come back is the alarm"},
 }
 
@@ -40,12 +43,12 @@ var towerReasons = []reasoned{
 var checkovReasons = []reasoned{
 	{"CKV_AWS_109", []string{"enforcement/EnforceMFA"}, fence},
 	{"CKV_AWS_111", []string{"enforcement/EnforceMFA"}, fence},
-	{"CKV_AWS_115", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, boundedHere},
-	{"CKV_AWS_116", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, keptHere},
-	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction"}, outsideVPC},
+	{"CKV_AWS_115", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, boundedHere},
+	{"CKV_AWS_116", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, keptHere},
+	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, outsideVPC},
 	{"CKV_AWS_18", []string{"data/AccessBucket"}, isTheLog},
 	{"CKV_AWS_27", []string{
 		"data/AlertsDeadQueue", "detection/CanaryQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "detection/SignInsDeadQueue", "detection/SignInsQueue",
-		"forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue",
+		"forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue",
 	}, ownKey},
 }

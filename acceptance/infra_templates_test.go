@@ -307,6 +307,9 @@ var damages = []damage{
 	{"role_trusts_a_service_or_mfa", "enforcement", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.0.Condition.NumericLessThan", nil},
 	{"role_trusts_a_service_or_mfa", "detection", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement", json.RawMessage(serviceless)},
 	{"role_trusts_a_service_or_mfa", "detection", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.0.Principal", "*"},
+	{"role_trusts_a_service_or_mfa", "member", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.0.Condition.ArnEquals", nil},
+	{"role_trusts_a_service_or_mfa", "member", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.0.Condition.StringEquals", map[string]any{"sts:ExternalId": "x"}},
+	{"role_trusts_a_service_or_mfa", "member", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.0.Condition", nil},
 	{"role_has_nothing_inline", "detection", "AWS::IAM::Role", "Properties.Policies", []any{map[string]any{"PolicyName": "more"}}},
 	{"role_is_not_asked_for_mfa", "detection", "AWS::IAM::ManagedPolicy", "Properties.PolicyDocument.Statement.0.Condition", map[string]any{"BoolIfExists": map[string]any{"aws:MultiFactorAuthPresent": "false"}}},
 	{"role_is_not_asked_for_mfa", "detection", "AWS::IAM::ManagedPolicy", "Properties.PolicyDocument.Statement.0.Action", []string{"s3:*"}},
@@ -322,7 +325,7 @@ func broken(t *testing.T, dir string) {
 	t.Helper()
 	to := t.TempDir()
 	for i, d := range damages {
-		data, err := os.ReadFile(filepath.Join(dir, "full", "mfawatch-"+d.file+".template.json"))
+		data, err := os.ReadFile(filepath.Join(dir, d.of(), "mfawatch-"+d.file+".template.json"))
 		var tpl map[string]any
 		if err == nil {
 			err = json.Unmarshal(data, &tpl)
@@ -348,6 +351,14 @@ func broken(t *testing.T, dir string) {
 	if len(found) < len(damages) {
 		t.Errorf("%d findings of %d damages", len(found), len(damages))
 	}
+}
+
+// of is the deployment that has the template.
+func (d damage) of() string {
+	if d.file == "member" {
+		return "organization"
+	}
+	return "full"
 }
 
 // apply changes the first resource of the kind, by name.

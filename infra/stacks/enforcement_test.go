@@ -13,6 +13,7 @@ import (
 	"mfawatch/audit"
 	"mfawatch/audit/config"
 	"mfawatch/audit/enforce"
+	"mfawatch/audit/enforce/guardrail"
 )
 
 const (
@@ -158,6 +159,34 @@ func TestGuardrailOfGroup(t *testing.T) {
 		}
 		if made && (humans.DeletionPolicy != "Retain" || humans.UpdateReplacePolicy != "Retain" || humans.Properties["GroupName"] != "mfawatch-humans") {
 			t.Errorf("group %+v, want mfawatch-humans, kept", humans)
+		}
+	}
+}
+
+// Each option of the file is in the text.
+func TestGuardrailTakesEveryOption(t *testing.T) {
+	for _, want := range []guardrail.Options{
+		{Kind: "self-service"},
+		{Kind: "mfa-only", PasswordChange: true, MFAAge: 15 * time.Minute},
+		{Kind: "self-service", TagGuard: true, Registrars: []string{"arn:aws:iam::111122223333:role/mfawatch-mfa-registrar"}},
+		{Kind: "hardware", FIDOLevels: []string{"L2", "L2plus"}},
+		{Kind: "admin-managed", Registrars: []string{"arn:aws:iam::111122223333:role/mfawatch-mfa-registrar"}},
+	} {
+		text, err := guardrail.Generate(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := Prepare(with(t, func(d *config.Deployment) {
+			d.Guardrail = config.Guardrail{Kind: string(want.Kind), Attach: config.ToGroup, PasswordChange: want.PasswordChange, MFAAge: want.MFAAge, TagGuard: want.TagGuard, FIDOLevels: want.FIDOLevels}
+			if want.Registrars != nil {
+				d.Guardrail.Registrars = []string{adaARN}
+			}
+		}), bootstraps(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(text.JSON(), plan.b.guards.policy.JSON()); diff != "" {
+			t.Errorf("%+v: %s", want, diff)
 		}
 	}
 }
