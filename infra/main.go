@@ -68,11 +68,16 @@ func run(env func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w: write one with mfawatch config init, or name another with -c config=FILE", name, err)
 	}
-	d, err := config.ReadDeployment(name, data, overrides(context)...)
+	given := overrides(context)
+	d, err := config.ReadDeployment(name, data, given...)
 	if err != nil {
 		return err
 	}
-	plan, err := stacks.Prepare(d, assets(context, data))
+	forFunctions, err := config.Compile(name, data, given...)
+	if err != nil {
+		return err
+	}
+	plan, err := stacks.Prepare(d, assets(context, forFunctions))
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -80,12 +85,12 @@ func run(env func(string) string) error {
 }
 
 // assets are where make functions puts the functions, and where they are staged.
-func assets(context map[string]any, data []byte) stacks.Assets {
+func assets(context map[string]any, file []byte) stacks.Assets {
 	built := "bin/functions"
 	if given, ok := context["functions"].(string); ok {
 		built = given
 	}
-	return stacks.Assets{Bootstraps: built, Staging: "bin/staged", Files: map[string][]byte{"mfawatch.yaml": data}}
+	return stacks.Assets{Bootstraps: built, Staging: "bin/staged", Files: map[string][]byte{"mfawatch.yaml": file}}
 }
 
 // synth is the CDK's part. Its kernel reports by panics what it does not like: a

@@ -164,8 +164,8 @@ func (c *checker) adopted() {
 	case of.account == c.f.Account, c.f.Account == "", o != nil && c.f.Mode == Organizational && of.account == o.Management:
 	case c.f.Mode == Organizational:
 		c.say("trail.adopt.arn", "it is of account %s; adopt a trail of this account or of the management account", of.account)
-	default:
-		c.say("trail.adopt.arn", "it is of account %s; this deployment is of %s. A trail of the organisation is adopted in mode organization", of.account, c.f.Account)
+	case a.LogGroup != "": // an organisation's trail, seen from a member: the log group is its owner's
+		c.say("trail.adopt.log_group", "it is in account %s, and filters are made in %s; leave it out", of.account, c.f.Account)
 	}
 	if a.KMSKey != "" {
 		c.from("trail.adopt.kms_key", a.KMSKey, "", "")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mfawatch/functions/delivery"
+	"mfawatch/functions/settings"
 )
 
 // Counts are what one invocation did, by metric. A metric that is missing is
@@ -17,10 +18,10 @@ type Counts map[string]int
 
 // The metrics of delivering.
 const (
-	RecordsJudged = "RecordsJudged"
-	AlertsSent    = "AlertsSent"
-	AlertsFolded  = "AlertsFolded"
-	Unreadable    = "Unreadable" // records and files that cannot be read
+	RecordsJudged = settings.RecordsJudged
+	AlertsSent    = settings.AlertsSent
+	AlertsFolded  = settings.AlertsFolded
+	Unreadable    = settings.Unreadable
 )
 
 // Delivered counts what became of an alert.
@@ -42,7 +43,7 @@ func (c Counts) Line(function string, at time.Time) []byte {
 		Dimensions [][]string
 		Metrics    []definition
 	}
-	d := directive{Namespace: "mfawatch", Dimensions: [][]string{{"function"}}}
+	d := directive{Namespace: settings.Namespace, Dimensions: [][]string{{"function"}}}
 	event := map[string]any{"function": function}
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		event[name] = c[name]

@@ -9,10 +9,8 @@ import (
 	"mfawatch/audit"
 	"mfawatch/audit/posture"
 	"mfawatch/audit/report"
+	"mfawatch/functions/settings"
 )
-
-// namespace is CloudWatch's for our metrics.
-const namespace = "mfawatch"
 
 // metric is one value. CloudWatch makes a metric of each name with each set of
 // dimensions, and bills it.
@@ -31,14 +29,16 @@ func (h *Handler) measure(e Event, a report.Audit, previous *report.Audit) {
 	about := [2]string{"account", newSummary(a, nil, "").about()}
 	now := h.now()
 	all := []metric{
-		{"AuditDuration", "Seconds", now.Sub(e.Began).Seconds(), [][2]string{about}},
-		{"AccountsUnread", "Count", float64(e.result(a).Unread), [][2]string{about}},
+		{settings.AuditDuration, "Seconds", now.Sub(e.Began).Seconds(), [][2]string{about}},
+		{settings.AccountsUnread, "Count", float64(e.result(a).Unread), [][2]string{about}},
 	}
+	age := 0.0 // of the first audit too: the alarm takes missing data for a schedule that stopped
 	if previous != nil {
-		all = append(all, metric{"AuditAge", "Seconds", max(a.TakenAt().Sub(previous.TakenAt()), 0).Seconds(), [][2]string{about}})
+		age = max(a.TakenAt().Sub(previous.TakenAt()), 0).Seconds()
 	}
+	all = append(all, metric{settings.AuditAge, "Seconds", age, [][2]string{about}})
 	if made := oldest(a); !made.IsZero() {
-		all = append(all, metric{"CredentialReportAge", "Seconds", max(now.Sub(made), 0).Seconds(), [][2]string{about}})
+		all = append(all, metric{settings.CredentialReportAge, "Seconds", max(now.Sub(made), 0).Seconds(), [][2]string{about}})
 	}
 	all = append(all, byCheck(about, a.Summary())...)
 	all = append(all, byFactor(about, a)...)
@@ -64,7 +64,7 @@ func byCheck(about [2]string, s posture.Summary) []metric {
 	var all []metric
 	for _, c := range posture.Checks() {
 		for _, outcome := range []audit.Outcome{audit.Fail, audit.Unknown} {
-			all = append(all, metric{"FindingsByCheck", "Count", float64(s.ByCheck[c.ID][outcome]),
+			all = append(all, metric{settings.FindingsByCheck, "Count", float64(s.ByCheck[c.ID][outcome]),
 				[][2]string{about, {"check", c.ID}, {"outcome", outcome.String()}}})
 		}
 	}
@@ -89,7 +89,7 @@ func byFactor(about [2]string, a report.Audit) []metric {
 	}
 	var all []metric
 	for _, factor := range slices.Sorted(maps.Keys(users)) {
-		all = append(all, metric{"UsersByFactor", "Count", float64(users[factor]), [][2]string{about, {"factor", factor}}})
+		all = append(all, metric{settings.UsersByFactor, "Count", float64(users[factor]), [][2]string{about, {"factor", factor}}})
 	}
 	return all
 }
@@ -123,7 +123,7 @@ func (m metric) line(at time.Time) []byte {
 		event[d[0]] = d[1]
 		names = append(names, d[0])
 	}
-	event["_aws"] = metadata{at.UnixMilli(), []directive{{namespace, [][]string{names}, []definition{{m.name, m.unit}}}}}
+	event["_aws"] = metadata{at.UnixMilli(), []directive{{settings.Namespace, [][]string{names}, []definition{{m.name, m.unit}}}}}
 	line, _ := json.Marshal(event) // texts and finite numbers cannot fail
 	return append(line, '\n')
 }

@@ -219,6 +219,9 @@ func TestMetrics(t *testing.T) {
 	s := newStage(office())
 	synctest.Test(t, func(t *testing.T) {
 		s.ok(t, accountEvent)
+		if first := s.metrics.String(); !strings.Contains(first, `{"AuditAge":0,`) {
+			t.Errorf("the first audit has no age, which an alarm would take for none:\n%s", first)
+		}
 		s.metrics.Reset()
 		s.at(day(1))
 		if _, err := s.Handle(context.Background(), Event{Mode: ModeAccount, Run: "r2", Began: day(1).Add(-90 * time.Second)}); err != nil {

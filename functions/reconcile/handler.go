@@ -67,7 +67,7 @@ type Result struct {
 // The metrics beside those of delivering.
 const (
 	filesRead     = "FilesRead"
-	damagedFiles  = "DamagedFiles"
+	damagedFiles  = settings.DamagedFiles
 	digestsSent   = "DigestsSent"
 	silentRegions = "SilentRegions"
 )

@@ -44,6 +44,7 @@ type stage struct {
 
 // bucket is the trail's.
 type bucket struct {
+	wanted  s3.Wanted
 	mu      sync.Mutex
 	objects map[string][]byte
 	read    []string
@@ -51,7 +52,8 @@ type bucket struct {
 	refuse  string
 }
 
-func (b *bucket) List(_ context.Context, prefix string, _ s3.Wanted, _ func(int)) s3.Listing {
+func (b *bucket) List(_ context.Context, prefix string, wanted s3.Wanted, _ func(int)) s3.Listing {
+	b.wanted = wanted
 	l := s3.Listing{Failed: b.failed}
 	for key, body := range b.objects {
 		if strings.HasPrefix(key, prefix) {
@@ -104,6 +106,20 @@ func newStage() *stage {
 		Store: store, Open: func(context.Context) (Files, error) { return s.trail, nil }, Coverage: s.kept, Metrics: &s.metrics, Log: log, Now: clock,
 	}
 	return s
+}
+
+// In a bucket of an organisation a function that is one account's reads that
+// account's files alone.
+func TestOneAccountsFiles(t *testing.T) {
+	s := newStage()
+	s.Settings.TrailAccount = own
+	if s.run(t); s.trail.wanted.Account != own {
+		t.Errorf("files of %q are listed, want of %s", s.trail.wanted.Account, own)
+	}
+	s.Settings.TrailAccount = ""
+	if s.run(t); s.trail.wanted.Account != "" {
+		t.Errorf("files of %q are listed, want everybody's", s.trail.wanted.Account)
+	}
 }
 
 // signIn is a console sign-in (CloudTrail user guide, console sign-in events).

@@ -91,7 +91,7 @@ func fileOf(o s3.Object) file {
 // is nobody's to leave out.
 func (r *run) list(ctx context.Context, from Files) ([]file, error) {
 	since := r.window.from.Add(-warmUp)
-	listing := from.List(ctx, r.Settings.TrailPrefix+"AWSLogs/", s3.Wanted{Since: since.Add(-early), Until: r.window.to.Add(late)}, nil)
+	listing := from.List(ctx, r.Settings.TrailPrefix+"AWSLogs/", s3.Wanted{Since: since.Add(-early), Until: r.window.to.Add(late), Account: r.Settings.TrailAccount}, nil)
 	var files []file
 	for _, o := range listing.Objects {
 		f := fileOf(o)

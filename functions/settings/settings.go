@@ -46,10 +46,11 @@ type Signin struct {
 type Reconcile struct {
 	Common
 	Alerting
-	TrailBucket string        `env:"MFAWATCH_TRAIL_BUCKET" is:"word"`
-	TrailPrefix string        `env:"MFAWATCH_TRAIL_PREFIX" is:"text" optional:"1"` // what stands before AWSLogs
-	LookBack    time.Duration `env:"MFAWATCH_LOOK_BACK" is:"duration" default:"6h0m0s"`
-	Silence     time.Duration `env:"MFAWATCH_SILENCE" is:"duration" default:"2h0m0s"` // an account and Region without a file for so long is blind
+	TrailBucket  string        `env:"MFAWATCH_TRAIL_BUCKET" is:"word"`
+	TrailPrefix  string        `env:"MFAWATCH_TRAIL_PREFIX" is:"text" optional:"1"`     // what stands before AWSLogs
+	TrailAccount string        `env:"MFAWATCH_TRAIL_ACCOUNT" is:"account" optional:"1"` // whose files alone are read; none: everybody's in the bucket
+	LookBack     time.Duration `env:"MFAWATCH_LOOK_BACK" is:"duration" default:"6h0m0s"`
+	Silence      time.Duration `env:"MFAWATCH_SILENCE" is:"duration" default:"2h0m0s"` // an account and Region without a file for so long is blind
 }
 
 // Audit is the environment of functions/audit.

@@ -49,7 +49,7 @@ func unset(t *testing.T, v reflect.Value) {
 func TestRoundTrip(t *testing.T) {
 	queues := []string{"arn:aws:sqs:eu-north-1:111122223333:a", "arn:aws:sqs:eu-north-1:111122223333:b"}
 	roundTrip(t, settings.Signin{Common: common(), Alerting: alerting(), Queues: queues, Buckets: []string{"trail"}})
-	roundTrip(t, settings.Reconcile{Common: common(), Alerting: alerting(), TrailBucket: "trail", TrailPrefix: "a prefix/", LookBack: 3 * time.Hour, Silence: time.Hour})
+	roundTrip(t, settings.Reconcile{Common: common(), Alerting: alerting(), TrailBucket: "trail", TrailPrefix: "a prefix/", TrailAccount: "444455556666", LookBack: 3 * time.Hour, Silence: time.Hour})
 	roundTrip(t, settings.Audit{Common: common(), ReportBucket: "reports", ReportPrefix: "x/", TopicARN: "arn:aws:sns:eu-north-1:111122223333:alerts", Formats: []string{"json", "csv"},
 		SecurityHub: true, Region: "eu-north-1", Role: "path/Audit", ExternalID: "an id", Remind: time.Hour, Rate: 5})
 	roundTrip(t, canary())

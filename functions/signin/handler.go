@@ -46,8 +46,8 @@ var (
 
 // The metrics beside those of delivering.
 const (
-	envelopeRejected = "EnvelopeRejected"
-	poisonMessages   = "PoisonMessages"
+	envelopeRejected = settings.EnvelopeRejected
+	poisonMessages   = settings.PoisonMessages
 )
 
 // invocation is the handling of one payload.

@@ -12,13 +12,17 @@ type alarm struct {
 	namespace  string
 	metric     string
 	dimensions map[string]string
-	statistic  string              // Sum, Maximum
-	period     float64             // seconds
-	most       float64             // what the metric may be: beyond it is an alarm
-	below      bool                // most is the least instead
+	statistic  string  // Sum, Maximum
+	period     float64 // seconds
+	most       float64 // what the metric may be: beyond it is an alarm
+	below      bool    // most is the least instead
+	reached    bool    // most itself is too much
+	event      bool    // something that happened: that it is over is no news
+	tags       map[string]string
 	of, in     float64             // so many periods of so many; 0: one of one
 	silence    string              // what missing data is: breaching, where data has to come; notBreaching
 	sum        []map[string]string // the metric of each of these dimensions, added up; ten at most
+	math       []any               // instead of all these: metrics and what is made of them
 }
 
 // What missing data is to an alarm.
@@ -28,23 +32,49 @@ const (
 )
 
 func (b *builder) makeAlarm(s awscdk.Stack, a alarm) awscloudwatch.CfnAlarm {
-	comparison := "GreaterThanThreshold"
-	if a.below {
-		comparison = "LessThanThreshold"
-	}
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmName: jsii.String(b.of(a.name)), AlarmDescription: jsii.String(a.why), TreatMissingData: jsii.String(a.silence),
-		ComparisonOperator: jsii.String(comparison), Threshold: jsii.Number(a.most),
+		ComparisonOperator: jsii.String(a.comparison()), Threshold: jsii.Number(a.most),
 		EvaluationPeriods: jsii.Number(max(a.in, 1)), DatapointsToAlarm: jsii.Number(max(a.of, 1)),
-		AlarmActions: anys([]string{b.topic()}), OkActions: anys([]string{b.topic()}),
+		AlarmActions: anys([]string{b.topic()}), Tags: tags(a.tags),
 	}
-	if a.sum != nil {
+	if !a.event {
+		props.OkActions = anys([]string{b.topic()})
+	}
+	switch {
+	case a.math != nil:
+		props.Metrics = a.math
+	case a.sum != nil:
 		props.Metrics = a.added()
-	} else {
+	default:
 		props.Namespace, props.MetricName, props.Statistic, props.Period = jsii.String(a.namespace), jsii.String(a.metric), jsii.String(a.statistic), jsii.Number(a.period)
-		props.Dimensions = dimensions(a.dimensions)
+		if len(a.dimensions) > 0 {
+			props.Dimensions = dimensions(a.dimensions)
+		}
 	}
 	return awscloudwatch.NewCfnAlarm(s, jsii.String(pascal(a.name)+"Alarm"), props)
+}
+
+func (a alarm) comparison() string {
+	switch {
+	case a.below:
+		return "LessThanThreshold"
+	case a.reached:
+		return "GreaterThanOrEqualToThreshold"
+	}
+	return "GreaterThanThreshold"
+}
+
+// tags are tags as constructs take them; nil where there are none.
+func tags(all map[string]string) *[]*awscdk.CfnTag {
+	if len(all) == 0 {
+		return nil
+	}
+	var list []*awscdk.CfnTag
+	for _, key := range sortedKeys(all) {
+		list = append(list, &awscdk.CfnTag{Key: jsii.String(key), Value: jsii.String(all[key])})
+	}
+	return &list
 }
 
 func dimensions(all map[string]string) []any {

@@ -49,6 +49,7 @@ func (b *builder) keyStatements() []statement {
 	mine := equals("aws:SourceAccount", b.account)
 	all := []statement{
 		allow("AccountDecides", []string{"kms:*"}, "*").to(object{"AWS": "arn:" + b.partition + ":iam::" + b.account + ":root"}),
+		grantsOnlyForServices(),
 		// Both publish to the topic, which is encrypted: without this an alarm fires and nobody hears of it.
 		allow("PublishersEncrypt", use, "*").to(object{"Service": []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"}}).when(mine),
 		allow("LogGroupsEncrypt", []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"}, "*").
@@ -59,12 +60,20 @@ func (b *builder) keyStatements() []statement {
 		all = append(all,
 			allow("TrailEncrypts", []string{"kms:GenerateDataKey*"}, "*").to(service("cloudtrail.amazonaws.com")).when(object{
 				"StringEquals": object{"aws:SourceArn": b.trail()},
-				"StringLike":   object{"kms:EncryptionContext:aws:cloudtrail:arn": b.arn("cloudtrail", "*", "trail/*")},
+				"StringLike":   object{"kms:EncryptionContext:aws:cloudtrail:arn": b.trails("*", "*")},
 			}),
 			allow("TrailLooks", []string{"kms:DescribeKey"}, "*").to(service("cloudtrail.amazonaws.com")).when(equals("aws:SourceArn", b.trail())),
 		)
 	}
 	return all
+}
+
+// grantsOnlyForServices lets nobody but AWS's services hand on the use of a key:
+// a grant is in no policy that somebody reads. It is what Control Tower's control
+// CT.KMS.PR.3 asks for, word for word.
+func grantsOnlyForServices() statement {
+	return statement{Sid: "GrantsOnlyForServices", Effect: "Deny", Action: []string{"kms:CreateGrant"}, Resource: []string{"*"}, Principal: "*",
+		Condition: object{"BoolIfExists": object{"kms:GrantIsForAWSResource": "false", "aws:PrincipalIsAWSService": "false"}}}
 }
 
 // makeAccessLogs makes the bucket of the other buckets' access logs. S3 delivers
@@ -87,7 +96,7 @@ func (b *builder) makeAccessLogs(s awscdk.Stack) {
 func (b *builder) makeTrailBucket(s awscdk.Stack) {
 	trail := equals("aws:SourceArn", b.trail())
 	write := object{"StringEquals": object{"aws:SourceArn": b.trail(), "s3:x-amz-acl": "bucket-owner-full-control"}}
-	paths := []string{b.objects("trail", "AWSLogs/"+b.account+"/")}
+	paths := []string{b.objects("trail", "AWSLogs/"+b.trailAccount+"/")}
 	if b.organizational() {
 		paths = append(paths, b.objects("trail", "AWSLogs/"+b.d.Organization.ID+"/"))
 	}
@@ -176,16 +185,21 @@ func (b *builder) makeEvents(s awscdk.Stack) {
 }
 
 func (b *builder) makeLogGroups(s awscdk.Stack) {
-	groups := []string{}
 	for _, function := range sortedKeys(b.staged) {
-		groups = append(groups, b.logGroup(function))
+		if function != emergencyFunction { // whose log group stands with its own key
+			b.makeLogGroup(s, pascal(b.of(function)), b.logGroup(function))
+		}
 	}
 	if b.d.Trail.Adopt == "" && b.d.Trail.Logs {
-		groups = append(groups, b.of("trail"))
+		b.makeLogGroup(s, pascal(b.of("trail")), b.of("trail"))
 	}
-	for _, group := range groups {
-		retained(awslogs.NewCfnLogGroup(s, jsii.String(pascal(group[strings.LastIndex(group, "/")+1:])+"Logs"), &awslogs.CfnLogGroupProps{
-			LogGroupName: jsii.String(group), RetentionInDays: jsii.Number(float64(b.d.Retention.Logs)), KmsKeyId: b.key,
-		}))
+	if b.audits() {
+		b.makeLogGroup(s, "AuditStates", b.statesLog())
 	}
+}
+
+func (b *builder) makeLogGroup(s awscdk.Stack, id, name string) {
+	retained(awslogs.NewCfnLogGroup(s, jsii.String(id+"Logs"), &awslogs.CfnLogGroupProps{
+		LogGroupName: jsii.String(name), RetentionInDays: jsii.Number(float64(b.d.Retention.Logs)), KmsKeyId: b.key,
+	}))
 }

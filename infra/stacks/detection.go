@@ -74,7 +74,7 @@ func (b *builder) makeSignInQueue(s awscdk.Stack) {
 // send to. The default bus would show their events to every rule of this account.
 func (b *builder) makeBus(s awscdk.Stack) {
 	bus := awsevents.NewCfnEventBus(s, jsii.String("Bus"), &awsevents.CfnEventBusProps{
-		Name: jsii.String(b.prefix), Description: jsii.String("mfawatch: sign-ins and changes of other Regions and accounts"),
+		Name: jsii.String(b.prefix), // no description: GovCloud's resource does not know one
 	})
 	if b.organizational() {
 		sends := allow("MembersSend", []string{"events:PutEvents"}, b.bus()).to("*").when(object{"StringEquals": object{"aws:PrincipalOrgID": b.d.Organization.ID}, "ArnLike": object{"aws:PrincipalArn": "arn:" + b.partition + ":iam::*:role/" + b.of("forward")}})
@@ -145,9 +145,12 @@ func (b *builder) makeReconcile(s awscdk.Stack) {
 	if b.d.Trail.Adopt != "" {
 		bucket, prefix = b.d.Trail.Bucket, b.d.Trail.KeyPrefix
 	}
-	bucketARN := "arn:" + b.partition + ":s3:::" + bucket
+	bucketARN, only, files := "arn:"+b.partition+":s3:::"+bucket, "", "AWSLogs/*"
+	if !b.organizational() { // an organisation's bucket holds everybody's files
+		only, files = b.account, "AWSLogs/*"+b.account+"/*"
+	}
 	statements := append(b.alertStatements(true),
-		allow("ReadTrail", []string{"s3:GetObject"}, bucketARN+"/"+prefix+"AWSLogs/*"),
+		allow("ReadTrail", []string{"s3:GetObject"}, bucketARN+"/"+prefix+files),
 		allow("ListTrail", []string{"s3:ListBucket"}, bucketARN),
 	)
 	if b.d.Trail.KeyARN != "" {
@@ -155,7 +158,7 @@ func (b *builder) makeReconcile(s awscdk.Stack) {
 	}
 	fn := b.function(s, lambda{
 		name: "reconcile", scheduled: true, why: "Reads the trail's files every hour and tells what the fast path has not", memory: 1024, timeout: 900,
-		environment: settings.Reconcile{Common: b.common(), Alerting: b.alerting(), TrailBucket: bucket, TrailPrefix: prefix, LookBack: lookBack, Silence: silence},
+		environment: settings.Reconcile{Common: b.common(), Alerting: b.alerting(), TrailBucket: bucket, TrailPrefix: prefix, TrailAccount: only, LookBack: lookBack, Silence: silence},
 	}, statements...)
 	b.schedule(s, "reconcile", "rate(1 hour)", fn, object{})
 }

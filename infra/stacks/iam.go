@@ -90,9 +90,10 @@ func roleTrusting(s awscdk.Stack, n names, name, why string, trust object, sessi
 	}
 	i := identity{role: awsiam.NewCfnRole(s, jsii.String(pascal(name)+"Role"), props)}
 	if len(statements) > 0 {
+		// No description: IAM never changes one, and CloudFormation could not replace a
+		// policy that has a name.
 		i.policy = awsiam.NewCfnManagedPolicy(s, jsii.String(pascal(name)+"Policy"), &awsiam.CfnManagedPolicyProps{
-			ManagedPolicyName: jsii.String(n.of(name)), Description: jsii.String(why),
-			PolicyDocument: document(statements...), Roles: &[]any{i.role.Ref()},
+			ManagedPolicyName: jsii.String(n.of(name)), PolicyDocument: document(statements...), Roles: &[]any{i.role.Ref()},
 		})
 	}
 	return i

@@ -11,10 +11,17 @@ import (
 // or in a function's environment, and no stack holds on to another by its exports.
 type names struct {
 	prefix, partition, account, home string
+	trailAccount                     string // that the trail belongs to
 }
 
 func namesOf(d config.Deployment) names {
-	return names{prefix: d.Prefix, partition: partitionOf(d.Home), account: d.Account, home: d.Home}
+	n := names{prefix: d.Prefix, partition: partitionOf(d.Home), account: d.Account, home: d.Home, trailAccount: d.Account}
+	if d.Mode == config.Organizational && d.Organization.Delegated {
+		// A delegated administrator makes the organisation's trail; it belongs to
+		// the management account (CloudTrail user guide, delegated administrator).
+		n.trailAccount = d.Organization.Management
+	}
+	return n
 }
 
 // partitionOf is the partition of a Region (AWS general reference, ARNs).
@@ -88,7 +95,28 @@ func (n names) rule(region, bus, name string) string {
 	return n.arn("events", region, "rule/"+name)
 }
 
-func (n names) trail() string { return n.arn("cloudtrail", n.home, "trail/"+n.prefix) }
+func (n names) trail() string { return n.trails(n.home, n.prefix) }
+
+// trails are the ARNs of trails of the account that this deployment's belongs to.
+func (n names) trails(region, name string) string {
+	n.account = n.trailAccount
+	return n.arn("cloudtrail", region, "trail/"+name)
+}
+
+func (n names) stateMachine() string { return n.arn("states", n.home, "stateMachine:"+n.of("audit")) }
+
+// executions are those of the state machine, and of what the map in it starts.
+func (n names) executions(which string) string {
+	return n.arn("states", n.home, "execution:"+n.of("audit")+which)
+}
+
+// statesLog is a name that begins as CloudWatch wants it of what services
+// deliver: others fill up its resource policy (Step Functions developer guide,
+// logging).
+func (n names) statesLog() string { return "/aws/vendedlogs/states/" + n.of("audit") }
+
+// auditedRole is the role that the audit assumes in an account of the organisation.
+func (n names) auditedRole() string { return n.of("audit-member") }
 
 func (n names) alarms() string { return n.arn("cloudwatch", n.home, "alarm:"+n.prefix+"-*") }
 

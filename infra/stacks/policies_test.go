@@ -26,6 +26,14 @@ func resourcePolicies(templates map[string]template) map[string][]map[string]any
 	return all
 }
 
+// narrowed tells whether a condition names this deployment's account, the management
+// account, whose an organisation's trail is, or the account that a template for
+// member accounts is deployed in.
+func narrowed(condition string, d config.Deployment) bool {
+	return strings.Contains(condition, d.Account) || strings.Contains(condition, `{"Ref":"AWS::AccountId"}`) ||
+		d.Organization.Management != "" && strings.Contains(condition, d.Organization.Management)
+}
+
 // Whoever is let in from outside an account's own policies is let in for this
 // deployment's things only: a service could be used by somebody else's account
 // otherwise (IAM user guide, the confused deputy problem).
@@ -41,7 +49,7 @@ func TestPublishersAreNamed(t *testing.T) {
 				switch {
 				case strings.Contains(principal, `"Service"`):
 					services++
-					if !strings.Contains(condition, d.Account) && !strings.Contains(condition, d.Organization.Management) {
+					if !narrowed(condition, d) {
 						t.Errorf("%s: %v lets in %s for anybody: %s", where, s["Sid"], principal, condition)
 					}
 				case principal == "*":
@@ -81,7 +89,7 @@ func TestAlarmsReachPeople(t *testing.T) {
 
 func keyPolicy(templates map[string]template) string {
 	for _, k := range of(templates, "AWS::KMS::Key") {
-		if k.id == "Key" {
+		if k.id == "Key" && !strings.Contains(k.stack, "breakglass") { // whose key is for nothing that publishes
 			return k.text("KeyPolicy")
 		}
 	}

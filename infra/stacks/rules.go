@@ -28,6 +28,13 @@ func (b *builder) gather() error {
 			b.all = append(b.all, standing{Rule: r, target: b.queue("sign-ins", b.home)})
 		}
 	}
+	if b.guards.emergency != nil {
+		use, err := deployed.Emergency(b.role("break-glass"))
+		if err != nil {
+			return fmt.Errorf("the rule about the emergency role: %w", err)
+		}
+		b.all = append(b.all, standing{Rule: use, target: b.topic()})
+	}
 	if !b.d.Watchdog.Enabled {
 		return nil
 	}

@@ -53,12 +53,19 @@ type builder struct {
 	key    *string           // ARN of the KMS key: a text, or what the data stack exports
 	data   awscdk.Stack
 	all    []standing // every rule
+	guards guards
 }
 
 // prepare finds everything that may be wrong before a construct is made.
 func (b *builder) prepare() error {
 	if b.iamRegion() == "" {
 		return fmt.Errorf("home_region %s: its partition is not known", b.d.Home)
+	}
+	if err := b.prepareGuards(); err != nil {
+		return err
+	}
+	if err := b.checkMetrics(); err != nil {
+		return err
 	}
 	if err := b.gather(); err != nil {
 		return err
@@ -74,16 +81,23 @@ func (b *builder) build() {
 	}
 	detection := b.makeDetection()
 	b.makeForwards(detection)
+	b.makeAudit()
+	b.makeOrganization(detection)
+	b.makeMetrics()
 	if b.d.Watchdog.Enabled {
 		b.makeWatchdog(detection)
 	}
+	b.makeEnforcement()
+	b.makeBreakGlass()
 }
 
 func (b *builder) tag() {
 	tags := awscdk.Tags_Of(b.app)
-	tags.Add(jsii.String("application"), jsii.String("mfawatch"), nil)
+	// A dashboard's tags are newer than what many tools know of templates.
+	but := &awscdk.TagProps{ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard")}
+	tags.Add(jsii.String("application"), jsii.String("mfawatch"), but)
 	for _, key := range sortedKeys(b.d.Tags) {
-		tags.Add(jsii.String(key), jsii.String(b.d.Tags[key]), nil)
+		tags.Add(jsii.String(key), jsii.String(b.d.Tags[key]), but)
 	}
 }
 

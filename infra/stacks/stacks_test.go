@@ -66,14 +66,20 @@ type resource struct {
 // folder that they are in.
 func synthesized(t *testing.T, d config.Deployment) (map[string]template, string) {
 	t.Helper()
-	out := t.TempDir()
-	return synthesizedTo(t, d, out), out
+	return synthesizedWith(t, d, bootstraps(t))
 }
 
-func synthesizedTo(t *testing.T, d config.Deployment, out string) map[string]template {
+// synthesizedWith does so with functions that are built otherwise.
+func synthesizedWith(t *testing.T, d config.Deployment, a Assets) (map[string]template, string) {
+	t.Helper()
+	out := t.TempDir()
+	return synthesizedTo(t, d, a, out), out
+}
+
+func synthesizedTo(t *testing.T, d config.Deployment, a Assets, out string) map[string]template {
 	t.Helper()
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true, "@aws-cdk/core:defaultCrossStackReferences": "strong"}})
-	plan, err := Prepare(d, bootstraps(t))
+	plan, err := Prepare(d, a)
 	if err != nil {
 		t.Fatal(err)
 	}

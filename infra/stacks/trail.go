@@ -27,7 +27,9 @@ func (b *builder) makeTrail() {
 		return
 	}
 	group := b.logs(b.of("trail"))
-	r := role(s, b.names, "trail-logs", "cloudtrail.amazonaws.com", "Writes the trail's events to its log group",
+	owner := b.names
+	owner.account = b.trailAccount // CloudTrail acts for the trail's account
+	r := role(s, owner, "trail-logs", "cloudtrail.amazonaws.com", "Writes the trail's events to its log group",
 		allow("WriteTrail", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, group+":log-stream:*"))
 	trail.SetCloudWatchLogsLogGroupArn(jsii.String(group + ":*"))
 	trail.SetCloudWatchLogsRoleArn(r.arn())

@@ -1,7 +1,9 @@
 package stacks
 
+import "mfawatch/functions/settings"
+
 // own is the namespace of the functions' metrics.
-const own = "mfawatch"
+const own = settings.Namespace
 
 const (
 	fiveMinutes = 300

@@ -52,6 +52,8 @@ func page(t *testing.T) string {
 	writeInput(t, &b, monitors(t))
 	b.WriteString(aboutCanaryTrail)
 	writeRule(t, &b, canaryTrail(t))
+	b.WriteString(aboutEmergency)
+	writeRule(t, &b, emergency(t))
 	b.WriteString("\n## What the rules match beyond that\n\nOver all cases of `audit/signin` and `audit/detect`; a test holds these figures.\n\n| rule, and the judges' reason to say nothing | cases |\n| --- | --- |\n")
 	for _, line := range extra {
 		i := strings.LastIndex(line, " ")
@@ -94,6 +96,13 @@ const aboutCanaryTrail = `
 
 Its target is the canary's queue, through the event bus of the stacks' Region where IAM's
 events are written in another.
+`
+
+const aboutEmergency = `
+## The emergency role
+
+Made where ` + "`break_glass`" + ` names somebody, for the role's ARN, here of an example. No
+judge reads these events: the topic is told who, where and when.
 `
 
 const aboutLists = `

@@ -170,7 +170,7 @@ var readOnly = []string{"CreateOAuth2Token", "CreateOAuth2TokenWithIAM", "Author
 
 func TestRulesAreDeployable(t *testing.T) {
 	names := map[string]bool{}
-	for _, r := range append(append(deployed.Rules(), monitors(t)...), canaryTrail(t)) {
+	for _, r := range append(append(deployed.Rules(), monitors(t)...), canaryTrail(t), emergency(t)) {
 		p := parsed(t, r)
 		reads := slices.ContainsFunc(readOnly, func(name string) bool { return strings.Contains(r.Pattern, `"`+name+`"`) })
 		switch {
