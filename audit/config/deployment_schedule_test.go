@@ -74,6 +74,7 @@ func TestDistancesRefused(t *testing.T) {
 		"cron(0 6 * * *)":           "has 5 fields",
 		"cron(0 6 * * ? * *)":       "has 7 fields",
 		"cron(0  6 * * ? *)":        "with single blanks",
+		"cron(0  6 * ? *)":          "has 5 fields, want six with single blanks",
 		"cron(0 6 * * * *)":         "exactly one of day of month and day of week is ?",
 		"cron(0 6 ? * ? *)":         "exactly one of day of month and day of week is ?",
 		"cron(0 6 1 * MON *)":       "exactly one of day of month and day of week is ?",

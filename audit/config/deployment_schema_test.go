@@ -191,6 +191,7 @@ func TestDoubts(t *testing.T) {
 		{told + "trail: {adopt: {arn: \"arn:aws:cloudtrail:eu-north-1:111122223333:trail/main\", bucket: logs-111122223333}}\n", "no metric filters"},
 		{told + "trail: {adopt: {arn: \"arn:aws:cloudtrail:eu-north-1:111122223333:trail/main\", bucket: logs-111122223333, log_group: trail}}\n", ""},
 		{told + "metrics: {filters: none}\n", ""},
+		{told + "metrics: {filters: none}\ntrail: {adopt: {arn: \"arn:aws:cloudtrail:eu-north-1:111122223333:trail/main\", bucket: logs-111122223333, log_group: trail}}\n", ""},
 		{told + "reports: {schedule: rate(7 days)}\n", ""},
 		{told + "reports: {schedule: cron(0 6 1 * ? *)}\n", "up to 31 days apart"},
 		{told + "break_glass: {principals: [\"arn:aws:iam::111122223333:user/glass\"]}\n", "audit.break_glass"},

@@ -197,7 +197,7 @@ func (f *initFlags) questions(a *answers, region string) []question {
 		{flag: "home-region", text: "Region of the stacks", preset: region, given: f.home, set: a.setHome},
 		{flag: "regions", text: "Regions to watch, or default: those that are on in every account", preset: "default", given: strings.Join(f.regions, " "), set: a.setRegions},
 		{flag: "tell", text: "Who is told: e-mail addresses, https URLs, ARNs of SQS queues, slack:WORKSPACE/CHANNEL; =high behind one that is told of high and critical only", preset: nobody, given: strings.Join(f.tell, " "), set: a.setTargets},
-		{flag: "trail", text: a.trailText(), choice: a.trailList(), preset: a.trailPreset(), given: f.trail, set: a.setTrail},
+		{flag: "trail", text: a.trailText(), given: f.trail, set: a.setTrail},
 		{flag: "guardrail", text: "Guardrail: none, self-service, mfa-only, hardware or admin-managed, and the IAM groups behind it; behind admin-managed also the ARNs of the users who enrol for others", preset: none, given: f.guardrails, set: a.setGuardrail},
 	}
 }
@@ -253,9 +253,6 @@ func (a *answers) trailDoubt() string {
 
 // adoptable tells what speaks against a trail, after the answers so far.
 func (a *answers) adoptable(t cloudtrail.Trail) error {
-	if a.home == "" {
-		return nil // asked later, and again then
-	}
 	so := *a
 	so.trail = &t
 	return so.problems()
@@ -276,9 +273,11 @@ const tries = 3
 
 func (f *initFlags) interview(c *cobra.Command, t terminal, a *answers, region string) error {
 	lines := reading(t)
-	n := len(f.questions(a, region))
-	for i := range n {
-		q := f.questions(a, region)[i] // what is proposed depends on the answers so far
+	all := f.questions(a, region)
+	for i, q := range all {
+		if q.flag == "trail" { // what can be adopted depends on the answers so far
+			q.choice, q.preset = a.trailList(), a.trailPreset()
+		}
 		answered, err := f.without(t, a, q)
 		if err != nil {
 			return err
@@ -286,7 +285,7 @@ func (f *initFlags) interview(c *cobra.Command, t terminal, a *answers, region s
 		if answered {
 			continue
 		}
-		if err := ask(c.Context(), t, lines, a, q, fmt.Sprintf("%d of %d", i+1, n)); err != nil {
+		if err := ask(c.Context(), t, lines, a, q, fmt.Sprintf("%d of %d", i+1, len(all))); err != nil {
 			return err
 		}
 	}

@@ -79,12 +79,12 @@ trail:
 		fmt.Fprintf(b, "    kms_key: %s\n", quoted(t.KeyARN))
 	}
 	switch {
-	case t.LogGroup != "" && t.Region == a.home:
+	case t.LogGroup != "" && t.Region == a.home && t.LogGroupAccount == a.account:
 		fmt.Fprintf(b, "    log_group: %s\n", quoted(t.LogGroup))
 	case t.LogGroup != "":
-		fmt.Fprintf(b, "    # Its log group %s is in %s; metric filters need one in the home Region.\n", t.LogGroup, t.Region)
+		fmt.Fprintf(b, "    # Its log group %s is in %s, account %s; metric filters need one of this\n    # account in the home Region.\n", t.LogGroup, t.Region, t.LogGroupAccount)
 	default:
-		b.WriteString("    # log_group: NAME, when it writes to one in the home Region: metric filters need it.\n")
+		b.WriteString("    # log_group: NAME, when it writes to one of this account in the home Region: metric filters need it.\n")
 	}
 }
 

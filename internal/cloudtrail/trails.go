@@ -16,6 +16,7 @@ type Trail struct {
 	Bucket, Prefix    string
 	KeyARN            string
 	LogGroup          string // its name
+	LogGroupAccount   string // whose it is: the organisation's trail has it in another account than a member's
 	Organization      bool   // the organisation's
 	Selectors         bool   // it has event selectors of its own, which may leave management events out
 	Status
@@ -58,7 +59,7 @@ func described(d types.Trail) Trail {
 	}
 	// arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*
 	if parts := strings.SplitN(aws.ToString(d.CloudWatchLogsLogGroupArn), ":", 8); len(parts) >= 7 {
-		t.LogGroup = parts[6]
+		t.LogGroupAccount, t.LogGroup = parts[4], parts[6]
 	}
 	return t
 }

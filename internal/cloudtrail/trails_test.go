@@ -29,7 +29,7 @@ func TestFind(t *testing.T) {
 	got, err := Find(t.Context(), cfg)
 	want := []Trail{
 		{
-			ARN: main, Name: "main", Region: "eu-north-1", Bucket: "logs", Prefix: "audit", KeyARN: "arn:aws:kms:eu-north-1:" + own + ":key/1", LogGroup: "aws-cloudtrail-logs",
+			ARN: main, Name: "main", Region: "eu-north-1", Bucket: "logs", Prefix: "audit", KeyARN: "arn:aws:kms:eu-north-1:" + own + ":key/1", LogGroup: "aws-cloudtrail-logs", LogGroupAccount: own,
 			Selectors: true, Status: Status{Logging: true, Delivered: delivered, BucketError: "NoSuchBucket"},
 		},
 		{ARN: "arn:aws:cloudtrail:us-east-1:444455556666:trail/organisation", Name: "organisation", Region: "us-east-1", Bucket: "all", Organization: true, Status: Status{Logging: true}},
