@@ -5,6 +5,7 @@ package acceptance
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -105,11 +106,15 @@ func (c *cloud) cdk(dir string, args ...string) (string, error) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(c.t.Context(), filepath.Join(bin, "cdk"), append(args, "--ci", "--no-color", "-c", "config="+filepath.Join(dir, "mfawatch.yaml"), "-c", "guardrail.groups=[staff]", "-c", "functions="+filepath.Join(dir, "functions"), "--output", filepath.Join(dir, "cdk.out"))...)
+	// A command takes seconds; one that waits for what never comes must say so.
+	ctx, cancel := context.WithTimeout(c.t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "cdk"), append(args, "--ci", "--no-color", "-c", "config="+filepath.Join(dir, "mfawatch.yaml"), "-c", "guardrail.groups=[staff]", "-c", "functions="+filepath.Join(dir, "functions"), "--output", filepath.Join(dir, "cdk.out"))...)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "AWS_ENDPOINT_URL="+c.proxy,
 		"AWS_ENDPOINT_URL_S3_FOR_CLOUDFORMATION="+strings.Replace(c.proxy, "127.0.0.1", "localhost", 1),
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION="+deployHome, "AWS_EC2_METADATA_DISABLED=true", "CDK_DISABLE_CLI_TELEMETRY=true")
+	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
