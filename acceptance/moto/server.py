@@ -1,15 +1,22 @@
-"""moto_server without two faults that keep the cdk command from deploying.
+"""moto_server without four faults that keep the cdk command from deploying.
 
 moto 5.2.1 registers a stack's exports when CreateStack makes it, and not when
 ExecuteChangeSet does, which is how the cdk command deploys; and it reads the tags
-of a KMS key in a template by the names that they have in KMS's own API.
+of a KMS key in a template by the names that they have in KMS's own API; it
+knows no UpdateTerminationProtection; and it deletes a role before the managed
+policy that depends on it.
 """
 
 import sys
 
+from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult
+from moto.iam.models import Role, iam_backends
 from moto.kms.models import KmsBackend
 from moto.server import main
+from moto.utilities.utils import get_partition
 
 executed = CloudFormationBackend.execute_change_set
 
@@ -34,6 +41,35 @@ def tag(self, key_id, tags):
     tagged(self, key_id, [{"TagKey": t.get("TagKey", t.get("Key")), "TagValue": t.get("TagValue", t.get("Value"))} for t in tags or []])
 
 
+def protect(self):
+    stack = self.cloudformation_backend.describe_stacks(self._get_param("StackName"))[0]
+    stack.enable_termination_protection = str(self._get_param("EnableTerminationProtection")).lower() == "true"
+    return ActionResult({"StackId": stack.stack_id})
+
+
+deleted = CloudFormationBackend.delete_stack
+
+
+def delete(self, name_or_stack_id):
+    for stack in self.stacks.values():
+        if name_or_stack_id in (stack.name, stack.stack_id) and stack.enable_termination_protection:
+            raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+    return deleted(self, name_or_stack_id)
+
+
+removed = Role.delete_from_cloudformation_json.__func__
+
+
+def remove(cls, resource_name, cloudformation_json, account_id, region_name):
+    for role in iam_backends[account_id][get_partition(region_name)].roles.values():
+        if role.name == resource_name:
+            role.managed_policies.clear()
+    return removed(cls, resource_name, cloudformation_json, account_id, region_name)
+
+
+Role.delete_from_cloudformation_json = classmethod(remove)
+CloudFormationResponse.update_termination_protection = protect
+CloudFormationBackend.delete_stack = delete
 CloudFormationBackend.execute_change_set = execute
 KmsBackend.tag_resource = tag
 sys.exit(main())
