@@ -166,15 +166,15 @@ func (b *builder) makeReconcile(s awscdk.Stack) {
 // schedule invokes a function again and again, with constant input.
 func (b *builder) schedule(s awscdk.Stack, name, expression string, fn awslambda.CfnFunction, input object) {
 	text, _ := json.Marshal(input)
-	b.invoked(s, name, fn)
+	b.invoked(s, name, fn, 2)
 	b.scheduleWith(s, name, expression, *fn.AttrArn(), string(text), "lambda:InvokeFunction")
 }
 
-// invoked says what becomes of an invocation that failed: it is tried twice more,
-// and then kept for a person.
-func (b *builder) invoked(s awscdk.Stack, name string, fn awslambda.CfnFunction) {
+// invoked says what becomes of an invocation that failed: it is tried again, and
+// then kept for a person.
+func (b *builder) invoked(s awscdk.Stack, name string, fn awslambda.CfnFunction, retries float64) {
 	awslambda.NewCfnEventInvokeConfig(s, jsii.String(pascal(name)+"Invoke"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName: fn.Ref(), Qualifier: jsii.String("$LATEST"), MaximumRetryAttempts: jsii.Number(2), MaximumEventAgeInSeconds: jsii.Number(oneHour),
+		FunctionName: fn.Ref(), Qualifier: jsii.String("$LATEST"), MaximumRetryAttempts: jsii.Number(retries), MaximumEventAgeInSeconds: jsii.Number(oneHour),
 		DestinationConfig: object{"onFailure": object{"destination": b.queue("schedules-dead", b.home)}},
 	})
 }

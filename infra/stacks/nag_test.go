@@ -150,7 +150,6 @@ const (
 	objects     = "the objects of one bucket, below what is written there; their names are not known before"
 	people      = "whoever is enrolled is not known before: all users, or devices, of this account and nothing else"
 	ownRules    = "it reads the rules of this deployment, which begin so: one that somebody put beside them is a finding too"
-	selfMade    = "what is in it the canary made itself, minutes ago; that it does not come back is the alarm"
 	runs        = "one file of each run, whose name is the execution's"
 	byName      = "IAM's own variable for the user who calls, with and without a path"
 )
@@ -195,7 +194,6 @@ var acknowledgements = []acknowledged{
 	{"AwsSolutions-SF2", []string{"audit/AuditMachine"}, "each step is one function whose log says what it did and how long it took; traces would be a third place for the same"},
 	{"AwsSolutions-S10", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"AwsSolutions-SQS3", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue"}, isDead},
-	{"AwsSolutions-SQS3", []string{"detection/CanaryQueue"}, selfMade},
 	{"NIST.800.53.R5-DynamoDBInBackupPlan", []string{"breakglass-data/BreakglassTable", "breakglass-data/LedgerTable", "data/EventsTable"}, onDemand},
 	{"NIST.800.53.R5-LambdaConcurrency", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, bounded},
 	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, elsewhere},

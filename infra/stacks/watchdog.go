@@ -20,9 +20,15 @@ const canaryTimeout = 300
 // makeCanaryQueue makes the queue in which the canary finds what it sent: alerts
 // from the topic, and the tag's event from its rule.
 func (b *builder) makeCanaryQueue(s awscdk.Stack) {
+	dead := awssqs.NewCfnQueue(s, jsii.String("CanaryDeadQueue"), &awssqs.CfnQueueProps{
+		QueueName: jsii.String(b.of("canary-dead")), SqsManagedSseEnabled: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(deadLetterDays * 24 * 3600),
+		RedriveAllowPolicy: object{"redrivePermission": "byQueue", "sourceQueueArns": []string{b.queue("canary", b.home)}},
+	})
+	b.queuePolicy(s, dead, "canary-dead")
 	q := awssqs.NewCfnQueue(s, jsii.String("CanaryQueue"), &awssqs.CfnQueueProps{
 		QueueName: jsii.String(b.of("canary")), SqsManagedSseEnabled: jsii.Bool(true), VisibilityTimeout: jsii.Number(canaryTimeout),
 		MessageRetentionPeriod: jsii.Number(24 * oneHour), // what nobody took by then is no canary's any more
+		RedrivePolicy:          object{"deadLetterTargetArn": dead.AttrArn(), "maxReceiveCount": attempts},
 	})
 	send := []string{"sqs:SendMessage"}
 	b.queuePolicy(s, q, "canary",
@@ -47,7 +53,7 @@ func (b *builder) makeWatchdog(after awscdk.Stack) {
 		name: "canary", why: "Sends canaries through every Region's way of alerts, and compares what stands deployed", memory: 256, timeout: canaryTimeout, scheduled: true,
 		environment: b.canarySettings(),
 	}, b.canaryStatements()...)
-	b.invoked(s, "canary", fn)
+	b.invoked(s, "canary", fn, 0) // the next round comes by itself, and a second one beside it would take the first one's canaries
 	for _, one := range []struct{ mode, expression string }{{"send", "rate(" + minutes(b.d.Watchdog.Every) + ")"}, {"trail", "rate(1 day)"}, {"check", "rate(1 day)"}} {
 		b.scheduleWith(s, "canary-"+one.mode, one.expression, *fn.AttrArn(), `{"mode":"`+one.mode+`"}`, "lambda:InvokeFunction")
 	}

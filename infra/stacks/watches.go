@@ -54,6 +54,7 @@ func (b *builder) deadLetterAlarms() []alarm {
 		{"sign-ins-dead", "Sign-ins that " + b.of("signin") + " could not judge or tell of, five times over. Its log says why; redrive the queue when that is mended."},
 		{"rules-dead", "Events that a rule could not deliver for a day."},
 		{"schedules-dead", "Runs of a scheduled function that failed three times."},
+		{"canary-dead", "Messages in the canary's queue that no canary is: look at who publishes to the topic."},
 		{"alerts-dead", "Messages that the topic could not deliver to a subscriber."},
 	} {
 		all = append(all, alarm{name: q.name, why: q.why, namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", statistic: "Maximum", period: fiveMinutes,
