@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
 	"mfawatch/audit/config"
@@ -101,7 +100,7 @@ func synth(p stacks.Plan) (err error) {
 			err = fmt.Errorf("the CDK cannot synthesize this: %s", firstLine(fmt.Sprint(p)))
 		}
 	}()
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	app := stacks.NewApp(nil)
 	p.Build(app)
 	app.Synth(nil)
 	return nil

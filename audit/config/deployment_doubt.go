@@ -68,6 +68,8 @@ func (d Deployment) unarmed() string {
 		return "the guardrail binds nobody yet: the boundary is made, and set on users by hand"
 	case d.Guardrail.Attach == ToSCP && len(d.Guardrail.SCPTargets) == 0:
 		return "the guardrail binds nobody yet: guardrail.scp_targets names nothing to attach it to"
+	case d.Guardrail.Attach == ToSCP && d.Organization.Delegated:
+		return "a service control policy is made by the management account, or where Organizations delegates policies: being a delegated administrator of StackSets is not enough, and the stack of the guardrail would fail"
 	}
 	return ""
 }

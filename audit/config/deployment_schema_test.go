@@ -200,7 +200,8 @@ func TestDoubts(t *testing.T) {
 		{told + "guardrail: {profile: mfa-only, groups: [people]}\n", ""},
 		{told + "guardrail: {profile: mfa-only, attach: boundary}\n", "set on users by hand"},
 		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"444455556666\"}\nguardrail: {profile: mfa-only, attach: scp}\n", "scp_targets names nothing"},
-		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"444455556666\"}\nguardrail: {profile: mfa-only, attach: scp, scp_targets: [r-exam]}\n", ""},
+		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"111122223333\"}\nguardrail: {profile: mfa-only, attach: scp, scp_targets: [r-exam]}\n", ""},
+		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"444455556666\"}\nguardrail: {profile: mfa-only, attach: scp, scp_targets: [r-exam]}\n", "Organizations delegates policies"},
 	} {
 		d, err := ReadDeployment("mfawatch.yaml", []byte(c.yaml))
 		rules, err2 := ReadFile("mfawatch.yaml", []byte(c.yaml))

@@ -48,7 +48,7 @@ func fits(template []byte) error {
 // an organisation has one partition, which is written down.
 func (b *builder) memberTemplate() ([]byte, error) {
 	out := filepath.Join(b.assets.Staging, "member")
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true}})
+	app := NewApp(jsii.String(out))
 	in := *b
 	in.app, in.account = app, *awscdk.Aws_ACCOUNT_ID()
 	in.makeMember(b.names)

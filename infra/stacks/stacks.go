@@ -36,6 +36,15 @@ func Prepare(d config.Deployment, a Assets) (Plan, error) {
 	return Plan{b}, b.prepare()
 }
 
+// NewApp is an app whose templates are checked against CloudFormation's rules when
+// they are synthesized, into the folder out or where the cdk command says.
+func NewApp(out *string) awscdk.App {
+	return awscdk.NewApp(&awscdk.AppProps{Outdir: out, AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{
+		"@aws-cdk/core:validateAgainstDefaultRules": true,
+		"@aws-cdk/core:defaultCrossStackReferences": "strong", // a key that others use cannot go first
+	}})
+}
+
 // Build adds the stacks to an app.
 func (p Plan) Build(app awscdk.App) {
 	p.b.app = app

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
 	"mfawatch/audit/config"
@@ -78,7 +77,7 @@ func synthesizedWith(t *testing.T, d config.Deployment, a Assets) (map[string]te
 
 func synthesizedTo(t *testing.T, d config.Deployment, a Assets, out string) map[string]template {
 	t.Helper()
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(out), AnalyticsReporting: jsii.Bool(false), Context: &map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true, "@aws-cdk/core:defaultCrossStackReferences": "strong"}})
+	app := NewApp(jsii.String(out))
 	plan, err := Prepare(d, a)
 	if err != nil {
 		t.Fatal(err)
