@@ -69,7 +69,7 @@ mutate: ## change each condition of the judges: every change must fail a case
 	go run ./internal/mutate ./audit ./audit/signin ./audit/detect ./audit/posture ./audit/pattern ./audit/pattern/deployed
 
 lint: ## gofmt, go vet, staticcheck, a tidy go.mod
-	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	@files="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$files" || { echo "gofmt would change: $$files"; exit 1; }
 	go mod tidy -diff
 	go vet ./...
 	go vet -tags acceptance ./acceptance
