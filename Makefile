@@ -10,6 +10,8 @@ ZIP_MOST    := 4300000
 
 # The CDK runs on Node; both are installed inside the clone.
 NODE := $(CURDIR)/.cache/node/node_modules/.bin
+# What the CDK unpacks for itself stays inside the clone.
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 CDK  := PATH="$(NODE):$$PATH" cdk
 
 help: ## list the targets
