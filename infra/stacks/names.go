@@ -15,24 +15,13 @@ type names struct {
 }
 
 func namesOf(d config.Deployment) names {
-	n := names{prefix: d.Prefix, partition: partitionOf(d.Home), account: d.Account, home: d.Home, trailAccount: d.Account}
+	n := names{prefix: d.Prefix, partition: d.Partition(), account: d.Account, home: d.Home, trailAccount: d.Account}
 	if d.Mode == config.Organizational && d.Organization.Delegated {
 		// A delegated administrator makes the organisation's trail; it belongs to
 		// the management account (CloudTrail user guide, delegated administrator).
 		n.trailAccount = d.Organization.Management
 	}
 	return n
-}
-
-// partitionOf is the partition of a Region (AWS general reference, ARNs).
-func partitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
 }
 
 // iamRegion is the Region in which a partition's IAM writes its events and root
