@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -267,7 +268,7 @@ func TestCostPage(t *testing.T) {
 	for _, p := range priced {
 		each := ""
 		if p.cents > 0 {
-			each = fmt.Sprintf("$%.4g", p.cents/100)
+			each = strings.TrimSuffix(fmt.Sprintf("$%.4f", p.cents/100), "00")
 		}
 		fmt.Fprintf(&b, "| %s | %s |", p.name, each)
 		for i, templates := range columns {
@@ -288,4 +289,53 @@ func TestCostPage(t *testing.T) {
 		t.Fatalf("%s has no counted part", p.path)
 	}
 	p.holds(t, at[2], at[3], b.String())
+}
+
+// sum is an equation of docs/cost.md: products, quotients and additions.
+var sum = regexp.MustCompile("`([^`=]*[0-9] [×+/] [^`=]*) = ([$0-9.,]+)`")
+
+// worth is what an expression without brackets comes to.
+func worth(expression string) (float64, error) {
+	total := 0.0
+	for term := range strings.SplitSeq(expression, " + ") {
+		product, divide := 1.0, false
+		for word := range strings.FieldsSeq(term) {
+			switch word {
+			case "×":
+				divide = false
+			case "/":
+				divide = true
+			default:
+				n, err := strconv.ParseFloat(strings.NewReplacer("$", "", ",", "").Replace(word), 64)
+				if err != nil {
+					return 0, err
+				}
+				if divide {
+					n = 1 / n
+				}
+				product *= n
+			}
+		}
+		total += product
+	}
+	return total, nil
+}
+
+// Every sum of the page comes out, rounded as it is written.
+func TestCostPageSums(t *testing.T) {
+	sums := sum.FindAllStringSubmatch(readPage(t, "cost.md").text, -1)
+	if len(sums) < 30 {
+		t.Fatalf("only %d sums", len(sums))
+	}
+	for _, s := range sums {
+		got, err := worth(s[1])
+		if err != nil {
+			t.Fatalf("%s: %v", s[0], err)
+		}
+		said := strings.NewReplacer("$", "", ",", "").Replace(s[2])
+		_, fraction, _ := strings.Cut(said, ".")
+		if text := strconv.FormatFloat(got, 'f', len(fraction), 64); text != said {
+			t.Errorf("%s: it is %s", s[0], text)
+		}
+	}
 }
