@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -249,46 +250,59 @@ func auditMetrics(templates map[string]template) int {
 	return 0
 }
 
+// counted are the deployments that the page counts: those of testdata, what a file
+// of four lines deploys, and what an organisation's members get.
+func counted(t *testing.T) []map[string]template {
+	t.Helper()
+	least, err := config.ReadDeployment("default", []byte("{version: 1, account: '111122223333', home_region: eu-north-1, alerts: {targets: [{email: security@example.com}]}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	minimal, _ := once(t, "minimal")
+	byDefault, _ := synthesizedWith(t, least, bootstraps(t))
+	full, _ := once(t, "full")
+	central, _ := once(t, "organization")
+	central = maps.Clone(central)
+	member := map[string]template{"mfawatch-member": central["mfawatch-member"]}
+	delete(central, "mfawatch-member")
+	return []map[string]template{minimal, byDefault, full, central, member}
+}
+
 func TestCostPage(t *testing.T) {
-	var b strings.Builder
-	b.WriteString("| | a month each | `minimal` | `full` | `organization` | each member account, home Region |\n| --- | --- | --- | --- | --- | --- |\n")
-	var columns []map[string]template
-	for _, name := range []string{"minimal", "full", "organization"} {
-		templates, _ := once(t, name)
-		columns = append(columns, templates)
-	}
-	central := map[string]template{}
-	for name, tpl := range columns[2] {
-		if name != "mfawatch-member" {
-			central[name] = tpl
-		}
-	}
-	columns = append(columns[:2], central, map[string]template{"mfawatch-member": columns[2]["mfawatch-member"]})
+	table := "| | a month each | `minimal` | the default | `full` | `organization` | each member account, home Region |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+	columns := counted(t)
 	sums := make([]float64, len(columns))
 	for _, p := range priced {
 		each := ""
 		if p.cents > 0 {
 			each = strings.TrimSuffix(fmt.Sprintf("$%.4f", p.cents/100), "00")
 		}
-		fmt.Fprintf(&b, "| %s | %s |", p.name, each)
+		table += fmt.Sprintf("| %s | %s |", p.name, each)
 		for i, templates := range columns {
 			n := p.count(templates)
 			sums[i] += float64(n) * p.cents / 100
-			fmt.Fprintf(&b, " %d |", n)
+			table += fmt.Sprintf(" %d |", n)
 		}
-		b.WriteString("\n")
+		table += "\n"
 	}
-	b.WriteString("| **stands, a month** | |")
+	table += "| **stands, a month** | |"
 	for _, sum := range sums {
-		fmt.Fprintf(&b, " **$%.2f** |", sum)
+		table += fmt.Sprintf(" **$%.2f** |", sum)
 	}
-	b.WriteString("\n")
 	p := readPage(t, "cost.md")
 	at := regexp.MustCompile("(?s)<!-- counted -->\n(.*?)<!-- end -->").FindStringSubmatchIndex(p.text)
 	if at == nil {
 		t.Fatalf("%s has no counted part", p.path)
 	}
-	p.holds(t, at[2], at[3], b.String())
+	p.holds(t, at[2], at[3], table+"\n")
+	canary := regexp.MustCompile("= \\$([0-9.]+)` at most, and calls of KMS").FindStringSubmatch(p.text)
+	if canary == nil {
+		t.Fatalf("%s does not say what the canary costs", p.path)
+	}
+	more, _ := worth(canary[1])
+	if said := fmt.Sprintf("about $%.0f a month", sums[1]+more); !strings.Contains(readPage(t, "../README.md").text, said) {
+		t.Errorf("the README does not say %q", said)
+	}
 }
 
 // sum is an equation of docs/cost.md: products, quotients and additions.
