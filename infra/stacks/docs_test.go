@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mfawatch/audit/config"
 	"mfawatch/audit/posture"
 )
@@ -176,6 +178,30 @@ func TestDeployPageFiles(t *testing.T) {
 		if _, err := config.ReadDeployment("deploy.md", []byte(block[1])); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The alarms that the page says begin in alarm are those to which silence is bad.
+func TestDeployPageSilence(t *testing.T) {
+	templates, _ := once(t, "full")
+	_, text, _ := strings.Cut(readPage(t, "deploy.md").text, "begin in alarm, since nothing was heard yet: ")
+	text, _, found := strings.Cut(text, ".")
+	if !found {
+		t.Fatal("deploy.md does not say which alarms begin in alarm")
+	}
+	var said, want []string
+	for _, m := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(text, -1) {
+		said = append(said, "mfawatch-"+m[1])
+	}
+	for _, a := range of(templates, "AWS::CloudWatch::Alarm") {
+		if a.text("TreatMissingData") == breaching {
+			want = append(want, a.text("AlarmName"))
+		}
+	}
+	slices.Sort(said)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, said); diff != "" || len(want) == 0 {
+		t.Error(diff)
 	}
 }
 
