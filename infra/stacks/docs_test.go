@@ -329,6 +329,9 @@ func TestCostPage(t *testing.T) {
 	if said := fmt.Sprintf("about $%.0f a month", sums[1]+more); !strings.Contains(readPage(t, "../README.md").text, said) {
 		t.Errorf("the README does not say %q", said)
 	}
+	if said := fmt.Sprintf("these are %d stacks", len(columns[1])); !strings.Contains(readPage(t, "deploy.md").text, said) {
+		t.Errorf("deploy.md does not say %q", said)
+	}
 }
 
 // sum is an equation of docs/cost.md: products, quotients and additions.
