@@ -55,7 +55,8 @@ deploy: diff ## show what changes, then deploy; asks before permissions grow
 cdk: deployable ## any other command of the CDK: make cdk ARGS='destroy --all'
 	$(CDK) $(ARGS)
 
-destroy-dry-run: synth ## tell what deleting the stacks would delete, and what stays
+destroy-dry-run: ## tell what deleting the stacks would delete, and what stays
+	@$(MAKE) --no-print-directory synth >&2
 	@go run ./infra destroy-dry-run cdk.out
 
 faults: ## send 100,000 sign-ins through the real functions and every fault: none without MFA may be lost

@@ -42,7 +42,8 @@ type kept struct {
 // identifiers are the properties that name a resource to an import. Kinds that are
 // not here cannot be imported, or are made anew without loss.
 var identifiers = map[string]string{
-	"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::Table": "TableName", "AWS::Logs::LogGroup": "LogGroupName", "AWS::KMS::Key": "KeyId", "AWS::KMS::Alias": "AliasName", "AWS::SNS::Topic": "TopicArn",
+	"AWS::S3::Bucket": "BucketName", "AWS::S3::BucketPolicy": "Bucket", "AWS::DynamoDB::Table": "TableName", "AWS::Logs::LogGroup": "LogGroupName",
+	"AWS::KMS::Key": "KeyId", "AWS::KMS::Alias": "AliasName", "AWS::SNS::Topic": "TopicArn", "AWS::IAM::Group": "GroupName",
 }
 
 // destroyDryRun tells what deleting the stacks would delete and what would stay,
@@ -155,16 +156,28 @@ func (t stackTemplate) kept() (stay []kept, deleted int) {
 			continue
 		}
 		k := kept{id: id, kind: strings.TrimPrefix(r.Type, "AWS::"), property: identifiers[r.Type], name: id}
-		for _, property := range []string{"BucketName", "TableName", "LogGroupName", "AliasName", "TopicName", "Description"} {
-			if name, ok := r.Properties[property].(string); ok {
-				k.name = name
-				break
-			}
+		if name := t.name(r.Properties); name != "" {
+			k.name = name
 		}
 		stay = append(stay, k)
 	}
 	slices.SortFunc(stay, func(a, b kept) int { return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.id, b.id)) })
 	return stay, deleted
+}
+
+// name is what people call a resource, "" where its properties say nothing of it.
+// A bucket's policy says its bucket by a reference.
+func (t stackTemplate) name(properties map[string]any) string {
+	if to, ok := properties["Bucket"].(map[string]any); ok {
+		id, _ := to["Ref"].(string)
+		return t.name(t.Resources[id].Properties)
+	}
+	for _, property := range []string{"BucketName", "TableName", "LogGroupName", "AliasName", "TopicName", "GroupName", "Description"} {
+		if name, ok := properties[property].(string); ok {
+			return name
+		}
+	}
+	return ""
 }
 
 func readJSON(path string, into any) error {

@@ -98,7 +98,8 @@ func TestDestroyDryRun(t *testing.T) {
 			"b":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","dependencies":["a","b.assets"],"properties":{"templateFile":"b.json"}},
 			"b.assets":{"type":"cdk:asset-manifest"},
 			"a":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","properties":{"templateFile":"a.json"}}}}`,
-		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"Retain"},"Q":{"Type":"AWS::SQS::Queue"}}}`,
+		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"Retain"},
+			"B":{"Type":"AWS::S3::Bucket","DeletionPolicy":"Retain","Properties":{"BucketName":"evidence"}},"BP":{"Type":"AWS::S3::BucketPolicy","DeletionPolicy":"Retain","Properties":{"Bucket":{"Ref":"B"}}},"Q":{"Type":"AWS::SQS::Queue"}}}`,
 		"b.json": `{"Resources":{"R":{"Type":"AWS::Events::Rule"}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -110,7 +111,7 @@ func TestDestroyDryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := out.String()
-	for _, want := range []string{"b (aws://111122223333/us-gov-west-1): 1 resources deleted, 0 kept", ": 1 resources deleted, 2 kept", `{"T":{"TopicArn":"arn:aws-us-gov:sns:us-gov-west-1:111122223333:alerts"}}`, "--region us-gov-west-1 --stack-name a\n"} {
+	for _, want := range []string{"b (aws://111122223333/us-gov-west-1): 1 resources deleted, 0 kept", ": 1 resources deleted, 4 kept", "kept  S3::BucketPolicy       evidence\n", `{"B":{"BucketName":"evidence"},"BP":{"Bucket":"evidence"},"T":{"TopicArn":"arn:aws-us-gov:sns:us-gov-west-1:111122223333:alerts"}}`, "--region us-gov-west-1 --stack-name a\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s\nwant %s", text, want)
 		}

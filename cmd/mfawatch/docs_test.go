@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -55,7 +56,7 @@ func TestReadmeCommands(t *testing.T) {
 	readmeFiles(t, readme)
 	place := strings.NewReplacer("./AWSLogs", "logs", "LOGS", "logs", "EXPORTED", "exported")
 	commands := regexp.MustCompile(`(?m)^bin/mfawatch ([^#\n]*)`).FindAllSubmatch(readme, -1)
-	if len(commands) < 18 {
+	if len(commands) < 20 {
 		t.Fatalf("only %d commands found in the README", len(commands))
 	}
 	for _, c := range commands {
@@ -68,6 +69,66 @@ func TestReadmeCommands(t *testing.T) {
 		if findings, err := os.ReadFile("findings.json"); err == nil {
 			put(t, "older.json", findings)
 		}
+	}
+}
+
+// pages are the README and the pages of docs, by path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("%d pages: %v", len(paths), err)
+	}
+	all := map[string]string{}
+	for _, path := range append(paths, "../../README.md", "../../CHANGELOG.md") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[path] = string(text)
+	}
+	return all
+}
+
+// What a page tells to make can be made.
+func TestPagesNameMakeTargets(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllSubmatch(makefile, -1) {
+		targets[string(m[1])] = true
+	}
+	named := map[string]bool{}
+	for path, text := range pages(t) {
+		for _, m := range regexp.MustCompile("(?m)(?:^ *|`)make ([a-z-]+)").FindAllStringSubmatch(text, -1) {
+			named[m[1]] = true
+			if !targets[m[1]] {
+				t.Errorf("%s names make %s, which the Makefile has not", path, m[1])
+			}
+		}
+	}
+	for _, target := range []string{"build", "synth", "diff", "deploy", "cdk", "destroy-dry-run"} {
+		if !named[target] {
+			t.Errorf("no page names make %s", target)
+		}
+	}
+}
+
+// A page that another names is there.
+func TestPagesLinkToPages(t *testing.T) {
+	n := 0
+	for path, text := range pages(t) {
+		for _, m := range regexp.MustCompile(`\]\(([^)#:\s]+)[^)]*\)`).FindAllStringSubmatch(text, -1) {
+			n++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	if n < 40 {
+		t.Errorf("only %d links found", n)
 	}
 }
 
