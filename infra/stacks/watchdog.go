@@ -36,8 +36,8 @@ func (b *builder) makeCanaryQueue(s awscdk.Stack) {
 }
 
 // makeWatchdog makes what watches the monitor itself.
-func (b *builder) makeWatchdog(after awscdk.Stack) {
-	s := b.stack("watchdog", b.home, "whether the monitor itself works", after)
+func (b *builder) makeWatchdog(after ...awscdk.Stack) {
+	s := b.stack("watchdog", b.home, "whether the monitor itself works", after...)
 	// Nobody can assume it: it is there to be tagged.
 	awsiam.NewCfnRole(s, jsii.String("CanaryTargetRole"), &awsiam.CfnRoleProps{
 		RoleName: jsii.String(deployed.CanaryTarget(b.prefix)), Description: jsii.String("Tagged every day, to see its event come back through CloudTrail. Nobody can assume it."),
