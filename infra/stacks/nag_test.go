@@ -195,7 +195,6 @@ var acknowledgements = []acknowledged{
 	{"AwsSolutions-SF2", []string{"audit/AuditMachine"}, "each step is one function whose log says what it did and how long it took; traces would be a third place for the same"},
 	{"AwsSolutions-S10", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"AwsSolutions-SQS3", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue"}, isDead},
-	{"AwsSolutions-SQS3", []string{"detection/CanaryQueue"}, selfMade},
 	{"NIST.800.53.R5-DynamoDBInBackupPlan", []string{"breakglass-data/BreakglassTable", "breakglass-data/LedgerTable", "data/EventsTable"}, onDemand},
 	{"NIST.800.53.R5-LambdaConcurrency", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, bounded},
 	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, elsewhere},

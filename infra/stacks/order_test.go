@@ -81,3 +81,38 @@ func TestOrderOfTargets(t *testing.T) {
 		}
 	}
 }
+
+// Alarms on what the canary's rarer schedules measure ask for a value a day. Half
+// a day apart, one that is late leaves no day without.
+func TestCanaryIsOftenerThanItsAlarms(t *testing.T) {
+	each(t, func(t *testing.T, d config.Deployment, templates map[string]template) {
+		got := map[string]string{}
+		for _, s := range of(templates, "AWS::Scheduler::Schedule") {
+			got[s.id] = s.text("ScheduleExpression")
+		}
+		for _, a := range of(templates, "AWS::CloudWatch::Alarm") {
+			if (a.id == "TrailLegAlarm" || a.id == "CheckFindingsAlarm") && a.text("Period") != "86400" {
+				t.Errorf("%s looks at %s seconds", a, a.text("Period"))
+			}
+		}
+		if d.Watchdog.Enabled && (got["CanaryTrailSchedule"] != "rate(6 hours)" || got["CanaryCheckSchedule"] != "rate(12 hours)") {
+			t.Errorf("schedules %v", got)
+		}
+	})
+}
+
+// What is no canary goes to a person, as docs/operations.md says.
+func TestForeignMessages(t *testing.T) {
+	each(t, func(t *testing.T, d config.Deployment, templates map[string]template) {
+		alarms := 0
+		for _, a := range of(templates, "AWS::CloudWatch::Alarm") {
+			if a.text("MetricName") == "ForeignMessages" && a.text("Threshold") == "0" && a.text("TreatMissingData") == "notBreaching" {
+				alarms++
+			}
+		}
+		redrive := compact(templates["mfawatch-detection"].Resources["CanaryQueue"].Properties["RedrivePolicy"])
+		if moved := redrive == `{"deadLetterTargetArn":{"Fn::GetAtt":["CanaryDeadQueue","Arn"]},"maxReceiveCount":5}`; moved != d.Watchdog.Enabled || (alarms == 1) != d.Watchdog.Enabled {
+			t.Errorf("redrive policy %s, %d alarms", redrive, alarms)
+		}
+	})
+}

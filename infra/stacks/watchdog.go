@@ -20,9 +20,11 @@ const canaryTimeout = 300
 // makeCanaryQueue makes the queue in which the canary finds what it sent: alerts
 // from the topic, and the tag's event from its rule.
 func (b *builder) makeCanaryQueue(s awscdk.Stack) {
+	dead := b.makeDeadLetters(s, "canary-dead", "")
 	q := awssqs.NewCfnQueue(s, jsii.String("CanaryQueue"), &awssqs.CfnQueueProps{
 		QueueName: jsii.String(b.of("canary")), SqsManagedSseEnabled: jsii.Bool(true), VisibilityTimeout: jsii.Number(canaryTimeout),
 		MessageRetentionPeriod: jsii.Number(24 * oneHour), // what nobody took by then is no canary's any more
+		RedrivePolicy:          object{"deadLetterTargetArn": dead.AttrArn(), "maxReceiveCount": attempts},
 	})
 	send := []string{"sqs:SendMessage"}
 	b.queuePolicy(s, q, "canary",
@@ -48,7 +50,9 @@ func (b *builder) makeWatchdog(after ...awscdk.Stack) {
 		environment: b.canarySettings(),
 	}, b.canaryStatements()...)
 	b.invoked(s, "canary", fn)
-	for _, one := range []struct{ mode, expression string }{{"send", "rate(" + minutes(b.d.Watchdog.Every) + ")"}, {"trail", "rate(1 day)"}, {"check", "rate(1 day)"}} {
+	// Both rarer ones run oftener than their alarms' period, a day: schedules are late
+	// by up to a minute, and a day without a value would be one too many.
+	for _, one := range []struct{ mode, expression string }{{"send", "rate(" + minutes(b.d.Watchdog.Every) + ")"}, {"trail", "rate(6 hours)"}, {"check", "rate(12 hours)"}} {
 		b.scheduleWith(s, "canary-"+one.mode, one.expression, *fn.AttrArn(), `{"mode":"`+one.mode+`"}`, "lambda:InvokeFunction")
 	}
 	for _, a := range b.watches() {
