@@ -36,7 +36,6 @@ var towerReasons = []reasoned{
 	{"s3_bucket_object_lock_enabled_check", []string{"data/TrailBucket"}, notAsked},
 	{"s3_event_notifications_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noListener},
 	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue"}, isAnEnd},
-	{"sqs_dlq_check", []string{"detection/CanaryQueue"}, "what is in it the canary made itself, minutes ago; that it does not come back is the alarm"},
 }
 
 // checkovReasons are the checks of checkov that do not fit.
@@ -48,7 +47,7 @@ var checkovReasons = []reasoned{
 	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, outsideVPC},
 	{"CKV_AWS_18", []string{"data/AccessBucket"}, isTheLog},
 	{"CKV_AWS_27", []string{
-		"data/AlertsDeadQueue", "detection/CanaryQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "detection/SignInsDeadQueue", "detection/SignInsQueue",
+		"data/AlertsDeadQueue", "detection/CanaryDeadQueue", "detection/CanaryQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "detection/SignInsDeadQueue", "detection/SignInsQueue",
 		"forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue",
 	}, ownKey},
 }

@@ -30,7 +30,7 @@ func (b *builder) makeData() {
 	others := *s.Node().Children()
 	table := b.makeEvents(s)
 	for _, other := range others {
-		if r, ok := other.(awscdk.CfnResource); ok {
+		if r, ok := other.(awscdk.CfnResource); ok && *r.CfnResourceType() != "AWS::KMS::Key" { // which it names
 			table.AddResourceDependency(r, nil)
 		}
 	}
