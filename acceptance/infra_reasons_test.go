@@ -35,7 +35,7 @@ var towerReasons = []reasoned{
 	{"s3_bucket_object_lock_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket"}, noLock},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/TrailBucket"}, notAsked},
 	{"s3_event_notifications_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noListener},
-	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue"}, isAnEnd},
+	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/CanaryDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue"}, isAnEnd},
 }
 
 // checkovReasons are the checks of checkov that do not fit.
