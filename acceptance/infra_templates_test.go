@@ -275,7 +275,7 @@ var damages = []damage{
 	{"topic_is_encrypted", "data", "AWS::SNS::Topic", "Properties.KmsMasterKeyId", nil},
 	{"topic_refuses_http", "data", "AWS::SNS::TopicPolicy", "Properties.PolicyDocument.Statement.2.Condition", nil},
 	{"topic_knows_its_publishers", "data", "AWS::SNS::TopicPolicy", "Properties.PolicyDocument.Statement.0.Principal", "*"},
-	{"topic_knows_its_publishers", "data", "AWS::SNS::TopicPolicy", "Properties.PolicyDocument.Statement.1.Condition.StringEquals", nil},
+	{"topic_knows_its_publishers", "data", "AWS::SNS::TopicPolicy", "Properties.PolicyDocument.Statement.0.Condition.StringEquals", nil},
 	{"queue_is_encrypted", "detection", "AWS::SQS::Queue", "Properties.SqsManagedSseEnabled", false},
 	{"queue_is_encrypted", "detection", "AWS::SQS::Queue", "Properties.MessageRetentionPeriod", 60},
 	{"queue_is_encrypted", "forward-us-east-1", "AWS::SQS::Queue", "Properties.MessageRetentionPeriod", 345600}, // a dead-letter queue

@@ -151,7 +151,7 @@ func topicARN(environment, name string) string {
 // kept are the resources that stay, and how many do not.
 func (t stackTemplate) kept() (stay []kept, deleted int) {
 	for id, r := range t.Resources {
-		if r.DeletionPolicy != "Retain" {
+		if r.DeletionPolicy != "RetainExceptOnCreate" {
 			deleted++
 			continue
 		}

@@ -98,8 +98,8 @@ func TestDestroyDryRun(t *testing.T) {
 			"b":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","dependencies":["a","b.assets"],"properties":{"templateFile":"b.json"}},
 			"b.assets":{"type":"cdk:asset-manifest"},
 			"a":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","properties":{"templateFile":"a.json"}}}}`,
-		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"Retain"},
-			"B":{"Type":"AWS::S3::Bucket","DeletionPolicy":"Retain","Properties":{"BucketName":"evidence"}},"BP":{"Type":"AWS::S3::BucketPolicy","DeletionPolicy":"Retain","Properties":{"Bucket":{"Ref":"B"}}},"Q":{"Type":"AWS::SQS::Queue"}}}`,
+		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"RetainExceptOnCreate","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"RetainExceptOnCreate"},
+			"B":{"Type":"AWS::S3::Bucket","DeletionPolicy":"RetainExceptOnCreate","Properties":{"BucketName":"evidence"}},"BP":{"Type":"AWS::S3::BucketPolicy","DeletionPolicy":"RetainExceptOnCreate","Properties":{"Bucket":{"Ref":"B"}}},"Q":{"Type":"AWS::SQS::Queue"}}}`,
 		"b.json": `{"Resources":{"R":{"Type":"AWS::Events::Rule"}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

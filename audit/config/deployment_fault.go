@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -237,11 +238,17 @@ func (c *checker) target(path string, t targetFile) {
 	switch {
 	case t.HTTPS != "":
 		c.url(path, t.HTTPS)
+		if u, err := url.Parse(t.HTTPS); err == nil && u.Hostname() == "hooks.slack.com" {
+			c.say(path, "a webhook of Slack never confirms a subscription of SNS, so nobody would be told; write {slack: {workspace: T…, channel: C…}}")
+		}
 	case t.PagerDuty != "":
 		c.pagerDuty(path, t.PagerDuty)
 	case t.SQS != "":
 		if c.from(path, t.SQS, c.f.Account, "") && strings.HasSuffix(t.SQS, ".fifo") {
 			c.say(path, "a standard topic does not send to a FIFO queue; name a standard queue")
+		}
+		if own := c.prefix() + "-"; strings.HasPrefix(t.SQS[strings.LastIndex(t.SQS, ":")+1:], own) {
+			c.say(path, "queues that begin with %s are the monitor's own: alerts would come back to it as events; name another", own)
 		}
 	case (t.Slack != nil || t.Teams != nil) && c.here.id != "" && c.here.id != "aws":
 		c.say(path, "the ARNs of Amazon Q Developer in chat applications are of partition aws only; tell somebody in %s by another way", c.here.id)

@@ -46,7 +46,7 @@ func (r *round) recognise(m sqs.Message) error {
 	case b.Type == "Notification":
 		return r.alerted(b, m.Sent)
 	case b.Source == "aws.iam":
-		return r.tagCame(b)
+		return r.tagCame(b, m.Sent)
 	case b.Schema == alert.Schema:
 		return errors.New("an alert without SNS's envelope: switch raw message delivery of the queue's subscription off")
 	}
@@ -89,8 +89,9 @@ func (r *round) alerted(b body, at time.Time) error {
 }
 
 // tagCame takes the event of the canary's tag. Its age is counted from CloudTrail's
-// own time of the call.
-func (r *round) tagCame(b body) error {
+// own time of the call until the queue got it: how long it then waited for a run is
+// the schedule's, and no fault of the trail.
+func (r *round) tagCame(b body, at time.Time) error {
 	d := b.Detail
 	switch {
 	case b.Account != r.Settings.Account:
@@ -102,7 +103,10 @@ func (r *round) tagCame(b body) error {
 	}
 	for _, t := range d.RequestParameters.Tags {
 		if t.Key == deployed.CanaryTag && nonce.MatchString(t.Value) {
-			age := max(r.Now().Sub(d.EventTime), 0)
+			if at.IsZero() {
+				at = r.Now()
+			}
+			age := max(at.Sub(d.EventTime), 0)
 			if !r.tagged || age < r.trail {
 				r.trail = age
 			}

@@ -96,6 +96,9 @@ func TestSend(t *testing.T) {
 			w.arrive(0, tagEvent(own, "mfawatch-canary-target", value, time.Now().Add(-90*time.Second)))
 			w.arrive(0, tagEvent(own, "mfawatch-canary-target", value, time.Now().Add(-time.Hour)))
 		}, sound(with("TrailLegAge", 90)), nil, "", []string{"came back through CloudTrail"}, 0},
+		{"the tag waited in the queue for longer than its way took", func(w *world, _ *Handler) {
+			w.arrive(-20*time.Minute, tagEvent(own, "mfawatch-canary-target", value, time.Now().Add(-22*time.Minute)))
+		}, sound(with("TrailLegAge", 120)), nil, "", nil, 0},
 		{"a heart that beats", func(w *world, h *Handler) { h.Heart = w }, sound(with("HeartbeatFailed", 0)), nil, "", nil, 0},
 		{"a heart that does not", func(w *world, h *Handler) { h.Heart, w.beatErr = w, errors.New("answered with status 404") },
 			sound(with("HeartbeatFailed", 1)), nil, "", []string{"heartbeat failed"}, 0},

@@ -130,7 +130,7 @@ func TestStateMachineLogsNoFacts(t *testing.T) {
 			t.Errorf("the state machine: %v, log %v", machine.Properties["StateMachineType"], log)
 		}
 		group := templates["mfawatch-data"].Resources["AuditStatesLogs"]
-		if group.Properties["LogGroupName"] != "/aws/vendedlogs/states/mfawatch-audit" || group.Properties["KmsKeyId"] == nil || group.Properties["RetentionInDays"] != 400.0 || group.DeletionPolicy != "Retain" {
+		if group.Properties["LogGroupName"] != "/aws/vendedlogs/states/mfawatch-audit" || group.Properties["KmsKeyId"] == nil || group.Properties["RetentionInDays"] != 400.0 || group.DeletionPolicy != "RetainExceptOnCreate" {
 			t.Errorf("its log group: %+v", group)
 		}
 		if want := "arn:aws:logs:eu-north-1:111122223333:log-group:/aws/vendedlogs/states/mfawatch-audit:*"; !strings.Contains(joined(log["Destinations"]), want) {

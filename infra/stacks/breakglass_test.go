@@ -17,7 +17,7 @@ func TestEmergencyDataIsKept(t *testing.T) {
 	templates, _ := synthesized(t, enforcing(t))
 	tpl := templates["mfawatch-breakglass-data"]
 	for id, r := range tpl.Resources {
-		if r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
+		if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
 			t.Errorf("%s (%s) is kept as %q and %q", id, r.Type, r.DeletionPolicy, r.UpdateReplacePolicy)
 		}
 	}

@@ -23,9 +23,17 @@ func (b *builder) makeData() {
 	}
 	b.makeBucket(s, vault{name: "evidence", days: b.d.Retention.Evidence})
 	b.makeBucket(s, vault{name: "reports", days: b.d.Retention.Reports})
-	b.makeEvents(s)
 	b.makeLogGroups(s)
 	b.makeTopic(s)
+	// The table comes last. It is protected from deletion, so that a creation which
+	// failed after it could not be taken back.
+	others := *s.Node().Children()
+	table := b.makeEvents(s)
+	for _, other := range others {
+		if r, ok := other.(awscdk.CfnResource); ok && *r.CfnResourceType() != "AWS::KMS::Key" { // which it names
+			table.AddResourceDependency(r, nil)
+		}
+	}
 }
 
 // makeKey is the ARN of the key: the one that was named, or a new one.
@@ -51,7 +59,11 @@ func (b *builder) keyStatements() []statement {
 		allow("AccountDecides", []string{"kms:*"}, "*").to(object{"AWS": "arn:" + b.partition + ":iam::" + b.account + ":root"}),
 		grantsOnlyForServices(),
 		// Both publish to the topic, which is encrypted: without this an alarm fires and nobody hears of it.
-		allow("PublishersEncrypt", use, "*").to(object{"Service": []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"}}).when(mine),
+		allow("AlarmsEncrypt", use, "*").to(service("cloudwatch.amazonaws.com")).when(mine),
+		// EventBridge sets neither aws:SourceAccount nor aws:SourceArn there and would be
+		// refused by them; the encryption context is SNS's (SNS developer guide, key
+		// management, encryption of a topic).
+		allow("RulesEncrypt", use, "*").to(service("events.amazonaws.com")).when(equals("kms:EncryptionContext:aws:sns:topicArn", b.topic())),
 		allow("LogGroupsEncrypt", []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"}, "*").
 			to(service("logs." + b.home + "." + b.suffix())).
 			when(object{"ArnLike": object{"kms:EncryptionContext:aws:logs:arn": []string{b.logs("/aws/lambda/" + b.prefix + "-*"), b.logs(b.prefix + "-*"), b.logs("/aws/vendedlogs/states/" + b.prefix + "-*")}}}),
@@ -137,6 +149,9 @@ func (b *builder) makeBucket(s awscdk.Stack, v vault) {
 	}
 	bucket := awss3.NewCfnBucket(s, jsii.String(pascal(v.name)+"Bucket"), props)
 	retained(bucket)
+	if !v.plain { // S3 refuses to log to a bucket that is not there
+		bucket.AddResourceDependency(made(s, "AccessBucketPolicy"), nil)
+	}
 	tls := statement{Sid: "TLSOnly", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: []string{b.bucketARN(v.name), b.objects(v.name, "")}, Condition: object{"Bool": object{"aws:SecureTransport": "false"}}}
 	policy := awss3.NewCfnBucketPolicy(s, jsii.String(pascal(v.name)+"BucketPolicy"), &awss3.CfnBucketPolicyProps{
 		Bucket: bucket.Ref(), PolicyDocument: document(append([]statement{tls}, v.extra...)...),
@@ -168,8 +183,8 @@ func lifecycle(v vault) *awss3.CfnBucket_LifecycleConfigurationProperty {
 }
 
 // makeEvents makes the table of functions/delivery, as internal/dynamo says it is.
-func (b *builder) makeEvents(s awscdk.Stack) {
-	retained(awsdynamodb.NewCfnTable(s, jsii.String("EventsTable"), &awsdynamodb.CfnTableProps{
+func (b *builder) makeEvents(s awscdk.Stack) awsdynamodb.CfnTable {
+	table := awsdynamodb.NewCfnTable(s, jsii.String("EventsTable"), &awsdynamodb.CfnTableProps{
 		TableName: jsii.String(b.of("events")), BillingMode: jsii.String("PAY_PER_REQUEST"),
 		AttributeDefinitions: []any{object{"attributeName": "key", "attributeType": "S"}, object{"attributeName": "pending", "attributeType": "S"}},
 		KeySchema:            []any{object{"attributeName": "key", "keyType": "HASH"}},
@@ -181,7 +196,9 @@ func (b *builder) makeEvents(s awscdk.Stack) {
 		PointInTimeRecoverySpecification: object{"pointInTimeRecoveryEnabled": true},
 		SseSpecification:                 object{"sseEnabled": true, "sseType": "KMS", "kmsMasterKeyId": *b.key},
 		DeletionProtectionEnabled:        jsii.Bool(true),
-	}))
+	})
+	retained(table)
+	return table
 }
 
 func (b *builder) makeLogGroups(s awscdk.Stack) {

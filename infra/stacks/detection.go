@@ -173,10 +173,13 @@ func (b *builder) schedule(s awscdk.Stack, name, expression string, fn awslambda
 // invoked says what becomes of an invocation that failed: it is tried again, and
 // then kept for a person.
 func (b *builder) invoked(s awscdk.Stack, name string, fn awslambda.CfnFunction, retries float64) {
-	awslambda.NewCfnEventInvokeConfig(s, jsii.String(pascal(name)+"Invoke"), &awslambda.CfnEventInvokeConfigProps{
+	invoke := awslambda.NewCfnEventInvokeConfig(s, jsii.String(pascal(name)+"Invoke"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName: fn.Ref(), Qualifier: jsii.String("$LATEST"), MaximumRetryAttempts: jsii.Number(retries), MaximumEventAgeInSeconds: jsii.Number(oneHour),
 		DestinationConfig: object{"onFailure": object{"destination": b.queue("schedules-dead", b.home)}},
 	})
+	if dead, here := s.Node().TryFindChild(jsii.String("SchedulesDeadQueue")).(awssqs.CfnQueue); here {
+		invoke.AddResourceDependency(dead, nil)
+	}
 }
 
 // scheduleWith makes a schedule and the role that it calls its target as.

@@ -157,7 +157,7 @@ func TestGuardrailOfGroup(t *testing.T) {
 		if made != (c.groups == nil) {
 			t.Errorf("groups %v, and group Humans made: %v", c.groups, made)
 		}
-		if made && (humans.DeletionPolicy != "Retain" || humans.UpdateReplacePolicy != "Retain" || humans.Properties["GroupName"] != "mfawatch-humans") {
+		if made && (humans.DeletionPolicy != "RetainExceptOnCreate" || humans.UpdateReplacePolicy != "Retain" || humans.Properties["GroupName"] != "mfawatch-humans") {
 			t.Errorf("group %+v, want mfawatch-humans, kept", humans)
 		}
 	}

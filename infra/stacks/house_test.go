@@ -112,7 +112,7 @@ func TestDataIsKept(t *testing.T) {
 		for _, kind := range []string{"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::Logs::LogGroup", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"} {
 			for _, r := range of(templates, kind) {
 				n++
-				if r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
+				if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
 					t.Errorf("%s (%s): DeletionPolicy %q, UpdateReplacePolicy %q", r, kind, r.DeletionPolicy, r.UpdateReplacePolicy)
 				}
 				if !strings.Contains(r.stack, "data") {

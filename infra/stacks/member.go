@@ -73,17 +73,31 @@ func (b *builder) makeMember(central names) {
 	here := *s.Region()
 	b.makeDeadLetters(s, "rules-dead", "events.amazonaws.com", b.rule(here, "", b.prefix+"-*"))
 	// IAM writes its events in one Region of the partition.
-	iam := where(s, "IsIAMRegion", central.iamRegion())
+	iam := home
+	if b.home != central.iamRegion() {
+		iam = where(s, "IsIAMRegion", central.iamRegion())
+	}
+	forward := role(s, b.names, "forward", "events.amazonaws.com", "Sends what the rules match to account "+central.account, allow("Forward", []string{"events:PutEvents"}, central.bus()))
+	// EventBridge tries to assume the role when it takes the target: at home the rules
+	// wait for it, and elsewhere it is there.
+	sender := *awscdk.Fn_ConditionIf(home.LogicalId(), forward.arn(), b.role("forward")).ToString()
 	for _, r := range b.all {
 		if r.target != central.queue("sign-ins", central.home) {
 			continue // is about this deployment's own parts
 		}
-		b.makeRule(s, standing{Rule: r.Rule, target: central.bus(), role: b.role("forward")}, "")
-		if r.Regions == deployed.HomeRegion {
-			conditioned(iam, s, pascal(r.Name))
+		sends := standing{Rule: r.Rule, target: central.bus(), role: sender}
+		switch {
+		case r.Regions != deployed.HomeRegion:
+			b.makeRule(s, sends, "")
+			continue
+		case iam == home:
+			sends.role = *forward.arn()
+		default:
+			sends.role = b.role("forward")
 		}
+		b.makeRule(s, sends, "")
+		conditioned(iam, s, pascal(r.Name))
 	}
-	role(s, b.names, "forward", "events.amazonaws.com", "Sends what the rules match to account "+central.account, allow("Forward", []string{"events:PutEvents"}, central.bus()))
 	b.makeAudited(s, central)
 	conditioned(home, s, "ForwardRole", "ForwardPolicy", "AuditMemberRole", "AuditMemberPolicy")
 }

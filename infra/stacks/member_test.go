@@ -112,9 +112,32 @@ func TestMemberTemplate(t *testing.T) {
 			t.Errorf("rule %s is another one: %v", r.Name, rule.Properties)
 		}
 		target := rule.Properties["Targets"].([]any)[0].(object)
-		if target["Arn"] != "arn:aws:events:eu-north-1:111122223333:event-bus/mfawatch" || joined(target["RoleArn"]) != "arn:aws:iam::${AWS::AccountId}:role/mfawatch-forward" ||
+		if target["Arn"] != "arn:aws:events:eu-north-1:111122223333:event-bus/mfawatch" || !strings.Contains(compact(target["RoleArn"]), `["",["arn:aws:iam::",{"Ref":"AWS::AccountId"},":role/mfawatch-forward"]]`) ||
 			joined(target["DeadLetterConfig"].(object)["Arn"]) != "arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:mfawatch-rules-dead" {
 			t.Errorf("rule %s sends %v", r.Name, target)
+		}
+	}
+}
+
+// EventBridge assumes a target's role when it is given it: at home, where role and
+// rules are made in one stack, the rules wait for it.
+func TestMemberRulesWaitForTheirRole(t *testing.T) {
+	for _, home := range []string{"eu-north-1", "us-east-1"} {
+		d := everybody()
+		d.Home = home
+		d.Regions = []string{"eu-north-1", "us-east-1"}
+		templates, _ := synthesized(t, d)
+		_, body := stackSet(t, templates)
+		var tpl template
+		if err := json.Unmarshal([]byte(body), &tpl); err != nil {
+			t.Fatal(err)
+		}
+		for id, r := range tpl.of("AWS::Events::Rule") {
+			role := compact(r.Properties["Targets"].([]any)[0].(object)["RoleArn"])
+			waits := strings.HasPrefix(role, `{"Fn::If":["IsHome",{"Fn::GetAtt":["ForwardRole","Arn"]},`) || id == "FactorChanges" && home == "us-east-1" && role == `{"Fn::GetAtt":["ForwardRole","Arn"]}`
+			if elsewhere := id == "FactorChanges" && home != "us-east-1"; waits == elsewhere {
+				t.Errorf("home %s: rule %s has the role %s", home, id, role)
+			}
 		}
 	}
 }

@@ -47,6 +47,7 @@ func TestPublishersAreNamed(t *testing.T) {
 				}
 				principal, condition := compact(s["Principal"]), compact(s["Condition"])
 				switch {
+				case s["Sid"] == "RulesPublish" && s["Condition"] == nil: // TestEventBridgeSaysNotWhereItIs
 				case strings.Contains(principal, `"Service"`):
 					services++
 					if !narrowed(condition, d) {
@@ -63,6 +64,33 @@ func TestPublishersAreNamed(t *testing.T) {
 		}
 		if services < 6 {
 			t.Errorf("only %d statements about services", services)
+		}
+	})
+}
+
+// EventBridge publishes to a topic without saying for which rule or account it
+// does: what asks for that keeps it out (EventBridge user guide, resource-based
+// policies; SNS developer guide, key management).
+func TestEventBridgeSaysNotWhereItIs(t *testing.T) {
+	each(t, func(t *testing.T, d config.Deployment, templates map[string]template) {
+		n := 0
+		for where, statements := range resourcePolicies(templates) {
+			for _, s := range statements {
+				if !strings.Contains(compact(s["Principal"]), "events.amazonaws.com") || strings.Contains(compact(s["Action"]), "sqs:") {
+					continue
+				}
+				n++
+				condition := compact(s["Condition"])
+				if strings.Contains(condition, "aws:Source") || strings.Contains(compact(s["Action"]), "sns:") && s["Condition"] != nil {
+					t.Errorf("%s: %v keeps EventBridge out by %s", where, s["Sid"], condition)
+				}
+				if strings.Contains(compact(s["Action"]), "kms:") && condition != `{"StringEquals":{"kms:EncryptionContext:aws:sns:topicArn":"`+namesOf(d).topic()+`"}}` {
+					t.Errorf("%s: %v lets EventBridge use the key by %s", where, s["Sid"], condition)
+				}
+			}
+		}
+		if want := map[bool]int{true: 2, false: 1}[d.KMS == ""]; n != want {
+			t.Errorf("%d statements about EventBridge, want %d", n, want)
 		}
 	})
 }

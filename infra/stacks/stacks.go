@@ -63,6 +63,7 @@ type builder struct {
 	data   awscdk.Stack
 	all    []standing // every rule
 	guards guards
+	stacks []awscdk.Stack // that were made, in this order
 }
 
 // prepare finds everything that may be wrong before a construct is made.
@@ -91,11 +92,12 @@ func (b *builder) build() {
 	detection := b.makeDetection()
 	b.makeForwards(detection)
 	b.makeAudit()
+	if b.d.Watchdog.Enabled {
+		// Its schedules begin at once, and look for all that was made so far.
+		b.makeWatchdog(b.stacks...)
+	}
 	b.makeOrganization(detection)
 	b.makeMetrics()
-	if b.d.Watchdog.Enabled {
-		b.makeWatchdog(detection)
-	}
 	b.makeEnforcement()
 	b.makeBreakGlass()
 }
@@ -120,12 +122,16 @@ func (b *builder) stack(name, region, description string, after ...awscdk.Stack)
 	for _, other := range after {
 		s.AddStackDependency(other, nil)
 	}
+	b.stacks = append(b.stacks, s)
 	return s
 }
 
-// retained keeps a resource when its stack is deleted or replaces it.
+// retained keeps a resource when its stack is deleted or replaces it. When the
+// stack's first creation fails it goes with the rest: what stayed of that would
+// hold its name, and every later try would fail on it (CloudFormation user guide,
+// DeletionPolicy, RetainExceptOnCreate).
 func retained(r awscdk.CfnResource) {
-	r.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, &awscdk.RemovalPolicyOptions{ApplyToUpdateReplacePolicy: jsii.Bool(true)})
+	r.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, &awscdk.RemovalPolicyOptions{ApplyToUpdateReplacePolicy: jsii.Bool(true)})
 }
 
 // list is a list of texts as constructs take it; nil where there is none.

@@ -1,8 +1,8 @@
 package stacks
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awschatbot"
@@ -12,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"mfawatch/audit/config"
+	"mfawatch/audit/pattern/deployed"
 )
 
 // makeTopic makes the topic that everything is told on, who is told, and who may
@@ -22,14 +23,14 @@ func (b *builder) makeTopic(s awscdk.Stack) {
 	})
 	retained(topic)
 	retained(awssns.NewCfnTopicPolicy(s, jsii.String("AlertsTopicPolicy"), &awssns.CfnTopicPolicyProps{Topics: jsii.Strings(*topic.Ref()), PolicyDocument: document(b.topicStatements()...)}))
-	b.makeDeadLetters(s, "alerts-dead", "sns.amazonaws.com", b.topic())
+	dead := b.makeDeadLetters(s, "alerts-dead", "sns.amazonaws.com", b.topic())
 	var chats []config.Target
-	for i, target := range b.d.Targets {
+	for _, target := range b.d.Targets {
 		if target.Kind == config.Slack || target.Kind == config.Teams {
 			chats = append(chats, target)
 			continue
 		}
-		b.subscribe(s, topic, i, target)
+		b.subscribe(s, topic, dead, target)
 	}
 	b.makeChats(s, topic, chats)
 }
@@ -38,25 +39,33 @@ func (b *builder) makeTopic(s awscdk.Stack) {
 // may by their own roles.
 func (b *builder) topicStatements() []statement {
 	publish := []string{"sns:Publish"}
-	from := func(arns ...string) object {
-		return object{"StringEquals": object{"aws:SourceAccount": b.account}, "ArnLike": object{"aws:SourceArn": arns}}
-	}
+	alarms := object{"StringEquals": object{"aws:SourceAccount": b.account}, "ArnLike": object{"aws:SourceArn": []string{b.alarms()}}}
 	return []statement{
-		allow("AlarmsPublish", publish, b.topic()).to(service("cloudwatch.amazonaws.com")).when(from(b.alarms())),
-		allow("RulesPublish", publish, b.topic()).to(service("events.amazonaws.com")).when(from(b.rule(b.home, "", b.prefix+"-*"), b.rule(b.home, b.prefix, b.prefix+"-*"))),
+		allow("AlarmsPublish", publish, b.topic()).to(service("cloudwatch.amazonaws.com")).when(alarms),
+		// No condition: EventBridge takes none in the policy of a topic, and publishes
+		// nothing where one stands (EventBridge user guide, resource-based policies).
+		allow("RulesPublish", publish, b.topic()).to(service("events.amazonaws.com")),
 		{Sid: "TLSOnly", Effect: "Deny", Principal: "*", Action: []string{"sns:Publish"}, Resource: []string{b.topic()}, Condition: object{"Bool": object{"aws:SecureTransport": "false"}}},
 	}
 }
 
 // subscribe makes one subscription. What can be tried again, and is lost after
 // that, goes to a queue instead: an address of e-mail has no such end.
-func (b *builder) subscribe(s awscdk.Stack, topic awssns.CfnTopic, i int, t config.Target) {
+func (b *builder) subscribe(s awscdk.Stack, topic awssns.CfnTopic, dead awssqs.CfnQueue, t config.Target) {
 	protocol := map[config.TargetKind]string{config.Email: "email", config.HTTPS: "https", config.PagerDuty: "https", config.SQS: "sqs"}[t.Kind]
 	props := &awssns.CfnSubscriptionProps{TopicArn: topic.Ref(), Protocol: jsii.String(protocol), Endpoint: jsii.String(t.Address), FilterPolicy: heard(t.Severity)}
 	if protocol != "email" {
 		props.RedrivePolicy = object{"deadLetterTargetArn": b.queue("alerts-dead", b.home)}
 	}
-	awssns.NewCfnSubscription(s, jsii.String(fmt.Sprintf("Target%d%s", i+1, pascal(string(t.Kind)))), props)
+	awssns.NewCfnSubscription(s, jsii.String("Target"+pascal(string(t.Kind))+short(t.Address)), props).AddResourceDependency(dead, nil)
+}
+
+// short names a target by what it is, never by its place in the file: by place,
+// another order in the file would be other endpoints of the same resources.
+// CloudFormation would subscribe anew, which answers with the subscription that is
+// there (SNS API reference, Subscribe), and then end that one as the old one.
+func short(parts ...string) string {
+	return deployed.EndpointDigest(strings.Join(parts, "\n"))[:12]
 }
 
 var severities = []string{"info", "low", "medium", "high", "critical"}
@@ -83,16 +92,17 @@ func (b *builder) makeChats(s awscdk.Stack, topic awssns.CfnTopic, chats []confi
 		RoleName: jsii.String(b.of("chat")), Description: jsii.String("What may be done from a chat channel: nothing"), ManagedPolicyArns: anys([]string{deny}),
 		AssumeRolePolicyDocument: document(statement{Sid: "Trust", Effect: "Allow", Action: "sts:AssumeRole"}.to(service("chatbot.amazonaws.com"))),
 	})
-	for i, t := range chats {
-		name := fmt.Sprintf("%s-%d", b.prefix, i+1)
+	for _, t := range chats {
+		id := short(t.Workspace, t.Tenant, t.Team, t.Channel)
+		name := b.of(id)
 		if t.Kind == config.Slack {
-			awschatbot.NewCfnSlackChannelConfiguration(s, jsii.String(fmt.Sprintf("Slack%d", i+1)), &awschatbot.CfnSlackChannelConfigurationProps{
+			awschatbot.NewCfnSlackChannelConfiguration(s, jsii.String("Slack"+id), &awschatbot.CfnSlackChannelConfigurationProps{
 				ConfigurationName: jsii.String(name), IamRoleArn: r.AttrArn(), SlackWorkspaceId: jsii.String(t.Workspace), SlackChannelId: jsii.String(t.Channel),
 				SnsTopicArns: anys([]string{b.topic()}), GuardrailPolicies: jsii.Strings(deny), LoggingLevel: jsii.String("ERROR"),
 			})
 			continue
 		}
-		awschatbot.NewCfnMicrosoftTeamsChannelConfiguration(s, jsii.String(fmt.Sprintf("Teams%d", i+1)), &awschatbot.CfnMicrosoftTeamsChannelConfigurationProps{
+		awschatbot.NewCfnMicrosoftTeamsChannelConfiguration(s, jsii.String("Teams"+id), &awschatbot.CfnMicrosoftTeamsChannelConfigurationProps{
 			ConfigurationName: jsii.String(name), IamRoleArn: r.AttrArn(), TeamId: jsii.String(t.Team), TeamsTenantId: jsii.String(t.Tenant), TeamsChannelId: jsii.String(t.Channel),
 			SnsTopicArns: jsii.Strings(*topic.Ref()), GuardrailPolicies: jsii.Strings(deny), LoggingLevel: jsii.String("ERROR"),
 		})

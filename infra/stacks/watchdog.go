@@ -42,8 +42,8 @@ func (b *builder) makeCanaryQueue(s awscdk.Stack) {
 }
 
 // makeWatchdog makes what watches the monitor itself.
-func (b *builder) makeWatchdog(after awscdk.Stack) {
-	s := b.stack("watchdog", b.home, "whether the monitor itself works", after)
+func (b *builder) makeWatchdog(after ...awscdk.Stack) {
+	s := b.stack("watchdog", b.home, "whether the monitor itself works", after...)
 	// Nobody can assume it: it is there to be tagged.
 	awsiam.NewCfnRole(s, jsii.String("CanaryTargetRole"), &awsiam.CfnRoleProps{
 		RoleName: jsii.String(deployed.CanaryTarget(b.prefix)), Description: jsii.String("Tagged every day, to see its event come back through CloudTrail. Nobody can assume it."),
@@ -54,7 +54,9 @@ func (b *builder) makeWatchdog(after awscdk.Stack) {
 		environment: b.canarySettings(),
 	}, b.canaryStatements()...)
 	b.invoked(s, "canary", fn, 0) // the next round comes by itself, and a second one beside it would take the first one's canaries
-	for _, one := range []struct{ mode, expression string }{{"send", "rate(" + minutes(b.d.Watchdog.Every) + ")"}, {"trail", "rate(1 day)"}, {"check", "rate(1 day)"}} {
+	// Both rarer ones run oftener than their alarms' period, a day: schedules are late
+	// by up to a minute, and a day without a value would be one too many.
+	for _, one := range []struct{ mode, expression string }{{"send", "rate(" + minutes(b.d.Watchdog.Every) + ")"}, {"trail", "rate(6 hours)"}, {"check", "rate(12 hours)"}} {
 		b.scheduleWith(s, "canary-"+one.mode, one.expression, *fn.AttrArn(), `{"mode":"`+one.mode+`"}`, "lambda:InvokeFunction")
 	}
 	for _, a := range b.watches() {

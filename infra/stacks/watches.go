@@ -31,8 +31,10 @@ func (b *builder) canaryAlarms() []alarm {
 			why: "In some Region events could not be delivered and wait in " + b.of("rules-dead") + " there. The canary's log names it."},
 		{name: "regions-unread", metric: "RegionsUnread", period: round, of: 2, in: 3, silence: breaching,
 			why: "Of some Region it is not known whether events wait undelivered."},
+		{name: "foreign-messages", metric: "ForeignMessages", period: round, silence: notBreaching,
+			why: "Something that is no canary came to " + b.of("canary") + ": look at it in " + b.of("canary-dead") + ", and at who may write there."},
 		{name: "trail-leg", metric: "TrailLegAge", period: oneDay, most: 15 * 60, of: 2, in: 2, silence: breaching,
-			why: "The daily tag on " + b.of("canary-target") + " did not come back through CloudTrail and EventBridge, or took longer than a quarter of an hour."},
+			why: "The tag on " + b.of("canary-target") + " did not come back through CloudTrail and EventBridge, or took longer than a quarter of an hour."},
 		{name: "check-findings", metric: "CheckFindings", period: oneDay, of: 1, in: 2, silence: breaching,
 			why: "What stands deployed differs from what was, or could not be compared. The message of the check and the canary's log say what."},
 	}

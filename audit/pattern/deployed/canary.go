@@ -38,7 +38,7 @@ func CanaryDetail(nonce string) []byte {
 // CloudTrail, whose target is the canary's queue. No judge reads it.
 func CanaryTrail(prefix string) (Rule, error) {
 	if !ownName.MatchString(prefix) {
-		return Rule{}, fmt.Errorf("prefix %q: wants three letters, digits or hyphens at least", prefix)
+		return Rule{}, fmt.Errorf("prefix %q: wants two letters, digits or hyphens at least", prefix)
 	}
 	pattern, _ := json.Marshal(object{"source": []string{"aws.iam"}, "detail": object{ // texts alone cannot fail
 		"eventSource": []string{"iam.amazonaws.com"}, "eventName": []string{"TagRole"},

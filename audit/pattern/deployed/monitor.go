@@ -25,13 +25,13 @@ const (
 const MaxPattern = 2048
 
 var (
-	ownName = regexp.MustCompile(`^[A-Za-z0-9-]{3,}$`)
+	ownName = regexp.MustCompile(`^[A-Za-z0-9-]{2,}$`)
 	ownARN  = regexp.MustCompile(`^arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:[A-Za-z0-9/_+=,.@:-]+$`)
 )
 
 func (o Own) check() error {
 	if !ownName.MatchString(o.Prefix) {
-		return fmt.Errorf("prefix %q: wants three letters, digits or hyphens at least", o.Prefix)
+		return fmt.Errorf("prefix %q: wants two letters, digits or hyphens at least", o.Prefix)
 	}
 	for _, a := range []struct {
 		name, arn, instead string
@@ -126,6 +126,8 @@ func (o Own) rules() monitored {
 			call("eventBusName", []any{o.Prefix}, "PutPermission", "RemovePermission"),
 			call("alarmName", o.named(), "PutMetricAlarm", "PutCompositeAlarm", "SetAlarmState"),
 			call("alarmNames", o.named(), "DeleteAlarms", "DisableAlarmActions"),
+			// Which alarms a rule mutes is not verified to be in its event.
+			{"eventName": names("PutAlarmMuteRule")},
 			call("queueUrl", queues, "SetQueueAttributes", "DeleteQueue", "PurgeQueue", "AddPermission", "RemovePermission"),
 		},
 	}
@@ -137,6 +139,7 @@ func (o Own) delivery() monitored {
 		purpose: "The monitor's own topic, its subscriptions and its key changed or taken apart.",
 		calls: []object{
 			call("topicArn", []any{o.TopicARN}, "DeleteTopic", "SetTopicAttributes", "Subscribe", "AddPermission", "RemovePermission"),
+			call("resourceArn", []any{o.TopicARN}, "PutDataProtectionPolicy"), // can refuse messages, or take words out of them
 			call("subscriptionArn", []any{begins(o.TopicARN + ":")}, "Unsubscribe", "SetSubscriptionAttributes"),
 			call("keyId", []any{o.KeyARN, o.keyID()}, "ScheduleKeyDeletion", "DisableKey", "PutKeyPolicy"),
 		},
@@ -201,7 +204,7 @@ func monitorInput() *Input {
 		"at": "$.detail.eventTime", "account": "$.account", "region": "$.region", "address": "$.detail.sourceIPAddress", "id": "$.detail.eventID",
 		"mapped": "$.detail.responseElements.functionArn",
 	}
-	for _, parameter := range []string{"name", "rule", "eventBusName", "alarmName", "queueUrl", "topicArn", "subscriptionArn", "keyId", "functionName", "bucketName", "tableName", "logGroupName", "roleName", "policyArn"} {
+	for _, parameter := range []string{"name", "rule", "eventBusName", "alarmName", "queueUrl", "topicArn", "subscriptionArn", "resourceArn", "keyId", "functionName", "bucketName", "tableName", "logGroupName", "roleName", "policyArn"} {
 		paths["p"+parameter] = "$.detail.requestParameters." + parameter
 		which += " <p" + parameter + ">"
 	}
