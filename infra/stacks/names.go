@@ -77,10 +77,6 @@ func (n names) functionARN(what string) string {
 
 func (n names) queue(what, region string) string { return n.arn("sqs", region, n.of(what)) }
 
-func (n names) queueURL(what, region string) string {
-	return "https://sqs." + region + "." + n.suffix() + "/" + n.account + "/" + n.of(what)
-}
-
 func (n names) topic() string { return n.arn("sns", n.home, n.of("alerts")) }
 
 func (n names) table(what string) string { return n.arn("dynamodb", n.home, "table/"+n.of(what)) }
