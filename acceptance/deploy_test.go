@@ -297,6 +297,12 @@ func (c *cloud) destroy(dir string) {
 	if _, err := lambda.NewFromConfig(c.at(deployHome)).GetFunctionConfiguration(c.t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("mfawatch-signin")}); err == nil {
 		c.t.Error("the function outlived its stack")
 	}
+	if _, err := c.s3.HeadBucket(c.t.Context(), &s3.HeadBucketInput{Bucket: aws.String("mfawatch-evidence-" + motoAccount + "-" + deployHome)}); err != nil {
+		c.t.Errorf("the evidence went with its stack: %v", err)
+	}
+	if _, err := dynamodb.NewFromConfig(c.at(deployHome)).DescribeTable(c.t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("mfawatch-events")}); err != nil {
+		c.t.Errorf("the table went with its stack: %v", err)
+	}
 }
 
 // unprotect is aws cloudformation update-termination-protection for each stack.

@@ -1,10 +1,10 @@
-"""moto_server without four faults that keep the cdk command from deploying.
+"""moto_server without five faults that keep the cdk command from deploying.
 
 moto 5.2.1 registers a stack's exports when CreateStack makes it, and not when
 ExecuteChangeSet does, which is how the cdk command deploys; and it reads the tags
 of a KMS key in a template by the names that they have in KMS's own API; it
-knows no UpdateTerminationProtection; and it deletes a role before the managed
-policy that depends on it.
+knows no UpdateTerminationProtection; it deletes a role before the managed policy
+that depends on it; and it takes RetainExceptOnCreate for Delete.
 """
 
 import sys
@@ -54,6 +54,9 @@ def delete(self, name_or_stack_id):
     for stack in self.stacks.values():
         if name_or_stack_id in (stack.name, stack.stack_id) and stack.enable_termination_protection:
             raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+        for resource in stack.resource_map._resource_json_map.values():
+            if isinstance(resource, dict) and resource.get("DeletionPolicy") == "RetainExceptOnCreate":
+                resource["DeletionPolicy"] = "Retain"
     return deleted(self, name_or_stack_id)
 
 
