@@ -1,0 +1,195 @@
+package totp
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+)
+
+// seed is RFC 4226's test secret.
+const seed = "12345678901234567890"
+
+func key(t testing.TB, s Settings, secret string) Key {
+	t.Helper()
+	if s.Account == "" {
+		s.Account = "ada"
+	}
+	k, err := New(s, []byte(secret))
+	if err != nil {
+		t.Fatalf("New(%+v): %v", s, err)
+	}
+	return k
+}
+
+// TestSecretStaysHidden prints a key in every way that the standard library and our
+// logger have, alone, behind pointers and in fields that fmt may not call methods of.
+func TestSecretStaysHidden(t *testing.T) {
+	k := key(t, Settings{Issuer: "Example"}, seed)
+	inside := struct {
+		k    Key
+		p    *Key
+		Open Key
+		m    map[string]Key
+	}{k, &k, k, map[string]Key{"k": k}}
+	var out bytes.Buffer
+	for _, v := range []any{k, &k, inside, &inside, []Key{k}, fmt.Errorf("with %v", k), errors.New(k.String()), struct{ error }{fmt.Errorf("%+v", inside)}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%o", "%c", "%U", "%t", "%08v", "%p"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(text)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("text", "v", v)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "v", v)
+		l := zerolog.New(&out)
+		l.Info().Interface("v", v).Any("a", v).Str("s", fmt.Sprint(v)).Msgf("%v", v)
+	}
+	fmt.Fprintln(&out, cmp.Diff(k, key(t, Settings{}, seed+"x")))
+	secret := []byte(seed)
+	for what, leak := range map[string]string{
+		"the secret": seed, "base32": k.Secret(), "hex": hex.EncodeToString(secret), "HEX": strings.ToUpper(hex.EncodeToString(secret)),
+		"a list of bytes": "49 50 51 52", "a list of hexadecimal bytes": "0x31, 0x32", "octal": "61 62 63 64",
+	} {
+		if strings.Contains(out.String(), leak) {
+			t.Errorf("a print shows %s", what)
+		}
+	}
+	if want := `totp key "Example:ada" (SHA1, 6 digits, 30 s, secret hidden)`; k.String() != want || !strings.Contains(out.String(), want) {
+		t.Errorf("String() = %s, want %s", k, want)
+	}
+}
+
+func TestString(t *testing.T) {
+	for want, k := range map[string]Key{
+		"no key": {},
+		`hotp key "ada" (SHA512, 8 digits, counter 7, secret hidden)`: key(t, Settings{Kind: HOTP, Algorithm: SHA512, Digits: 8, Counter: 7}, seed),
+	} {
+		if got := k.String(); got != want {
+			t.Errorf("String() = %s, want %s", got, want)
+		}
+	}
+}
+
+func TestNewFillsAndRefuses(t *testing.T) {
+	want := Settings{Kind: TOTP, Account: "ada", Algorithm: SHA1, Digits: 6, Period: 30}
+	if got := key(t, Settings{}, seed).Settings(); got != want {
+		t.Errorf("Settings() = %+v, want %+v", got, want)
+	}
+	if got := key(t, Settings{Kind: HOTP}, seed).Settings(); got.Period != 0 {
+		t.Errorf("an hotp key has period %d, want none", got.Period)
+	}
+	long := strings.Repeat("a", 257)
+	for _, c := range []struct {
+		s    Settings
+		want string
+	}{
+		{Settings{Account: "ada", Kind: "steam"}, "type"},
+		{Settings{Account: "ada", Algorithm: "SHA3"}, "algorithm"},
+		{Settings{Account: "ada", Digits: 5}, "digits"},
+		{Settings{Account: "ada", Digits: 9}, "digits"},
+		{Settings{Account: "ada", Period: -1}, "period"},
+		{Settings{Account: "ada", Period: maxPeriod + 1}, "period"},
+		{Settings{Account: "ada", Kind: HOTP, Period: 30}, "period"},
+		{Settings{Account: "ada", Counter: 1}, "counter"},
+		{Settings{Account: "ada", Kind: HOTP, Counter: -1}, "counter"},
+		{Settings{}, "account"},
+		{Settings{Account: long}, "printable"},
+		{Settings{Account: "a\nb"}, "printable"},
+		{Settings{Account: " ada"}, "printable"},
+		{Settings{Account: "ada", Issuer: "\xff"}, "printable"},
+		{Settings{Account: "ada", Issuer: "a:b"}, "colon"},
+		{Settings{Account: "arn:aws:iam::111122223333:mfa/ada"}, "give an issuer"},
+	} {
+		if _, err := New(c.s, []byte(seed)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("New(%+v) = %v, want an error about %s", c.s, err, c.want)
+		}
+	}
+	key(t, Settings{Account: long[1:], Issuer: long[1:], Period: maxPeriod, Digits: 8}, seed)
+	key(t, Settings{Account: "arn:aws:iam::111122223333:mfa/ada", Issuer: "AWS", Period: 1, Digits: 7}, seed)
+}
+
+func TestSecretsOfAnySize(t *testing.T) {
+	s := Settings{Account: "ada"}
+	if _, err := New(s, nil); err == nil || !strings.Contains(err.Error(), "empty") {
+		t.Errorf("New without a secret = %v, want an error", err)
+	}
+	if _, err := New(s, make([]byte, 1025)); err == nil || !strings.Contains(err.Error(), "1024") {
+		t.Errorf("New with 1025 bytes = %v, want an error", err)
+	}
+	for n, short := range map[int]bool{1: true, 15: true, 16: false, 20: false, 1024: false} {
+		if got := key(t, s, strings.Repeat("x", n)).Short(); got != short {
+			t.Errorf("Short() of %d bytes = %v, want %v", n, got, short)
+		}
+	}
+}
+
+func TestNewKeepsItsOwnCopy(t *testing.T) {
+	secret := []byte(seed)
+	k, err := New(Settings{Account: "ada"}, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(secret)
+	if !k.Equal(key(t, Settings{}, seed)) {
+		t.Error("a key changes with the bytes that it was made of")
+	}
+}
+
+func TestEqual(t *testing.T) {
+	k := key(t, Settings{}, seed)
+	if k.Equal(key(t, Settings{}, seed[1:])) || k.Equal(key(t, Settings{Digits: 8}, seed)) || k.Equal(Key{}) || !(Key{}).Equal(Key{}) {
+		t.Error("Equal takes two keys for one, or does not know the zero key")
+	}
+}
+
+func TestRandom(t *testing.T) {
+	k, err := Random(Settings{Account: "ada"}, strings.NewReader(seed+"more"))
+	if err != nil || !k.Equal(key(t, Settings{}, seed)) {
+		t.Errorf("Random = %v, %v, want a key of the source's first 20 bytes", k, err)
+	}
+	if _, err := Random(Settings{Account: "ada"}, strings.NewReader(seed[1:])); err == nil || !strings.Contains(err.Error(), "random") {
+		t.Errorf("Random of a source that ends = %v, want an error", err)
+	}
+}
+
+func TestDecodeSecret(t *testing.T) {
+	for text, want := range map[string]string{
+		"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ":        seed,
+		"gezd gnbv gy3t qojq gezd gnbv gy3t qojq": seed,
+		"GEZD-GNBV-GY3T-QOJQ-gezd-gnbv-gy3t-qojq": seed,
+		"JBSWY3DP": "Hello",
+		"JBSWY===": "Hel",
+		"JBSWY":    "Hel",
+		"JB======": "H",
+		"JC":       "H", // bits over are dropped, as by every app
+	} {
+		if got, err := DecodeSecret(text); err != nil || string(got) != want {
+			t.Errorf("DecodeSecret(%q) = %q, %v, want %q", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"": "empty", " - ": "empty", "====": "empty",
+		"JBSWY3D0": "no base32", "JBSWY3D1": "no base32", "JBSWY3D\u00a0": "no base32", "JBSWY3DP\n": "no base32", "J=BSWY3D": "no base32", "ſBSWY3DP": "no base32",
+		"JBSWY=": "padding", "JBSWY3DP=": "padding",
+		"J": "one is missing", "JBS": "one is missing", "JBSWY3": "one is missing",
+		strings.Repeat("A", 1640): "too long",
+	} {
+		got, err := DecodeSecret(text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("DecodeSecret(%q) = %q, %v, want an error about %s", text, got, err, want)
+		}
+	}
+	if got, err := DecodeSecret(strings.Repeat("A", 1639)); err != nil || len(got) != 1024 {
+		t.Errorf("the longest secret = %d bytes, %v, want 1024", len(got), err)
+	}
+}
