@@ -229,11 +229,7 @@ func DecodeSecret(text string) ([]byte, error) {
 	if over := len(letters) % 8; over == 1 || over == 3 || over == 6 {
 		return nil, fmt.Errorf("the secret has %d letters, which is no base32: one is missing or too many", len(letters))
 	}
-	secret, err := unpadded.DecodeString(letters)
-	if err != nil {
-		return nil, errors.New("the secret is no base32: only letters, the digits 2 to 7, spaces, dashes and padding are")
-	}
-	return secret, nil
+	return unpadded.DecodeString(letters)
 }
 
 // pasted is a letter as base32 has it; only ASCII has an upper case here.

@@ -67,6 +67,10 @@ func TestParseRefuses(t *testing.T) {
 		"otpauth://totp/ada?secret=JBSWY3D1":                           "no base32",
 		"otpauth://totp/ada?Secret=" + base32Seed:                      "secret is not in lower case",
 		"otpauth://totp/ada" + secret + "&Digits=8":                    "digits is not in lower case",
+		"otpauth://totp/ada" + secret + "&Issuer=x":                    "issuer is not in lower case",
+		"otpauth://totp/ada" + secret + "&ALGORITHM=SHA1":              "algorithm is not in lower case",
+		"otpauth://totp/ada" + secret + "&pERIOD=30":                   "period is not in lower case",
+		"otpauth://hotp/ada" + secret + "&Counter=3":                   "counter is not in lower case",
 		"otpauth://totp/ada" + secret + "&secret=JBSWY3DP":             "secret is there 2 times",
 		"otpauth://totp/ada" + secret + "&encoder=steam":               "encoder",
 		"otpauth://totp/ada" + secret + "&algorithm=SHA3":              "algorithm",
@@ -98,13 +102,16 @@ func TestParseRefuses(t *testing.T) {
 		"otpauth://totp/" + strings.Repeat("a", 8193):                  "8192",
 	} {
 		k, err := Parse(uri)
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if !says(err, want) {
 			t.Errorf("Parse(%q) = %v, %v, want an error about: %s", uri, k, err, want)
 			continue
 		}
 		if strings.Contains(err.Error(), base32Seed) || strings.Contains(err.Error(), "JBSWY3D") {
 			t.Errorf("Parse(%q): the error shows the secret", uri)
 		}
+	}
+	if _, err := Parse("http://x/y"); err == nil || !strings.HasPrefix(err.Error(), "otpauth URI: it does not") {
+		t.Errorf("an error does not say what it is about: %v", err)
 	}
 	if _, err := Parse("otpauth://totp/ada" + secret + "&image=" + strings.Repeat("a", 8192-len("otpauth://totp/ada"+secret+"&image="))); err != nil {
 		t.Errorf("a URI of 8192 bytes: %v", err)

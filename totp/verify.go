@@ -96,12 +96,13 @@ func (k Key) WellFormed(code string) bool {
 			return false
 		}
 	}
-	return len(code) == k.settings.Digits && len(code) > 0
+	return len(code) == k.settings.Digits && code != ""
 }
 
-// candidates are steps from first to last; now is where no drift would be.
+// candidates are steps from first to last. Those in time have a drift from now.
 type candidates struct {
 	first, last, now int64
+	timed            bool
 }
 
 func (k Key) candidates(now time.Time, used Used, slack, most int) (candidates, error) {
@@ -111,14 +112,14 @@ func (k Key) candidates(now time.Time, used Used, slack, most int) (candidates, 
 	n := int64(slack)
 	if k.settings.Kind == HOTP {
 		from := max(used.Next, 0)
-		return candidates{first: from, last: from + min(n, math.MaxInt64-1-from), now: -1}, nil
+		return candidates{first: from, last: from + min(n, math.MaxInt64-1-from)}, nil
 	}
 	step, err := k.Step(now)
 	if err != nil {
 		return candidates{}, err
 	}
 	middle := step + min(max(used.Drift, -MaxReach), MaxReach)
-	return candidates{first: max(middle-n, 0), last: middle + n, now: step}, nil
+	return candidates{first: max(middle-n, 0), last: middle + n, now: step, timed: true}, nil
 }
 
 // match asks about every candidate and keeps the last one that matches. The selects
@@ -140,10 +141,10 @@ func (c candidates) match(next int64, matches func(step int64) (int, error)) (Ma
 		spent |= int64(hit)
 	}
 	switch {
-	case fresh == 1 && c.now < 0:
-		return Match{Step: at}, nil
-	case fresh == 1:
+	case fresh == 1 && c.timed:
 		return Match{Step: at, Drift: at - c.now}, nil
+	case fresh == 1:
+		return Match{Step: at}, nil
 	case spent == 1:
 		return Match{}, ErrReplayed
 	}

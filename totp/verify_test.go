@@ -77,11 +77,11 @@ func TestSteps(t *testing.T) {
 		"Verify before 1970":   matchError(k.Verify("123456", early, Used{})),
 		"Resync before 1970":   matchError(k.Resync("123456", "123456", early, Used{}, 1)),
 	} {
-		if err == nil || !strings.Contains(err.Error(), "1970") {
+		if !says(err, "1970") {
 			t.Errorf("%s = %v, want an error that says so", what, err)
 		}
 	}
-	if _, err := key(t, Settings{Kind: HOTP}, seed).Step(time.Unix(0, 0)); err == nil || !strings.Contains(err.Error(), "totp") {
+	if _, err := key(t, Settings{Kind: HOTP}, seed).Step(time.Unix(0, 0)); !says(err, "totp") {
 		t.Errorf("Step of an hotp key = %v, want an error", err)
 	}
 }
@@ -100,7 +100,7 @@ func code(t *testing.T, k Key, step int64) string {
 }
 
 func TestNoCodeOfNoKey(t *testing.T) {
-	if _, err := (Key{}).At(0); err == nil || !strings.Contains(err.Error(), "no key") {
+	if _, err := (Key{}).At(0); !says(err, "no key") {
 		t.Errorf("At of the zero key = %v, want an error", err)
 	}
 	if _, err := (Key{settings: Settings{Algorithm: SHA1, Digits: 6}}).At(0); err == nil {
@@ -109,7 +109,7 @@ func TestNoCodeOfNoKey(t *testing.T) {
 	if _, err := (Key{settings: Settings{Algorithm: "SHA3", Digits: 6}, reveal: func() []byte { return []byte(seed) }}).At(0); err == nil {
 		t.Error("a code is made with an unknown algorithm")
 	}
-	if _, err := key(t, Settings{}, seed).At(-1); err == nil || !strings.Contains(err.Error(), "step -1") {
+	if _, err := key(t, Settings{}, seed).At(-1); !says(err, "step -1") {
 		t.Errorf("At(-1) = %v, want an error", err)
 	}
 	if (Key{}).WellFormed("") {
@@ -163,6 +163,9 @@ func TestVerifyTheFirstSteps(t *testing.T) {
 		if m, err := k.Verify(code(t, k, step), time.Unix(30, 0), Used{Slack: 5}); err != nil || m != (Match{step, step - 1}) {
 			t.Errorf("step %d: Verify = %+v, %v", step, m, err)
 		}
+		if m, err := k.Verify(code(t, k, step), time.Unix(0, 0), Used{Slack: 5}); err != nil || m != (Match{step, step}) {
+			t.Errorf("step %d at the first: Verify = %+v, %v", step, m, err)
+		}
 	}
 }
 
@@ -203,6 +206,42 @@ func TestVerifyWantsExactDigits(t *testing.T) {
 	}
 }
 
+func TestRefusalsAreTexts(t *testing.T) {
+	for err, want := range map[error]string{
+		ErrMalformed: "the code is not made of exactly the key's number of digits",
+		ErrNoMatch:   "the code does not match",
+		ErrReplayed:  "the code was used, or one after it",
+	} {
+		if err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	}
+}
+
+// TestAnErrorAnswersNothing: beside an error there is no code, step or match.
+func TestAnErrorAnswersNothing(t *testing.T) {
+	code, step, err := (Key{}).Generate(now)
+	if code != "" || step != 0 || err == nil {
+		t.Errorf("Generate of no key = %q, %d, %v", code, step, err)
+	}
+	if code, err := (Key{}).At(1); code != "" || err == nil {
+		t.Errorf("At of no key = %q, %v", code, err)
+	}
+	if code, err := key(t, Settings{}, seed).At(-1); code != "" || err == nil {
+		t.Errorf("At(-1) = %q, %v", code, err)
+	}
+	if step, err := key(t, Settings{}, seed).Step(time.Unix(-1, 0)); step != 0 || err == nil {
+		t.Errorf("Step before 1970 = %d, %v", step, err)
+	}
+	if step, err := (Key{}).Step(now); step != 0 || err == nil {
+		t.Errorf("Step of no key = %d, %v", step, err)
+	}
+	code, step, err = key(t, Settings{}, seed).Generate(time.Unix(-1, 0))
+	if code != "" || step != 0 || err == nil {
+		t.Errorf("Generate before 1970 = %q, %d, %v", code, step, err)
+	}
+}
+
 func TestErrorsHideTheCode(t *testing.T) {
 	k := key(t, Settings{}, seed)
 	right := code(t, k, middle)
@@ -216,11 +255,11 @@ func TestErrorsHideTheCode(t *testing.T) {
 func TestSlackIsBounded(t *testing.T) {
 	k := key(t, Settings{}, seed)
 	for _, slack := range []int{-1, 11} {
-		if _, err := k.Verify("123456", now, Used{Slack: slack}); err == nil || !strings.Contains(err.Error(), "0 to 10") {
+		if _, err := k.Verify("123456", now, Used{Slack: slack}); !says(err, "0 to 10") {
 			t.Errorf("Verify with slack %d = %v, want an error", slack, err)
 		}
 	}
-	if _, err := k.Resync("123456", "123456", now, Used{}, 1001); err == nil || !strings.Contains(err.Error(), "0 to 1000") {
+	if _, err := k.Resync("123456", "123456", now, Used{}, 1001); !says(err, "0 to 1000") {
 		t.Errorf("Resync of 1001 steps = %v, want an error", err)
 	}
 }
