@@ -203,7 +203,8 @@ func (r *proved) keep(k totp.Key, now time.Time, present int64) {
 		r.Period = period
 	}
 	r.Held = slices.DeleteFunc(r.Held, func(h held) bool {
-		over := h.Step+h.Steps <= present && slices.Max(h.Windows) < windowOf(now)
+		counts := slices.ContainsFunc(h.Windows, func(w int64) bool { return w >= windowOf(now) })
+		over := h.Step+h.Steps <= present && !counts
 		if over && !h.Returned {
 			r.Next = max(r.Next, h.Step+h.Steps)
 		}

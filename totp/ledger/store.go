@@ -35,10 +35,10 @@ const format = 1
 // and never an empty row: that would forget what was used.
 func update[Row any](ctx context.Context, s Store, key string, change func(*Row) error) error {
 	return s.Update(ctx, key, func(old []byte) ([]byte, error) {
-		kept := struct {
+		var kept struct {
 			Format int
 			Row    Row
-		}{Format: format}
+		}
 		if old != nil {
 			if err := json.Unmarshal(old, &kept); err != nil {
 				return nil, fmt.Errorf("ledger row %s cannot be read: restore it, or enrol the key again: %w", key, err)
@@ -50,6 +50,7 @@ func update[Row any](ctx context.Context, s Store, key string, change func(*Row)
 		if err := change(&kept.Row); err != nil {
 			return nil, err
 		}
+		kept.Format = format
 		return json.Marshal(kept)
 	})
 }

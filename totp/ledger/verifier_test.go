@@ -276,7 +276,7 @@ func TestNobodyGetsInWithoutTheStore(t *testing.T) {
 
 func TestDamagedRowsAreErrors(t *testing.T) {
 	k := newKey(t, totp.Settings{})
-	for text, want := range map[string]string{"": "cannot be read", "{": "cannot be read", `{"Format":2}`: "format 2", `{"Format":1,"Row":{"Next":"x"}}`: "cannot be read"} {
+	for text, want := range map[string]string{"": "cannot be read", "{}": "format 0", "null": "format 0", "{": "cannot be read", `{"Format":2}`: "format 2", `{"Format":1,"Row":{"Next":"x"}}`: "cannot be read"} {
 		store := &ledgertest.Memory{Rows: map[string][]byte{"verify#id": []byte(text)}}
 		if text == "" {
 			store.Rows["verify#id"] = []byte{}

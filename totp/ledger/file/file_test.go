@@ -27,7 +27,11 @@ const child = "MFAWATCH_TEST_LEDGER"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(child); path != "" {
-		if err := lease(path); err != nil {
+		work := lease
+		if os.Getenv("MFAWATCH_TEST_LEASES") == "check" {
+			work = check
+		}
+		if err := work(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -68,6 +72,59 @@ func lease(path string) error {
 		now = l.From
 	}
 	return nil
+}
+
+// check shows the same codes as every other process, one of each step, and prints the
+// steps that let it in.
+func check(path string) error {
+	v, k := ledger.Verifier{Store: file.Store{Path: path}}, key(totp.TOTP)
+	for step := int64(60_000_000); step < 60_000_004; step++ {
+		code, err := k.At(step)
+		if err != nil {
+			return err
+		}
+		_, err = v.Check(context.Background(), "k", k, code, k.Starts(step))
+		if later := (*ledger.Later)(nil); err != nil && !errors.Is(err, totp.ErrReplayed) && !errors.As(err, &later) {
+			return err
+		}
+		if err == nil {
+			fmt.Println(step)
+		}
+	}
+	return nil
+}
+
+// TestOneCodeManyProcesses: of processes that show the same code one gets in.
+func TestOneCodeManyProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	var out [8]strings.Builder
+	var all []*exec.Cmd
+	for i := range out {
+		cmd := process(t, path, 0)
+		cmd.Env = append(cmd.Env, "MFAWATCH_TEST_LEASES=check")
+		cmd.Stdout = &out[i]
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cmd)
+	}
+	seen := map[string]int{}
+	for i, cmd := range all {
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range strings.Fields(out[i].String()) {
+			seen[step]++
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("nobody was let in")
+	}
+	for step, n := range seen {
+		if n > 1 {
+			t.Errorf("the code of step %s let %d in", step, n)
+		}
+	}
 }
 
 func process(t *testing.T, path string, leases int) *exec.Cmd {
