@@ -190,22 +190,17 @@ func (p Prover) affordable(r *proved, h held) bool {
 // gets nothing twice. Another period renumbers the steps.
 func (r *proved) keep(k totp.Key, now time.Time, present int64) {
 	if period := k.Settings().Period; r.Period != period {
-		if r.Period != 0 {
-			last := r.Next
-			for _, h := range r.Held {
-				last = max(last, h.Step+h.Steps)
-			}
-			r.Next = (last*r.Period + period - 1) / period
-			for i := range r.Held { // only what AWS may have counted still means something
-				r.Held[i].Step, r.Held[i].Returned = 0, true
-			}
+		last := r.Next
+		for i, h := range r.Held { // only when AWS may have counted it still means something
+			last = max(last, h.Step+h.Steps)
+			r.Held[i].Step = 0
 		}
-		r.Period = period
+		r.Next, r.Period = (last*r.Period+period-1)/period, period
 	}
 	r.Held = slices.DeleteFunc(r.Held, func(h held) bool {
 		counts := slices.ContainsFunc(h.Windows, func(w int64) bool { return w >= windowOf(now) })
 		over := h.Step+h.Steps <= present && !counts
-		if over && !h.Returned {
+		if over {
 			r.Next = max(r.Next, h.Step+h.Steps)
 		}
 		return over

@@ -223,8 +223,19 @@ func TestAnotherPeriod(t *testing.T) {
 	old := p.k
 	p.k = newKey(t, totp.Settings{Period: 60})
 	l := p.lease("b", ledger.Code, start)
-	if p.k.Starts(l.Step).Before(old.Starts(present + 3)) {
+	if l.Step != 30_000_002 || !p.k.Starts(l.Step).Equal(old.Starts(present+4)) {
 		t.Errorf("with another period a code of %v is leased, and codes up to %v were", p.k.Starts(l.Step), old.Starts(present+3))
+	}
+	q := prove(t)
+	q.Budget = 3
+	q.lease("a", ledger.Session, start)
+	q.lease("a", ledger.Session, start)
+	q.k = p.k
+	if l := q.lease("b", ledger.Session, start); l.Step != 30_000_001 {
+		t.Errorf("after two codes of 30 s the one of 60 s is of %d, want the next", l.Step)
+	}
+	if l := q.lease("c", ledger.Session, start); l.Step != 30_000_003 {
+		t.Errorf("what was leased by another period is not counted: step %d, want the next three minutes", l.Step)
 	}
 }
 
@@ -281,5 +292,95 @@ func TestNoStepTwice(t *testing.T) {
 		if len(open) < 30 {
 			t.Fatalf("only %d leases in %d tries", len(open), 60)
 		}
+	}
+}
+
+func TestSessionsAreShownInTheirStep(t *testing.T) {
+	p := prove(t)
+	p.Budget = 1
+	late := p.k.Starts(present + 5)
+	if a, b := p.lease("a", ledger.Session, late), p.lease("b", ledger.Session, late); a.Step != present+5 || b.Step != present+6 {
+		t.Errorf("sessions have %d and %d, want 5 and 6: a program shows its code in time", a.Step-present, b.Step-present)
+	}
+}
+
+func TestTheFirstAnswerCounts(t *testing.T) {
+	p := prove(t)
+	p.Budget = 1
+	l := p.lease("a", ledger.Session, start)
+	for _, at := range []time.Time{start, p.k.Starts(present + 6)} {
+		if err := p.Answered(t.Context(), l, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l := p.lease("b", ledger.Session, start); l.Step != present+6 {
+		t.Errorf("the next lease is of %d, want 6: AWS answered once, in the first three minutes", l.Step-present)
+	}
+}
+
+func TestOneOfTwoLeasesIsReturned(t *testing.T) {
+	p := prove(t)
+	first, second := p.lease("a", ledger.Session, start), p.lease("a", ledger.Session, start)
+	if err := p.Return(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	if l := p.lease("b", ledger.Session, start); l.Step != second.Step || l.Purpose != ledger.Session || first.Step != present {
+		t.Errorf("after the second was returned b has %+v", l)
+	}
+}
+
+// TestALongStepIsKept: what AWS counted is over long before the step is.
+func TestALongStepIsKept(t *testing.T) {
+	p := prove(t)
+	p.k = newKey(t, totp.Settings{Period: 3600})
+	l := p.lease("a", ledger.Session, start)
+	if err := p.Answered(t.Context(), l, start); err != nil {
+		t.Fatal(err)
+	}
+	p.lease("b", ledger.Session, start.Add(10*time.Minute))
+	if err := p.Return(t.Context(), l); !errors.Is(err, ledger.ErrSpent) {
+		t.Errorf("Return within the step = %v, want it spent", err)
+	}
+	p.lease("c", ledger.Session, l.Until)
+	if err := p.Return(t.Context(), l); !errors.Is(err, ledger.ErrNotHeld) {
+		t.Errorf("Return after the step = %v, want it long over", err)
+	}
+}
+
+func TestTheFarthestStep(t *testing.T) {
+	for next, want := range map[int64]string{present + 40: "", present + 41: "device d: a code of 2027-01-15T08:20:00Z was leased already: set the clock right, and if it is, a wrong one was used then and the device's row has to be removed"} {
+		p := prove(t)
+		p.Store = &ledgertest.Memory{Rows: map[string][]byte{"prove#d": fmt.Appendf(nil, `{"Format":1,"Row":{"Period":30,"Next":%d}}`, next)}}
+		l, err := p.Lease(t.Context(), p.k, ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Session}, start)
+		if want == "" && (err != nil || l.Step != next) || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("where %d is next: %+v, %v, want %q", next-present, l, err, want)
+		}
+	}
+}
+
+func TestTextsOfTheProver(t *testing.T) {
+	if ledger.Code != "code" || ledger.Device != "device" || ledger.Session != "session" {
+		t.Error("purposes are written into rows and do not change")
+	}
+	p, hotp := prove(t), newKey(t, totp.Settings{Kind: totp.HOTP})
+	lease := func(k totp.Key, q ledger.Request) error { _, err := p.Lease(t.Context(), k, q, start); return err }
+	if err := lease(hotp, ledger.Request{Device: "h", Owner: "a", Purpose: ledger.Code, Remains: time.Second}); err != nil {
+		t.Errorf("a counter's code for a second = %v", err)
+	}
+	p.Budget = -1
+	for want, err := range map[string]error{
+		"a lease needs a device and an owner":                                                                               lease(p.k, ledger.Request{}),
+		`purpose "x" is none of code, device and session`:                                                                   lease(p.k, ledger.Request{Device: "d", Owner: "a", Purpose: "x"}),
+		"AWS takes no codes of counters: lease one for a code":                                                              lease(hotp, ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Session}),
+		"a code cannot remain good for 31s: its period is 30 s":                                                             lease(p.k, ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Code, Remains: 31 * time.Second}),
+		"device d: all codes of the next 40 steps are leased, or AWS would not check them: wait until 2027-01-15T08:00:30Z": lease(p.k, ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Code}),
+		"device d, step 7: the lease is not held":                                                                           p.Return(t.Context(), ledger.Lease{Device: "d", Step: 7}),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if want := "the lease is spent: its code may have been used"; ledger.ErrSpent.Error() != want {
+		t.Errorf("%v, want %s", ledger.ErrSpent, want)
 	}
 }

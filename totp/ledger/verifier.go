@@ -126,8 +126,8 @@ func (r *verified) count(now time.Time) error {
 	if failures >= lockFailures {
 		return ErrLocked
 	}
-	if wait := backOff(failures); wait > 0 {
-		if until := time.UnixMilli(r.Last).Add(wait); now.Before(until) {
+	if failures >= freeFailures {
+		if until := time.UnixMilli(r.Last).Add(backOff(failures)); now.Before(until) {
 			return &Later{until, fmt.Sprintf("%d wrong codes in a row", failures)}
 		}
 	}
@@ -136,11 +136,8 @@ func (r *verified) count(now time.Time) error {
 	return nil
 }
 
-// backOff is how long nobody may guess after so many failures.
+// backOff is how long nobody may guess after so many failures, when no more are free.
 func backOff(failures int64) time.Duration {
-	if failures < freeFailures {
-		return 0
-	}
 	return min(firstWait<<min(failures-freeFailures, lockFailures), longestWait)
 }
 

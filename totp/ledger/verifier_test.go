@@ -163,7 +163,7 @@ func TestDrift(t *testing.T) {
 	for _, try := range []struct {
 		now, step int64
 		want      error
-	}{{0, 3, nil}, {10, 14, nil}, {20, 26, totp.ErrNoMatch}, {30, 35, nil}, {40, 36, totp.ErrNoMatch}, {50, 50, nil}, {60, 57, totp.ErrNoMatch}} {
+	}{{0, 3, nil}, {10, 14, nil}, {20, 26, totp.ErrNoMatch}, {30, 35, nil}, {40, 36, totp.ErrNoMatch}, {50, 50, nil}, {60, 58, totp.ErrNoMatch}} {
 		// The window goes on by one step at a time: 1, 2, 3, and back to 2.
 		if _, err := wide.Check(t.Context(), "id", k, codeOf(t, k, present+try.step), k.Starts(present+try.now)); !errors.Is(err, try.want) {
 			t.Errorf("at %d the code of %d = %v, want %v", try.now, try.step, err, try.want)
@@ -174,6 +174,12 @@ func TestDrift(t *testing.T) {
 func TestEnrol(t *testing.T) {
 	v, k := ledger.Verifier{Store: &ledgertest.Memory{}, Slack: 1}, newKey(t, totp.Settings{})
 	code := func(step int64) string { return codeOf(t, k, present+step) }
+	if _, err := v.Enrol(t.Context(), "far", k, code(49), code(50), start); err != nil {
+		t.Errorf("a device 50 steps ahead = %v", err)
+	}
+	if _, err := v.Enrol(t.Context(), "farther", k, code(50), code(51), start); !errors.Is(err, totp.ErrNoMatch) {
+		t.Errorf("a device 51 steps ahead = %v, want it not found", err)
+	}
 	if _, err := v.Enrol(t.Context(), "id", k, code(51), code(52), start); !errors.Is(err, totp.ErrNoMatch) {
 		t.Errorf("a device 52 steps ahead = %v, want it not found", err)
 	}
@@ -207,6 +213,9 @@ func TestFloor(t *testing.T) {
 	if _, err := v.Enrol(t.Context(), "new", k, codeOf(t, k, present+1), codeOf(t, k, present+2), start); err != nil {
 		t.Errorf("enrolment by codes from after = %v", err)
 	}
+	if _, err := v.Enrol(t.Context(), "new", k, codeOf(t, k, present+500), codeOf(t, k, present+700), start); !errors.Is(err, totp.ErrNoMatch) {
+		t.Errorf("enrolment by wrong codes = %v, want no match", err)
+	}
 	exact := ledger.Verifier{Store: store, Floor: k.Starts(present + 9)}
 	if _, err := exact.Check(t.Context(), "edge", k, codeOf(t, k, present+9), k.Starts(present+9)); err != nil {
 		t.Errorf("a step that begins with the floor = %v", err)
@@ -229,6 +238,9 @@ func TestFloorOfCounters(t *testing.T) {
 	}
 	if err := v.Advance(t.Context(), "id", 0, after); err == nil || !strings.Contains(err.Error(), "below 1") {
 		t.Errorf("Advance backwards = %v, want it refused", err)
+	}
+	if err := v.Advance(t.Context(), "id", 1, start); err != nil {
+		t.Errorf("Advance to where it is = %v", err)
 	}
 	if err := v.Advance(t.Context(), "id", 7, after); err != nil {
 		t.Fatal(err)
@@ -284,6 +296,63 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 		_, err := ledger.Verifier{Store: store}.Check(context.Background(), "id", k, codeOf(t, k, present), start)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "verify#id") {
 			t.Errorf("a row %q = %v, want an error: %s", text, err, want)
+		}
+	}
+}
+
+// TestAFloorBeforeTheLastCode: a row that was written after the restoration is whole.
+func TestAFloorBeforeTheLastCode(t *testing.T) {
+	store, k := &ledgertest.Memory{}, newKey(t, totp.Settings{Kind: totp.HOTP})
+	if _, err := (ledger.Verifier{Store: store}).Check(t.Context(), "id", k, codeOf(t, k, 0), start); err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range []struct {
+		floor time.Time
+		want  error
+	}{{start.Add(time.Second), ledger.ErrBeforeFloor}, {start, nil}} {
+		v := ledger.Verifier{Store: store, Floor: try.floor}
+		if _, err := v.Check(t.Context(), "id", k, codeOf(t, k, 1), start.Add(time.Minute)); !errors.Is(err, try.want) {
+			t.Errorf("floor %v = %v, want %v", try.floor, err, try.want)
+		}
+	}
+}
+
+// TestClocksThatDiffer: where nobody has to wait, a clock a little behind is no reason.
+func TestClocksThatDiffer(t *testing.T) {
+	v, k := ledger.Verifier{Store: &ledgertest.Memory{}}, newKey(t, totp.Settings{})
+	guesses(t, v, k, start.Add(10*time.Second), 4)
+	if _, err := v.Check(t.Context(), "id", k, codeOf(t, k, present), start); err != nil {
+		t.Errorf("a right code by a clock that is behind = %v", err)
+	}
+}
+
+func TestTextsOfTheVerifier(t *testing.T) {
+	store, k := &ledgertest.Memory{}, newKey(t, totp.Settings{})
+	v := ledger.Verifier{Store: store}
+	check := func(code string, now time.Time) error { _, err := v.Check(t.Context(), "id", k, code, now); return err }
+	_, enrol := v.Enrol(t.Context(), "id", k, "x", "y", start)
+	texts := map[string]error{
+		"code for key id: the code is not made of exactly the key's number of digits":  check("x", start),
+		"codes for key id: the code is not made of exactly the key's number of digits": enrol,
+		"code for key id: the code does not match":                                     check(codeOf(t, k, present+9), start),
+	}
+	guesses(t, v, k, start, 4)
+	texts["key id: 5 wrong codes in a row: wait until 2027-01-15T08:00:35Z"] = check("123456", start)
+	_, last := guesses(t, v, k, start, 15)
+	texts["key id: locked after too many wrong codes: two people unlock it"] = check("123456", last)
+	v.Floor = start.AddDate(9, 0, 0)
+	_, floor := v.Check(t.Context(), "new", k, codeOf(t, k, present), start)
+	texts["code for key new: the code is older than the ledger's restoration: wait for the next; a counter has to be set by what the device shows"] = floor
+	if err := v.Advance(t.Context(), "c", 5, start); err != nil {
+		t.Fatal(err)
+	}
+	texts["key c: counter 4 is below 5, which is the next that was not used"] = v.Advance(t.Context(), "c", 4, start)
+	store.Rows["verify#x"], store.Rows["verify#y"] = []byte(`{"Format":2}`), []byte("{")
+	texts["ledger row verify#x has format 2, and 1 is understood: use the version that wrote it"] = v.Unlock(t.Context(), "x")
+	texts["ledger row verify#y cannot be read: restore it, or enrol the key again: unexpected end of JSON input"] = v.Unlock(t.Context(), "y")
+	for want, err := range texts {
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }
