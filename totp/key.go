@@ -54,6 +54,7 @@ const (
 	randomBytes = 20 // of a new secret: RFC 4226 section 4 recommends 160 bits
 	shortBytes  = 16 // RFC 4226 section 4 requires 128 bits
 	maxSecret   = 1024
+	maxLetters  = 1639 // maxSecret bytes in base32
 	maxName     = 256
 	maxPeriod   = math.MaxInt32
 )
@@ -217,7 +218,7 @@ func DecodeSecret(text string) ([]byte, error) {
 	switch padding := len(bare) - len(letters); {
 	case letters == "":
 		return nil, errors.New("the secret is empty: give the text that came with the device")
-	case len(letters) > (maxSecret*8+4)/5:
+	case len(letters) > maxLetters:
 		return nil, fmt.Errorf("the secret is too long: at most %d bytes are taken", maxSecret)
 	case strings.Trim(letters, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "":
 		return nil, errors.New("the secret is no base32: only letters, the digits 2 to 7, spaces, dashes and padding are")

@@ -224,6 +224,12 @@ func TestDecodeSecret(t *testing.T) {
 			t.Errorf("DecodeSecret(%q) = %q, %v, want %q", text, got, err, want)
 		}
 	}
+	const all = "abcdefghijklmnopqrstuvwxyz234567"
+	lower, err := DecodeSecret(all)
+	upper, err2 := DecodeSecret(strings.ToUpper(all))
+	if err != nil || err2 != nil || len(lower) != 20 || !bytes.Equal(lower, upper) {
+		t.Errorf("all letters = %x, %v, in upper case %x, %v", lower, err, upper, err2)
+	}
 	for text, want := range map[string]string{
 		"": "empty", " - ": "empty", "====": "empty", "JB=====": "padding",
 		"JBSWY3D0": "no base32", "JBSWY3D1": "no base32", "JBSWY3D\u00a0": "no base32", "JBSWY3DP\n": "no base32: only", "JBSWY3D\n": "no base32: only", "JBSWY3Dx\x00": "no base32: only", "JBSWY3D=\x00": "no base32: only", "J=BSWY3D": "no base32", "ſBSWY3DP": "no base32",

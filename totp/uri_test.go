@@ -47,7 +47,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                                                             "otpauth://",
 		"http://x/y":                                                   "otpauth://",
 		"http://totp/ada" + secret:                                     "otpauth://",
-		"otpauth:totp/ada" + secret:                                    "otpauth://",
+		"otpauth:totp/ada" + secret:                                    "does not begin",
 		"otpauth://yubi/ada" + secret:                                  "neither totp nor hotp",
 		"otpauth://TOTP/ada" + secret:                                  "neither totp nor hotp",
 		"otpauth://totp:80/ada" + secret:                               "neither totp nor hotp",
