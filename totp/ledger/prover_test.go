@@ -226,6 +226,13 @@ func TestAnotherPeriod(t *testing.T) {
 	if l.Step != 30_000_002 || !p.k.Starts(l.Step).Equal(old.Starts(present+4)) {
 		t.Errorf("with another period a code of %v is leased, and codes up to %v were", p.k.Starts(l.Step), old.Starts(present+3))
 	}
+	second := prove(t)
+	second.k = newKey(t, totp.Settings{Period: 1})
+	second.lease("a", ledger.Session, second.k.Starts(1_800_000_000))
+	second.k = old
+	if l := second.lease("b", ledger.Session, old.Starts(present)); l.Step != present+1 {
+		t.Errorf("after a code of one second the one of 30 s is of %d, want 1: the second is in the first", l.Step-present)
+	}
 	q := prove(t)
 	q.Budget = 3
 	q.lease("a", ledger.Session, start)
