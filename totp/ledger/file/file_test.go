@@ -1,0 +1,282 @@
+package file_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"mfawatch/totp"
+	"mfawatch/totp/ledger"
+	"mfawatch/totp/ledger/file"
+	"mfawatch/totp/ledger/ledgertest"
+)
+
+// child makes this test binary one of the processes that share a ledger: it leases
+// codes from the file that the variable names and prints their steps.
+const child = "MFAWATCH_TEST_LEDGER"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(child); path != "" {
+		work := lease
+		if os.Getenv("MFAWATCH_TEST_LEASES") == "check" {
+			work = check
+		}
+		if err := work(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func key(kind totp.Kind) totp.Key {
+	k, err := totp.New(totp.Settings{Kind: kind, Account: "ada"}, []byte("12345678901234567890"))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// lease leases until it has as many codes as the argument says, or for ever. Time
+// goes on with the steps that it gets.
+func lease(path string) error {
+	n, err := strconv.Atoi(os.Getenv("MFAWATCH_TEST_LEASES"))
+	if err != nil {
+		return err
+	}
+	p := ledger.Prover{Store: file.Store{Path: path}}
+	k, now := key(totp.TOTP), time.Unix(1_800_000_000, 0)
+	for i, late := 0, 0; i != n; i++ {
+		l, err := p.Lease(context.Background(), k, ledger.Request{Device: "d", Owner: strconv.Itoa(os.Getpid()), Purpose: ledger.Session}, now)
+		if err != nil && late < 1000 { // the others are further on: follow them
+			now, i, late = now.Add(10*time.Minute), i-1, late+1
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Println(l.Step); err != nil {
+			return err
+		}
+		now = l.From
+	}
+	return nil
+}
+
+// check shows the same codes as every other process, one of each step, and prints the
+// steps that let it in.
+func check(path string) error {
+	v, k := ledger.Verifier{Store: file.Store{Path: path}}, key(totp.TOTP)
+	for step := int64(60_000_000); step < 60_000_004; step++ {
+		code, err := k.At(step)
+		if err != nil {
+			return err
+		}
+		_, err = v.Check(context.Background(), "k", k, code, k.Starts(step))
+		if later := (*ledger.Later)(nil); err != nil && !errors.Is(err, totp.ErrReplayed) && !errors.As(err, &later) {
+			return err
+		}
+		if err == nil {
+			fmt.Println(step)
+		}
+	}
+	return nil
+}
+
+// TestOneCodeManyProcesses: of processes that show the same code one gets in.
+func TestOneCodeManyProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	var out [8]strings.Builder
+	var all []*exec.Cmd
+	for i := range out {
+		cmd := process(t, path, 0)
+		cmd.Env = append(cmd.Env, "MFAWATCH_TEST_LEASES=check")
+		cmd.Stdout = &out[i]
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cmd)
+	}
+	seen := map[string]int{}
+	for i, cmd := range all {
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range strings.Fields(out[i].String()) {
+			seen[step]++
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("nobody was let in")
+	}
+	for step, n := range seen {
+		if n > 1 {
+			t.Errorf("the code of step %s let %d in", step, n)
+		}
+	}
+}
+
+func process(t *testing.T, path string, leases int) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), child+"="+path, "MFAWATCH_TEST_LEASES="+strconv.Itoa(leases))
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func TestContract(t *testing.T) {
+	ledgertest.TestStore(t, file.Store{Path: filepath.Join(t.TempDir(), "new", "ledger")})
+}
+
+// TestManyProcesses: processes on one file never get the same step.
+func TestManyProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	const processes, each = 12, 8
+	var all []*exec.Cmd
+	var out [processes]strings.Builder
+	for i := range processes {
+		cmd := process(t, path, each)
+		cmd.Stdout = &out[i]
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cmd)
+	}
+	seen := map[string]int{}
+	for i, cmd := range all {
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range strings.Fields(out[i].String()) {
+			seen[step]++
+		}
+	}
+	unlike(t, seen)
+	if len(seen) != processes*each {
+		t.Errorf("%d steps were leased, want %d", len(seen), processes*each)
+	}
+}
+
+func unlike(t *testing.T, seen map[string]int) {
+	t.Helper()
+	for step, n := range seen {
+		if n > 1 {
+			t.Errorf("step %s was leased %d times", step, n)
+		}
+	}
+}
+
+// TestKilled kills processes at any moment of their leases: no step that one of them
+// told is leased again, and the file goes on.
+func TestKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	seen := map[string]int{}
+	for round := range 12 {
+		a, b := process(t, path, -1), process(t, path, -1)
+		out, err := a.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var other strings.Builder
+		b.Stdout = &other
+		for _, cmd := range []*exec.Cmd{a, b} {
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lines := bufio.NewScanner(out)
+		for i := 0; i < 2 && lines.Scan(); i++ {
+			seen[lines.Text()]++
+		}
+		time.Sleep(time.Duration(round) * 300 * time.Microsecond) // another point of a lease
+		_ = a.Process.Kill()                                      // SIGKILL
+		for lines.Scan() {
+			seen[lines.Text()]++
+		}
+		_ = a.Wait()
+		_ = b.Process.Kill()
+		_ = b.Wait()
+		for _, step := range strings.Fields(other.String()) {
+			seen[step]++
+		}
+	}
+	unlike(t, seen)
+	if len(seen) < 24 {
+		t.Errorf("only %d steps were leased", len(seen))
+	}
+	out, err := process(t, path, 1).Output()
+	if err != nil || seen[strings.TrimSpace(string(out))] != 0 {
+		t.Errorf("after the kills the file gives %q, %v, want a new step", out, err)
+	}
+}
+
+func touch(t *testing.T, s file.Store) error {
+	return s.Update(t.Context(), "k", func([]byte) ([]byte, error) { return []byte("x"), nil })
+}
+
+func TestOnlyItsOwnersFile(t *testing.T) {
+	dir := t.TempDir()
+	s := file.Store{Path: filepath.Join(dir, "state", "ledger")}
+	if err := touch(t, s); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{s.Path: 0o600, filepath.Dir(s.Path): 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, %v, want %v", path, info.Mode().Perm(), err, want)
+		}
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(s.Path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := touch(t, file.Store{Path: link}); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("a link = %v, want it refused", err)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o602} {
+		if err := os.Chmod(s.Path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := touch(t, s); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %v = %v, want it refused", mode, err)
+		}
+	}
+}
+
+func TestFaultsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	damaged := filepath.Join(dir, "damaged")
+	if err := os.WriteFile(damaged, []byte(strings.Repeat("no database", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{damaged, filepath.Join(damaged, "below"), dir} {
+		if err := touch(t, file.Store{Path: path}); err == nil || !strings.Contains(err.Error(), damaged) && path != dir {
+			t.Errorf("%s: %v, want an error that names it", path, err)
+		}
+	}
+}
+
+func TestHeldByAnother(t *testing.T) {
+	s := file.Store{Path: filepath.Join(t.TempDir(), "ledger")}
+	db, err := bbolt.Open(s.Path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	err = s.Update(ctx, "k", func([]byte) ([]byte, error) { return []byte("x"), nil })
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a file that is held = %v, want that another process holds it", err)
+	}
+}

@@ -1,0 +1,156 @@
+// Package table keeps a ledger in one DynamoDB table.
+//
+// It promises that every change is one conditional update of one item: it is kept only
+// if the item's version is still the one that was read, and is tried again if not. Reads
+// are consistent. An update whose answer was lost is found to be our own.
+//
+// The table: partition key "key" (a string), nothing else; no time to live, since what
+// was used stays used. CreateTable says the same in code.
+package table
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Client is what the store asks of DynamoDB; *dynamodb.Client is one.
+type Client interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
+
+// Store is the table.
+type Store struct {
+	Client Client
+	Table  string
+}
+
+// tries bounds how often others may come first. Each time one of them got its change, so
+// with fewer writers of one key at once than this everybody does.
+const tries = 200
+
+// ErrBusy is a row that others changed each time. Nothing was written.
+var ErrBusy = errors.New("others changed the row each time: try again")
+
+// row is an item as it was read; version 0 is none.
+type row struct {
+	version int
+	writer  string
+	text    []byte
+}
+
+// Update changes a row: ledger.Store.
+func (s *Store) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
+	old, err := s.read(ctx, key)
+	for range tries {
+		if err != nil {
+			return err
+		}
+		text, err := change(old.text)
+		if err != nil {
+			return err
+		}
+		next := row{version: old.version + 1, writer: rand.Text(), text: text}
+		now, kept, err := s.write(ctx, key, next)
+		if err != nil {
+			return err
+		}
+		// A try of the SDK whose answer was lost leaves our own row to the next one.
+		if kept || now.version == next.version && now.writer == next.writer {
+			return nil
+		}
+		old = now
+		if err := pause(ctx, next.writer); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("dynamodb row %s of %s: %w", key, s.Table, ErrBusy)
+}
+
+// pause lets others go first for up to 26 ms, by chance.
+func pause(ctx context.Context, chance string) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(chance[0]%32) * time.Millisecond):
+		return nil
+	}
+}
+
+func (s *Store) read(ctx context.Context, key string) (row, error) {
+	out, err := s.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: item{"key": text(key)}, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return row{}, fmt.Errorf("dynamodb read of %s in %s: %w", key, s.Table, err)
+	}
+	return rowOf(key, out.Item)
+}
+
+// write keeps a row if the one before it is still there, and tells what is there if not.
+func (s *Store) write(ctx context.Context, key string, next row) (row, bool, error) {
+	condition := "attribute_not_exists(#key)"
+	values := item{":version": number(next.version), ":writer": text(next.writer), ":row": text(string(next.text))}
+	if next.version > 1 {
+		condition = "attribute_exists(#key) AND #version = :old"
+		values[":old"] = number(next.version - 1)
+	}
+	_, err := s.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: item{"key": text(key)}, ConditionExpression: &condition,
+		UpdateExpression:                    aws.String("SET #version = :version, #writer = :writer, #row = :row"),
+		ExpressionAttributeNames:            map[string]string{"#key": "key", "#version": "version", "#writer": "writer", "#row": "row"},
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var failed *types.ConditionalCheckFailedException
+	switch {
+	case err == nil:
+		return row{}, true, nil
+	case errors.As(err, &failed):
+		there, err := rowOf(key, failed.Item)
+		return there, false, err
+	}
+	return row{}, false, fmt.Errorf("dynamodb update of %s in %s: %w", key, s.Table, err)
+}
+
+// rowOf reads an item. One that is there and was not written here is an error: taking
+// it for none would forget what was used.
+func rowOf(key string, i item) (row, error) {
+	if len(i) == 0 {
+		return row{}, nil
+	}
+	version, _ := i["version"].(*types.AttributeValueMemberN)
+	writer, _ := i["writer"].(*types.AttributeValueMemberS)
+	kept, _ := i["row"].(*types.AttributeValueMemberS)
+	if version == nil || writer == nil || kept == nil {
+		return row{}, fmt.Errorf("dynamodb item %s is no row of a ledger: version, writer and row are wanted", key)
+	}
+	n, err := strconv.Atoi(version.Value)
+	if err != nil || n < 1 {
+		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero", key)
+	}
+	return row{version: n, writer: writer.Value, text: []byte(kept.Value)}, nil
+}
+
+// CreateTable is the table, for tests and for whoever makes it by hand. infra declares
+// the same.
+func CreateTable(name string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("key"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("key"), KeyType: types.KeyTypeHash}},
+	}
+}
+
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func number(n int) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.Itoa(n)}
+}
