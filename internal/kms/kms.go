@@ -84,10 +84,17 @@ func refused(action, key string, err error) error {
 func denied(action, message string) string {
 	kind, explicit := awserr.Policy(message)
 	switch {
-	case kind == "" || kind == awserr.IdentityBased && !explicit:
-		return "allow kms:" + action + " in the key policy or an identity-based policy, for this encryption context"
 	case explicit:
-		return "a " + kind + " denies it: change that"
+		return "a policy denies it: change that" + named(kind)
+	case kind == "" || kind == awserr.IdentityBased:
+		return "allow kms:" + action + " in the key policy or an identity-based policy, for this encryption context"
 	}
 	return "the " + kind + " does not allow it: change that"
+}
+
+func named(kind string) string {
+	if kind == "" {
+		return ""
+	}
+	return " (" + kind + ")"
 }

@@ -50,8 +50,8 @@ func ask(ctx context.Context, tty *os.File, prompt io.Writer, question string) (
 		err  error
 	}
 	answers := make(chan answer, 1)
+	fmt.Fprint(prompt, question)
 	go func() {
-		fmt.Fprint(prompt, question)
 		line, err := term.ReadPassword(fd)
 		answers <- answer{line, err}
 	}()

@@ -76,7 +76,7 @@ func refused(t testing.TB, err error, wants ...string) {
 			t.Errorf("error %q, want %q", err, want)
 		}
 	}
-	if text := err.Error(); strings.Contains(text, seed) || strings.Contains(text, "AGE-SECRET") || strings.Contains(text, "hunter") || strings.ContainsAny(text, "\x1b\x00") {
+	if text := err.Error(); strings.Contains(text, seed) || strings.Contains(text, "AGE-SECRET-KEY-1") || strings.Contains(text, "hunter") || strings.ContainsAny(text, "\x1b\x00") {
 		t.Errorf("the error shows what it must not: %q", text)
 	}
 }
