@@ -104,7 +104,7 @@ func stranger(t testing.TB) age.Recipient {
 	return id.Recipient()
 }
 
-// No cut and no changed bit of a file opens.
+// No cut of a file opens, and none with a bit of any byte changed.
 func TestEveryCutAndEveryBit(t *testing.T) {
 	_, keys := identity(t)
 	dir := filepath.Join(t.TempDir(), "s")
@@ -126,6 +126,9 @@ func TestEveryCutAndEveryBit(t *testing.T) {
 		}
 	}
 	for i := range whole {
+		if testing.Short() && i%16 != 0 {
+			continue
+		}
 		try(whole[:i])
 		b := bytes.Clone(whole)
 		b[i] ^= 1 << (i % 8)
