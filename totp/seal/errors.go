@@ -38,7 +38,7 @@ func opening(name string, h Header, keys Keys, said []error, err error) error {
 		return damaged(name)
 	case len(said) > 0:
 		return fmt.Errorf("%s: %w", name, asked(said))
-	case keys.passphrase && slices.Equal(none.StanzaTypes, []string{"scrypt"}):
+	case slices.ContainsFunc(keys.Identities, isPassphrase) && slices.Equal(none.StanzaTypes, []string{"scrypt"}):
 		return fmt.Errorf("%s: %w: the passphrase is wrong: try again", name, ErrNoKey)
 	}
 	return fmt.Errorf("%s: %w with what was given: it is sealed to %s: give one of these", name, ErrNoKey, h.sealedTo())

@@ -177,6 +177,15 @@ func TestScryptIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused(t, get(t, s, "ada"), want)
+		// The bound is of the package, not of the identity that Passphrase makes.
+		own, err := age.NewScryptIdentity("hunter2hunter3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		own.SetMaxWorkFactor(30)
+		if len(factor) < 10 {
+			refused(t, get(t, store(t, dir, seal.Keys{Identities: []age.Identity{own}}), "ada"), want)
+		}
 	}
 	for _, work := range []int{0, seal.MinWork - 1, seal.MaxWork + 1} {
 		_, err := seal.Passphrase(secret(), work)

@@ -17,7 +17,6 @@ type Keys struct {
 	Recipients []age.Recipient
 	Identities []age.Identity
 	KMS        []Envelope // seal and open
-	passphrase bool
 }
 
 // Work factors of scrypt, as powers of two. age's own bound takes 4 GiB of memory
@@ -43,15 +42,13 @@ func Passphrase(p Secret, work int) (Keys, error) {
 	if err != nil {
 		return Keys{}, err
 	}
-	i.SetMaxWorkFactor(MaxWork)
-	return Keys{Recipients: []age.Recipient{r}, Identities: []age.Identity{i}, passphrase: true}, nil
+	return Keys{Recipients: []age.Recipient{r}, Identities: []age.Identity{i}}, nil
 }
 
 // with are keys that open what either opens; they are not to seal with.
 func (k Keys) with(other Keys) Keys {
 	k.Identities = append(slices.Clone(k.Identities), other.Identities...)
 	k.KMS = append(slices.Clone(k.KMS), other.KMS...)
-	k.passphrase = k.passphrase || other.passphrase
 	return k
 }
 
@@ -125,26 +122,31 @@ type telling struct {
 }
 
 func (t telling) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+	if isPassphrase(t.Identity) && tooMuchWork(stanzas) {
+		return nil, t.remember(fmt.Errorf("it asks for more than 2^%d rounds of scrypt, which mfawatch never writes: do not trust the file, restore it from a copy", MaxWork))
+	}
 	key, err := t.Identity.Unwrap(stanzas)
 	if err == nil || errors.Is(err, age.ErrIncorrectIdentity) {
 		return key, err
 	}
-	if _, ok := t.Identity.(*age.ScryptIdentity); ok && tooMuchWork(stanzas) {
-		err = fmt.Errorf("it asks for more than 2^%d rounds of scrypt, which mfawatch never writes: do not trust the file, restore it from a copy", MaxWork)
-	} else if native(t.Identity) {
-		return nil, err // the file is damaged
+	if isPassphrase(t.Identity) || patience(t.Identity) == 0 {
+		return nil, err // age itself speaks: the file is damaged
 	}
+	return nil, t.remember(err)
+}
+
+func (t telling) remember(err error) error {
 	t.said.errs = append(t.said.errs, err)
-	return nil, fmt.Errorf("%w: it could not be asked", age.ErrIncorrectIdentity)
+	return fmt.Errorf("%w: it could not be asked", age.ErrIncorrectIdentity)
 }
 
-func native(i age.Identity) bool {
-	_, passphrase := i.(*age.ScryptIdentity)
-	return passphrase || patience(i) == 0
+func isPassphrase(i age.Identity) bool {
+	_, ok := i.(*age.ScryptIdentity)
+	return ok
 }
 
-// tooMuchWork tells a stanza whose work factor has more digits, or is more, than the
-// bound. age refused it already, or another part of it.
+// tooMuchWork tells a stanza whose work factor is over the bound. What is no such number
+// age refuses.
 func tooMuchWork(stanzas []*age.Stanza) bool {
 	return slices.ContainsFunc(stanzas, func(s *age.Stanza) bool {
 		if s.Type != "scrypt" || len(s.Args) != 2 {

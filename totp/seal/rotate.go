@@ -25,7 +25,9 @@ type opened struct {
 // leaves every secret to the old keys or to the new, and the same rotation again ends it.
 //
 // The old keys still open copies of the old files: a key that was lost to somebody
-// calls for new secrets, not for a new seal.
+// calls for new secrets, not for a new seal. What is sealed to just these keys already
+// stays as it is. No other method of this Store may run at the same time in this
+// process: those of other processes may.
 func (s *Store) Rotate(ctx context.Context, to Keys) (Rotated, error) {
 	if len(to.Identities)+len(to.KMS) == 0 {
 		return Rotated{}, errors.New("rotate: the new keys cannot open what they seal: give an identity of one new recipient, so that each file can be tried before the old one goes")
