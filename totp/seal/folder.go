@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // private refuses a file or folder that others can read or write, or own.
@@ -75,23 +76,13 @@ func syncFolder(dir string) {
 // leftovers removes what writers that were killed left: sealed bytes that never took
 // their place. Who calls it holds the lock, so nobody is writing them.
 func leftovers(dir string) error {
-	names, err := filepath.Glob(filepath.Join(globbed(dir), ".mfawatch-*"))
-	for _, name := range names {
-		err = errors.Join(err, os.Remove(name))
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".mfawatch-") {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
-}
-
-// globbed is a folder's name with nothing in it that Glob would read as a pattern.
-func globbed(dir string) string {
-	var out []rune
-	for _, r := range dir {
-		if r == '*' || r == '?' || r == '[' || r == '\\' {
-			out = append(out, '\\')
-		}
-		out = append(out, r)
-	}
-	return string(out)
 }
 
 // cause drops the name from an error: it is said already.
