@@ -145,6 +145,8 @@ var rules = []struct {
 	{"internal/sqs", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "takes messages, and knows nothing of what they say"},
 	{"internal/eventbridge", []string{"std", "mfawatch/audit/pattern/deployed", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sends what it is given, and answers in the words of the rules"},
 	{"internal/iam", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sets one tag"},
+	{"totp/seal", []string{"std", "mfawatch/internal/outfile", "filippo.io/age", "golang.org/x/term"}, "seals and opens: it declares the KMS it needs, and knows nothing of AWS nor of audits"},
+	{"internal/kms", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "makes and opens data keys, and knows nothing of what they seal"},
 	{"internal/lambda", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "reads what may have switched a function off"},
 	{"internal/faults", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/alerting/awstest", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest", "github.com/rs/zerolog"}, "a campaign beside the house"},
 	{"internal/outfile", []string{"std"}, "writes what it is given"},
@@ -264,6 +266,36 @@ func closure(byPath map[string]pkg, start string) map[string]string {
 		}
 	}
 	return by
+}
+
+// TestCodesAndAuditsDoNotKnowEachOther follows the imports of the rooms of codes: none
+// reaches a room of audits, and seal not AWS either.
+func TestCodesAndAuditsDoNotKnowEachOther(t *testing.T) {
+	byPath := map[string]pkg{}
+	for _, p := range house(t) {
+		byPath[path.Join("mfawatch", p.dir)] = p
+	}
+	if _, there := byPath["mfawatch/totp/seal"]; !there {
+		t.Fatal("totp/seal is not in the house")
+	}
+	for room := range byPath {
+		codes, audits := within(room, "mfawatch/totp"), within(room, "mfawatch/audit")
+		if !codes && !audits {
+			continue
+		}
+		for imported, by := range closure(byPath, room) {
+			switch {
+			case codes && within(imported, "mfawatch/audit"), audits && within(imported, "mfawatch/totp"):
+				t.Errorf("%s reaches %s, which %s imports: codes and audits do not know each other", room, imported, by)
+			case room == "mfawatch/totp/seal" && strings.HasPrefix(imported, "github.com/aws/"):
+				t.Errorf("%s reaches %s, which %s imports: seal declares the KMS it needs", room, imported, by)
+			}
+		}
+	}
+}
+
+func within(imported, room string) bool {
+	return imported == room || strings.HasPrefix(imported, room+"/")
 }
 
 func tooHeavy(imported string) string {

@@ -1,0 +1,106 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+const maxPassphrase = 1024
+
+// AskPassphrase asks on a terminal without showing what is typed, twice where the
+// passphrase is new. Questions go to prompt, standard error. When ctx ends, by an
+// interrupt, the terminal shows again what is typed.
+func AskPassphrase(ctx context.Context, tty *os.File, prompt io.Writer, anew bool) (Secret, error) {
+	if !term.IsTerminal(int(tty.Fd())) {
+		return Secret{}, fmt.Errorf("%s is no terminal to ask the passphrase on: give it by a file descriptor", tty.Name())
+	}
+	p, err := ask(ctx, tty, prompt, "passphrase: ")
+	if err != nil || !anew {
+		return p, err
+	}
+	again, err := ask(ctx, tty, prompt, "the same again: ")
+	if err != nil {
+		p.Wipe()
+		return Secret{}, err
+	}
+	defer again.Wipe()
+	if !p.Equal(again) {
+		p.Wipe()
+		return Secret{}, errors.New("the two passphrases differ: start again")
+	}
+	return p, nil
+}
+
+// ask reads one line. The reader cannot be stopped: when ctx ends it is left at the
+// terminal, and with it what was typed so far, until the program ends.
+func ask(ctx context.Context, tty *os.File, prompt io.Writer, question string) (Secret, error) {
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return Secret{}, fmt.Errorf("ask the passphrase: %w", err)
+	}
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	fmt.Fprint(prompt, question)
+	go func() {
+		line, err := term.ReadPassword(fd)
+		answers <- answer{line, err}
+	}()
+	defer fmt.Fprintln(prompt) // what the person's return key would have shown
+	select {
+	case <-ctx.Done():
+		return Secret{}, errors.Join(ctx.Err(), term.Restore(fd, before))
+	case a := <-answers:
+		if a.err != nil {
+			clear(a.line)
+			return Secret{}, fmt.Errorf("ask the passphrase: %w", a.err)
+		}
+		return taken(a.line)
+	}
+}
+
+// PassphraseFrom reads a passphrase from a file descriptor that the program was
+// started with, up to its end or the end of its first line, and closes it.
+func PassphraseFrom(fd int) (Secret, error) {
+	if fd < 0 {
+		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: it must be 0 or more", fd)
+	}
+	if term.IsTerminal(fd) {
+		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: it is a terminal, which would show it: leave the descriptor out to be asked", fd)
+	}
+	f := os.NewFile(uintptr(fd), "passphrase")
+	defer f.Close()
+	// One buffer: one that grows leaves copies behind.
+	buffer := make([]byte, maxPassphrase+3)
+	n, err := io.ReadFull(f, buffer)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		clear(buffer)
+		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: %w", fd, cause(err))
+	}
+	line, rest, _ := bytes.Cut(buffer[:n], []byte("\n"))
+	if len(rest) > 0 {
+		clear(buffer)
+		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: there is more than one line: write the passphrase alone", fd)
+	}
+	return taken(bytes.TrimSuffix(line, []byte("\r")))
+}
+
+func taken(line []byte) (Secret, error) {
+	switch {
+	case len(line) == 0:
+		return Secret{}, errors.New("the passphrase is empty: give one")
+	case len(line) > maxPassphrase:
+		clear(line)
+		return Secret{}, fmt.Errorf("the passphrase has more than %d bytes: choose a shorter one", maxPassphrase)
+	}
+	return NewSecret(line), nil
+}
