@@ -57,6 +57,7 @@ func TestHostileFiles(t *testing.T) {
 		"version 2":         {[]byte("mfawatch-sealed/2\n{}\n"), "version 2 of the format and this mfawatch reads 1: use a newer mfawatch"},
 		"version 01":        {[]byte("mfawatch-sealed/x\n{}\n"), "damaged or cut short"},
 		"no version":        {[]byte("mfawatch-sealed/"), "damaged or cut short"},
+		"empty version":     {[]byte("mfawatch-sealed/\n{}\n"), "damaged or cut short"},
 		"magic alone":       {[]byte("mfawatch-sealed/1\n"), "damaged or cut short"},
 		"header alone":      {[]byte(plainHeader), "damaged or cut short"},
 		"no end of header":  {[]byte("mfawatch-sealed/1\n" + strings.Repeat("x", 20<<10)), "damaged or cut short"},

@@ -25,6 +25,7 @@ const (
 // encrypting them: with the key and the context they were made for.
 type fakeKMS struct {
 	made    map[string]dataKey
+	opened  int
 	aliases map[string]string // keys that open what another wrapped
 	out     error
 	size    int
@@ -56,6 +57,7 @@ func (f *fakeKMS) GenerateDataKey(_ context.Context, key string, c map[string]st
 }
 
 func (f *fakeKMS) Decrypt(_ context.Context, key string, wrapped []byte, c map[string]string) ([]byte, error) {
+	f.opened++
 	d, ok := f.made[string(wrapped)]
 	switch {
 	case f.out != nil:
@@ -154,6 +156,9 @@ func TestKMSIsOut(t *testing.T) {
 	refused(t, store(t, dir, k).Put(t.Context(), header("bob"), secret()), "seal bob: ", "kms:Decrypt: no answer")
 	opens(t, store(t, dir, k), "ada")
 	opens(t, store(t, dir, envelope(second, replica)), "ada")
+	if second.opened != 2 { // once here, once with all of k
+		t.Errorf("KMS was asked %d times: not only about the part that names its key", second.opened)
+	}
 	both := envelope(f, arn)
 	both.Identities = offline.Identities
 	opens(t, store(t, dir, both), "ada")
