@@ -198,6 +198,14 @@ func TestForwardedStates(t *testing.T) {
 		for _, r := range of(templates, "AWS::Events::Rule") {
 			if r.at("EventBusName") == nil && strings.Contains(compact(r.at("Targets")), ":event-bus/") {
 				n++
+				if r.text("Name") == d.Prefix+"-member-changes" { // which two others tell of (deployed.TestMemberChangesAreTold)
+					for _, tells := range []string{"-monitor-rules", "-monitor-policies"} {
+						if !strings.HasPrefix(arriving[d.Prefix+tells], r.text("State")+"{") {
+							t.Errorf("%s is not told of by %s", r, tells)
+						}
+					}
+					continue
+				}
 				if got := r.text("State") + r.text("EventPattern"); got != arriving[r.text("Name")] {
 					t.Errorf("%s sends what %s does not let in: %q, want %q", r, r.text("Name"), got, arriving[r.text("Name")])
 				}

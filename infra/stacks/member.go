@@ -98,6 +98,9 @@ func (b *builder) makeMember(central names) {
 		b.makeRule(s, sends, "")
 		conditioned(iam, s, pascal(r.Name))
 	}
+	if b.memberChanges.Name != "" {
+		b.makeRule(s, standing{Rule: b.memberChanges, target: central.bus(), role: sender}, "")
+	}
 	b.makeAudited(s, central)
 	conditioned(home, s, "ForwardRole", "ForwardPolicy", "AuditMemberRole", "AuditMemberPolicy")
 }

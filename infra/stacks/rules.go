@@ -50,7 +50,10 @@ func (b *builder) gather() error {
 		return fmt.Errorf("the canary's rule: %w", err)
 	}
 	b.all = append(b.all, standing{Rule: trail, target: b.queue("canary", b.home)})
-	return nil
+	if b.organizational() {
+		b.memberChanges, err = deployed.MemberChanges(b.prefix)
+	}
+	return err
 }
 
 // own is what the monitor's rules watch. The key that is made with the stacks has

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"mfawatch/audit/config"
+	"mfawatch/audit/pattern/deployed"
 )
 
 // Plan is a deployment in which nothing wrong was found, and whose functions are
@@ -55,15 +56,16 @@ func (p Plan) Build(app awscdk.App) {
 // builder holds what all stacks are made of.
 type builder struct {
 	names
-	app    awscdk.App
-	d      config.Deployment
-	assets Assets
-	staged map[string]string // folders of the functions' code, by name
-	key    *string           // ARN of the KMS key: a text, or what the data stack exports
-	data   awscdk.Stack
-	all    []standing // every rule
-	guards guards
-	stacks []awscdk.Stack // that were made, in this order
+	app           awscdk.App
+	d             config.Deployment
+	assets        Assets
+	staged        map[string]string // folders of the functions' code, by name
+	key           *string           // ARN of the KMS key: a text, or what the data stack exports
+	data          awscdk.Stack
+	all           []standing    // every rule
+	memberChanges deployed.Rule // of member accounts, told of by the rules about the monitor; empty: there is none
+	guards        guards
+	stacks        []awscdk.Stack // that were made, in this order
 }
 
 // prepare finds everything that may be wrong before a construct is made.

@@ -52,6 +52,8 @@ func page(t *testing.T) string {
 	writeInput(t, &b, monitors(t))
 	b.WriteString(aboutCanaryTrail)
 	writeRule(t, &b, canaryTrail(t))
+	b.WriteString(aboutMembers)
+	writeRule(t, &b, memberChanges(t))
 	b.WriteString(aboutEmergency)
 	writeRule(t, &b, emergency(t))
 	b.WriteString("\n## What the rules match beyond that\n\nOver all cases of `audit/signin` and `audit/detect`; a test holds these figures.\n\n| rule, and the judges' reason to say nothing | cases |\n| --- | --- |\n")
@@ -96,6 +98,13 @@ const aboutCanaryTrail = `
 
 Its target is the canary's queue, through the event bus of the stacks' Region where IAM's
 events are written in another.
+`
+
+const aboutMembers = `
+## In member accounts
+
+Stands in the member accounts of an organisation, beside the rules about sign-ins. At home
+` + "`monitor-rules` and `monitor-policies`" + ` tell of what it sends. A StackSet's own calls are left out.
 `
 
 const aboutEmergency = `
