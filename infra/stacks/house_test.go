@@ -406,7 +406,11 @@ func TestTemplates(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				golden(t, filepath.Join(name, stack+".json"), append(hash.ReplaceAll(data, []byte("HASH")), '\n'))
+				var lines bytes.Buffer // the member template is written without any
+				if err := json.Indent(&lines, data, "", " "); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, filepath.Join(name, stack+".json"), append(hash.ReplaceAll(lines.Bytes(), []byte("HASH")), '\n'))
 			}
 			extra(t, filepath.Join("testdata", "golden", name), templates)
 		})
