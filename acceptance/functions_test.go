@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -86,7 +87,7 @@ func (e *estate) call(target string, in, out any) {
 	service := map[string]string{"AmazonSQS": "sqs", "AWSEvents": "events"}[strings.Split(target, ".")[0]]
 	r.Header.Set("X-Amz-Target", target)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20261120/"+e.region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=x")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20261120/"+cmp.Or(e.region, "us-east-1")+"/"+service+"/aws4_request, SignedHeaders=host, Signature=x")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		e.t.Fatal(err)
