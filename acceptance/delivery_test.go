@@ -32,7 +32,7 @@ func dynamoDB(t *testing.T) *dynamodb.Client {
 		t.Fatalf("DynamoDB Local is missing: run make acceptance, which installs it: %v", err)
 	}
 	port := freePort(t)
-	cmd := exec.Command(peer(t, "java"), "-Djava.library.path="+lib, "-cp", lib+"/*", "software/amazon/dynamodb/services/local/main/ServerRunner", "-inMemory", "-port", port)
+	cmd := exec.Command(peer(t, "java"), "-Djava.library.path="+lib, "-cp", lib+"/*", "software.amazon.dynamodb.services.local.main.ServerRunner", "-inMemory", "-port", port)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

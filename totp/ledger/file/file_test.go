@@ -94,14 +94,13 @@ func check(path string) error {
 	return nil
 }
 
-// TestOneCodeManyProcesses: of processes that show the same code one gets in.
-func TestOneCodeManyProcesses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger")
-	var out [8]strings.Builder
+// printed runs processes at once and counts the words that they print.
+func printed(t *testing.T, processes int, start func() *exec.Cmd) map[string]int {
+	t.Helper()
+	out := make([]strings.Builder, processes)
 	var all []*exec.Cmd
 	for i := range out {
-		cmd := process(t, path, 0)
-		cmd.Env = append(cmd.Env, "MFAWATCH_TEST_LEASES=check")
+		cmd := start()
 		cmd.Stdout = &out[i]
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -113,10 +112,21 @@ func TestOneCodeManyProcesses(t *testing.T) {
 		if err := cmd.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		for _, step := range strings.Fields(out[i].String()) {
-			seen[step]++
+		for _, word := range strings.Fields(out[i].String()) {
+			seen[word]++
 		}
 	}
+	return seen
+}
+
+// TestOneCodeManyProcesses: of processes that show the same code one gets in.
+func TestOneCodeManyProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	seen := printed(t, 8, func() *exec.Cmd {
+		cmd := process(t, path, 0)
+		cmd.Env = append(cmd.Env, "MFAWATCH_TEST_LEASES=check")
+		return cmd
+	})
 	if len(seen) == 0 {
 		t.Error("nobody was let in")
 	}
@@ -143,25 +153,7 @@ func TestContract(t *testing.T) {
 func TestManyProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	const processes, each = 12, 8
-	var all []*exec.Cmd
-	var out [processes]strings.Builder
-	for i := range processes {
-		cmd := process(t, path, each)
-		cmd.Stdout = &out[i]
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, cmd)
-	}
-	seen := map[string]int{}
-	for i, cmd := range all {
-		if err := cmd.Wait(); err != nil {
-			t.Fatal(err)
-		}
-		for _, step := range strings.Fields(out[i].String()) {
-			seen[step]++
-		}
-	}
+	seen := printed(t, processes, func() *exec.Cmd { return process(t, path, each) })
 	unlike(t, seen)
 	if len(seen) != processes*each {
 		t.Errorf("%d steps were leased, want %d", len(seen), processes*each)
