@@ -121,6 +121,7 @@ var rules = []struct {
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
 	{"totp/seal", []string{"std", "mfawatch/internal/outfile", "filippo.io/age", "golang.org/x/term"}, "seals and opens: it declares the KMS it needs, and knows nothing of AWS nor of audits"},
 	{"totp/keyring", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal"}, "joins sealed keys to names; clocks and AWS are its callers'"},
+	{"totp/device", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "changes devices through the clients, the ledger and the seals that it is given"},
 	{"totp/ledger/file", []string{"std", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/ledger/table", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/ledger/ledgertest", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger"}, "holds stores to the contract"},
