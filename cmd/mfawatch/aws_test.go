@@ -87,9 +87,17 @@ func invented(id string, users ...string) *fakeaws.Account {
 	return a
 }
 
+// rfcSeed is that of RFC 6238's tables, as everybody knows it.
+const rfcSeed = "12345678901234567890"
+
+func (w world) user(name string) *fakeaws.User {
+	return w.own.Users[slices.IndexFunc(w.own.Users, func(u *fakeaws.User) bool { return u.Name == name })]
+}
+
 // awsCommand changes what a script's AWS answers:
 //
 //	aws deny ACTION [ACCOUNT] | aws throttle ACTION N | aws mend | aws expire
+//	aws login USER | aws device USER SERIAL | aws token SERIAL
 //	aws enrol USER | aws calls ACTION N | aws interrupt ACTION N | aws has-trail NAME [stopped]
 func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	srv := ts.Value(awsKey{}).(world)
@@ -117,9 +125,22 @@ func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		srv.Reset()
 	case "enrol":
 		srv.Change(func() {
-			i := slices.IndexFunc(srv.own.Users, func(u *fakeaws.User) bool { return u.Name == args[1] })
-			srv.own.Users[i].Devices = []fakeaws.Device{srv.own.Virtual(args[1])}
+			srv.user(args[1]).Devices = []fakeaws.Device{srv.own.Virtual(args[1])}
 		})
+	case "login": // go on with an access key of the user's own
+		srv.Change(func() {
+			u := srv.user(args[1])
+			u.Keys = []fakeaws.Key{srv.own.Key()}
+			ts.Setenv("AWS_ACCESS_KEY_ID", u.Keys[0].ID)
+		})
+	case "device": // a device of the user's, of RFC 6238's seed
+		srv.Change(func() {
+			u := srv.user(args[1])
+			u.Devices = append(u.Devices, fakeaws.Device{Serial: args[2], Enabled: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)})
+			srv.own.Seed(args[2], []byte(rfcSeed))
+		})
+	case "token": // one of that seed that nobody has yet
+		srv.Change(func() { srv.own.Seed(args[1], []byte(rfcSeed)) })
 	case "has-trail":
 		srv.Change(func() {
 			srv.History.Trails = append(srv.History.Trails, fakeaws.Trail{

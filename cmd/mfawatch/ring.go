@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mfawatch/totp"
+	"mfawatch/totp/device"
 	"mfawatch/totp/keyring"
 	"mfawatch/totp/ledger"
 	"mfawatch/totp/ledger/file"
@@ -31,13 +33,13 @@ func ringError(err error) error {
 	switch {
 	case err == nil || errors.As(err, &exit{}):
 		return err
-	case errors.Is(err, keyring.ErrNotFound):
+	case errors.Is(err, keyring.ErrNotFound), errors.Is(err, device.ErrNotFound):
 		return exit{exitNotFound, err}
 	case errors.Is(err, keyring.ErrAmbiguous):
 		return exit{exitAmbiguous, err}
-	case errors.Is(err, ledger.ErrLocked) || errors.As(err, &later):
+	case errors.Is(err, ledger.ErrLocked) || errors.Is(err, device.ErrLater) || errors.As(err, &later):
 		return exit{exitLater, err}
-	case errors.Is(err, totp.ErrMalformed) || errors.Is(err, totp.ErrNoMatch) || errors.Is(err, totp.ErrReplayed) || errors.Is(err, ledger.ErrBeforeFloor):
+	case errors.Is(err, device.ErrRefused) || errors.Is(err, totp.ErrMalformed) || errors.Is(err, totp.ErrNoMatch) || errors.Is(err, totp.ErrReplayed) || errors.Is(err, ledger.ErrBeforeFloor):
 		return exit{exitRefused, err}
 	}
 	return cannotRun(err)
@@ -97,26 +99,71 @@ func (u unlocking) open(ctx context.Context, t terminal, ref string) (opened, er
 	if err != nil {
 		return opened{}, err
 	}
-	closed, err := h.closed()
+	return (&opener{unlocking: u, t: t, home: h}).open(ctx, ref)
+}
+
+// opener opens keys, and asks for what opens them once.
+type opener struct {
+	unlocking
+	t    terminal
+	home home
+	got  map[string]seal.Keys // by what keys are sealed to
+}
+
+func (o *opener) keys(ctx context.Context, sealedTo []string) (seal.Keys, error) {
+	way := strings.Join(sealedTo, "\n")
+	if keys, ok := o.got[way]; ok {
+		return keys, nil
+	}
+	keys, err := o.opening(ctx, o.t, o.home, sealedTo)
+	if err == nil {
+		if o.got == nil {
+			o.got = map[string]seal.Keys{}
+		}
+		o.got[way] = keys
+	}
+	return keys, err
+}
+
+func (o *opener) find(ref string) (keyring.Entry, error) {
+	closed, err := o.home.closed()
+	if err != nil {
+		return keyring.Entry{}, err
+	}
+	return closed.Find(ref)
+}
+
+func (o *opener) key(ctx context.Context, e keyring.Entry) (totp.Key, error) {
+	keys, err := o.keys(ctx, e.SealedTo)
+	if err != nil {
+		return totp.Key{}, err
+	}
+	ring, err := o.home.ring(keys)
+	if err != nil {
+		return totp.Key{}, err
+	}
+	return ring.Open(ctx, e.Name)
+}
+
+func (o *opener) open(ctx context.Context, ref string) (opened, error) {
+	e, err := o.find(ref)
 	if err != nil {
 		return opened{}, err
 	}
-	e, err := closed.Find(ref)
+	k, err := o.key(ctx, e)
 	if err != nil {
 		return opened{}, err
 	}
-	keys, err := u.opening(ctx, t, h, e.SealedTo)
-	if err != nil {
-		return opened{}, err
-	}
-	ring, err := h.ring(keys)
-	if err != nil {
-		return opened{}, err
-	}
-	k, err := ring.Open(ctx, e.Name)
-	if err != nil {
-		return opened{}, err
-	}
-	s, floor, err := h.ledger(ctx)
+	s, floor, err := o.home.ledger(ctx)
 	return opened{e, k, s, floor}, err
+}
+
+// both are keys to seal with and to open again with what they sealed.
+func (o *opener) both(ctx context.Context) (seal.Keys, error) {
+	keys, err := o.sealing(ctx, o.t, o.home)
+	if err != nil || len(keys.Identities) > 0 { // a passphrase does both
+		return keys, err
+	}
+	keys.Identities, err = o.identities(o.t, o.home, len(keys.KMS) > 0)
+	return keys, err
 }

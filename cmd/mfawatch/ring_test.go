@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
+	"time"
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,9 +18,10 @@ import (
 //	ring identity FILE         makes an age identity, seals to it from then on, and
 //	                           keeps it in FILE
 //	ring key NAME DEVICE URI   seals a key; DEVICE - is none
+//	ring codes FILE            writes codes of RFC 6238's seed, of now and the three next
 func ringCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: ring identity FILE | ring key NAME DEVICE URI")
+		ts.Fatalf("usage: ring identity FILE | ring key NAME DEVICE URI | ring codes FILE")
 	}
 	h := home{ts.Getenv("MFAWATCH_HOME")}
 	ts.Check(os.MkdirAll(h.dir, 0o700))
@@ -27,6 +30,10 @@ func ringCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(id.String()+"\n"), 0o600))
 		ts.Check(h.writeRecipients([]string{id.Recipient().String()}))
+		return
+	}
+	if args[0] == "codes" {
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(comingCodes()), 0o600))
 		return
 	}
 	to, err := h.recipients()
@@ -52,4 +59,20 @@ func putKey(h home, keys seal.Keys, name, device, uri string) error {
 		return err
 	}
 	return r.Put(context.Background(), name, device, k)
+}
+
+func comingCodes() string {
+	k, err := totp.New(totp.Settings{Account: "x"}, []byte(rfcSeed))
+	if err != nil {
+		panic(err)
+	}
+	text := ""
+	for step := time.Now().Unix() / 30; strings.Count(text, "\n") < 4; step++ {
+		code, err := k.At(step)
+		if err != nil {
+			panic(err)
+		}
+		text += code + "\n"
+	}
+	return text
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -71,14 +70,13 @@ func runVerify(ctx context.Context, t terminal, f verifyFlags, name string) erro
 		return err
 	}
 	v := ledger.Verifier{Store: o.ledger, Slack: f.slack, Floor: o.floor}
-	in := lines{bufio.NewReader(t.in), t}
 	switch {
 	case f.unlock:
-		return unlockKey(ctx, t, v, o, in)
+		return unlockKey(ctx, t, v, o)
 	case f.resync:
-		return resyncKey(ctx, t, v, f, o, in)
+		return resyncKey(ctx, t, v, f, o)
 	}
-	code, err := in.read("code: ")
+	code, err := t.readLine("code: ")
 	if err != nil {
 		return err
 	}
@@ -89,12 +87,12 @@ func runVerify(ctx context.Context, t terminal, f verifyFlags, name string) erro
 // verifiedAs is what a key's codes are remembered by.
 func verifiedAs(o opened) string { return keyring.ID(o.key) }
 
-func resyncKey(ctx context.Context, t terminal, v ledger.Verifier, f verifyFlags, o opened, in lines) error {
-	first, err := in.read("first code: ")
+func resyncKey(ctx context.Context, t terminal, v ledger.Verifier, f verifyFlags, o opened) error {
+	first, err := t.readLine("first code: ")
 	if err != nil {
 		return err
 	}
-	second, err := in.read("the code after it: ")
+	second, err := t.readLine("the code after it: ")
 	if err != nil {
 		return err
 	}
@@ -104,8 +102,8 @@ func resyncKey(ctx context.Context, t terminal, v ledger.Verifier, f verifyFlags
 
 // unlockKey forgets wrong codes. On one machine its owner decides; that two people have
 // to is break-glass's rule.
-func unlockKey(ctx context.Context, t terminal, v ledger.Verifier, o opened, in lines) error {
-	name, err := in.read("Type the key's name again to forget its wrong codes: ")
+func unlockKey(ctx context.Context, t terminal, v ledger.Verifier, o opened) error {
+	name, err := t.readLine("Type the key's name again to forget its wrong codes: ")
 	if err != nil {
 		return err
 	}
@@ -118,33 +116,32 @@ func unlockKey(ctx context.Context, t terminal, v ledger.Verifier, o opened, in 
 	return writeText(t, "", "Unlocked.\n")
 }
 
-// lines reads what a person types or a program writes, one line at a time.
-type lines struct {
-	in *bufio.Reader
-	t  terminal
-}
-
 const maxLine = 4096
 
-// read is the next line. A prompt is shown to a person only.
-func (l lines) read(prompt string) (string, error) {
-	if f, ok := l.t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(l.t.err, prompt)
+// readLine is the next line that a person types or a program writes. A prompt is shown
+// to a person only. No byte after the line is read: it is for who reads next.
+func (t terminal) readLine(prompt string) (string, error) {
+	if f, ok := t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(t.err, prompt)
 	}
 	var line []byte
 	for {
-		b, err := l.in.ReadByte()
+		var b [1]byte
+		n, err := t.in.Read(b[:])
 		switch {
-		case errors.Is(err, io.EOF) && len(line) == 0:
-			return "", errors.New("standard input ended before a line was read: type it, or write it there")
-		case err != nil && !errors.Is(err, io.EOF):
-			return "", fmt.Errorf("read standard input: %w", err)
-		case err != nil || b == '\n':
+		case n == 1 && b[0] == '\n':
 			return strings.TrimSuffix(string(line), "\r"), nil
-		case len(line) == maxLine:
+		case n == 1 && len(line) == maxLine:
 			return "", fmt.Errorf("the line on standard input has more than %d bytes", maxLine)
+		case n == 1:
+			line = append(line, b[0])
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return string(line), nil
+		case errors.Is(err, io.EOF):
+			return "", errors.New("standard input ended before a line was read: type it, or write it there")
+		case err != nil:
+			return "", fmt.Errorf("read standard input: %w", err)
 		}
-		line = append(line, b)
 	}
 }
 

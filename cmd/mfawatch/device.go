@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"mfawatch/audit/report"
+	"mfawatch/totp/device"
+	"mfawatch/totp/keyring"
+	"mfawatch/totp/ledger"
+)
+
+func newDevice(t terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "device",
+		Short: "Create, enable, resync, replace and remove MFA devices of IAM users",
+		Long: strings.TrimSpace(`
+Keeps the MFA devices of an IAM user that make codes: virtual devices whose key is
+sealed on this machine, and hardware tokens whose codes are typed. Where no --user is
+named, the user of the credentials is meant.
+
+AWS wants a session with MFA of whoever has a device and changes one of their own:
+such a session is got with a key that is sealed here, or a code is asked for.
+
+Exit codes: 0 done, 3 AWS refused a code, 5 no such device or key, 7 AWS checks no
+code now: later.`),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newDeviceList(t), newDeviceCreate(t), newDeviceEnable(t), newDeviceResync(t), newDeviceReplace(t), newDeviceDeactivate(t), newDeviceDelete(t))
+	return c
+}
+
+// deviceFlags are those of every command about devices.
+type deviceFlags struct {
+	unlocking
+	profile, region, user string
+}
+
+func (f *deviceFlags) add(c *cobra.Command) {
+	f.unlocking.add(c)
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile")
+	c.Flags().StringVar(&f.region, "region", "", "AWS Region (default: the profile's, else us-east-1)")
+	c.Flags().StringVar(&f.user, "user", "", "IAM user whose device it is (default: the user of the credentials)")
+}
+
+// bench is what a command about devices works with.
+type bench struct {
+	device.Lifecycle
+	*opener
+	f      deviceFlags
+	cfg    aws.Config
+	ledger ledger.Store
+	floor  time.Time
+}
+
+func (f deviceFlags) bench(ctx context.Context, t terminal) (*bench, error) {
+	h, err := openHome()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := awsConfig(ctx, t, f.profile, f.region)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1" // IAM is asked there for every Region of the partition
+	}
+	b := &bench{opener: &opener{unlocking: f.unlocking, t: t, home: h}, f: f, cfg: cfg}
+	if b.ledger, b.floor, err = h.ledger(ctx); err != nil {
+		return nil, err
+	}
+	b.Lifecycle = device.Lifecycle{IAM: iam.NewFromConfig(cfg), STS: sts.NewFromConfig(cfg), Say: t.say, MFA: b.withMFA}
+	return b, nil
+}
+
+// say tells a person what takes long or was cleaned up.
+func (t terminal) say(text string) { fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(text)) }
+
+func (b *bench) prover() ledger.Prover { return ledger.Prover{Store: b.ledger, Floor: b.floor} }
+
+// codes are those of a key that is sealed here, else what a person types.
+func (b *bench) codes(ctx context.Context, serial string, typed bool) (device.Codes, error) {
+	e, err := b.find(serial)
+	switch {
+	case typed || errors.Is(err, keyring.ErrNotFound):
+		return device.NewTyped(serial, b.t.typed), nil
+	case err != nil:
+		return nil, err
+	}
+	k, err := b.key(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return sealedCodes(b, e, k), nil
+}
+
+// typed asks for a code at the terminal, or reads a line of standard input.
+func (t terminal) typed(_ context.Context, prompt string) (string, error) {
+	return t.readLine(prompt + ": ")
+}
+
+// serial is the device that is meant by a key's name, or by its own serial number.
+func (b *bench) serial(ref string) (string, error) {
+	e, err := b.find(ref)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return ref, nil
+	case err != nil:
+		return "", err
+	case e.Device == "":
+		return "", fmt.Errorf("key %q is of no AWS device: name the device by its serial number or ARN", e.Name)
+	}
+	return e.Device, nil
+}
+
+// withMFA is IAM in a session with MFA of the caller: by the first of the caller's
+// devices whose key is sealed here, else by one whose code a person can type.
+func (b *bench) withMFA(ctx context.Context) (device.IAM, error) {
+	all, err := b.List(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	serial, err := b.second(all)
+	if err != nil {
+		return nil, err
+	}
+	codes, err := b.codes(ctx, serial, false)
+	if err != nil {
+		return nil, err
+	}
+	b.t.say("AWS wants a session with MFA for this: getting one with " + serial)
+	c, err := (device.Sessions{STS: b.STS, IAM: b.IAM, Say: b.t.say}).GetSession(ctx, device.Request{Serial: serial, Codes: codes, Duration: 15 * time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	cfg := b.cfg.Copy()
+	cfg.Credentials = staticCredentials(c)
+	return iam.NewFromConfig(cfg), nil
+}
+
+// second is the device to show AWS a code of.
+func (b *bench) second(all []device.Device) (string, error) {
+	typed := ""
+	for _, d := range all {
+		if !d.Kind.MakesCodes() {
+			continue
+		}
+		if _, err := b.find(d.Serial); err == nil {
+			return d.Serial, nil
+		}
+		typed = d.Serial
+	}
+	switch f, ok := b.t.in.(*os.File); {
+	case typed == "":
+		return "", errors.New("the user has no device that makes codes: use another's credentials, or the console")
+	case !ok || !term.IsTerminal(int(f.Fd())):
+		return "", fmt.Errorf("the key of %s is not sealed here, and there is no terminal to type its code on", typed)
+	}
+	return typed, nil
+}
+
+type deviceRow struct {
+	Serial  string     `json:"serial"`
+	Kind    string     `json:"kind"`
+	User    string     `json:"user,omitempty"`
+	Enabled *time.Time `json:"enabled,omitempty"`
+	Key     string     `json:"key,omitempty"` // under which its key is sealed here
+}
+
+func newDeviceList(t terminal) *cobra.Command {
+	var f deviceFlags
+	var unassigned bool
+	var format string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List a user's MFA devices, of every kind",
+		Example: strings.TrimRight(`
+  mfawatch device list
+  mfawatch device list --user ada --format json
+  mfawatch device list --unassigned    virtual devices that nobody uses`, "\n"),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return ringError(runDeviceList(c.Context(), t, f, unassigned, format))
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&unassigned, "unassigned", false, "virtual devices of the account that no user has")
+	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	return c
+}
+
+func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bool, format string) error {
+	switch {
+	case format != "table" && format != "json":
+		return usage("--format %q is not one of table, json", format)
+	case unassigned && f.user != "":
+		return usage("--unassigned devices are no user's: leave --user out")
+	}
+	b, err := f.bench(ctx, t)
+	if err != nil {
+		return err
+	}
+	var all []device.Device
+	if unassigned {
+		all, err = b.Unassigned(ctx)
+	} else {
+		all, err = b.List(ctx, f.user)
+	}
+	if err != nil {
+		return err
+	}
+	rows := make([]deviceRow, 0, len(all))
+	for _, d := range all {
+		row := deviceRow{Serial: d.Serial, Kind: string(d.Kind), User: d.User}
+		if !d.Enabled.IsZero() {
+			row.Enabled = &d.Enabled
+		}
+		if e, err := b.find(d.Serial); err == nil {
+			row.Key = e.Name
+		}
+		rows = append(rows, row)
+	}
+	return printDevices(t, rows, format)
+}
+
+func printDevices(t terminal, rows []deviceRow, format string) error {
+	if format == "json" {
+		text, err := json.MarshalIndent(rows, "", "  ")
+		if err != nil {
+			return err
+		}
+		return writeText(t, "", string(text)+"\n")
+	}
+	if len(rows) == 0 {
+		return writeText(t, "", "No devices.\n")
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SERIAL\tKIND\tUSER\tENABLED\tKEY HERE")
+	for _, r := range rows {
+		enabled := "-"
+		if r.Enabled != nil {
+			enabled = r.Enabled.UTC().Format(time.DateOnly)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", report.Plain(r.Serial), r.Kind, dash(r.User), enabled, dash(r.Key))
+	}
+	_ = w.Flush()
+	return writeText(t, "", b.String())
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return report.Plain(text)
+}
