@@ -48,10 +48,11 @@ type Prover struct {
 
 // Request is who wants a code and for what.
 type Request struct {
-	Device  string // what AWS counts by: the device's serial number or ARN
-	Owner   string // this caller and no other, also not another run of the same program
-	Purpose Purpose
-	Remains time.Duration // how long the code has to be good for when it is shown
+	Device   string // what AWS counts by: the device's serial number or ARN
+	Owner    string // this caller and no other, also not another run of the same program
+	Purpose  Purpose
+	Remains  time.Duration // how long the code has to be good for when it is shown
+	Patience time.Duration // a lease that begins later is not taken, so that who asks again uses nothing up; 0 takes any
 }
 
 // Lease is one step, or two for a device, that nobody else gets. The code is to be shown
@@ -109,6 +110,8 @@ func (q Request) check(k totp.Key) error {
 		return errors.New("a lease needs a device and an owner")
 	case !slices.Contains([]Purpose{Code, Device, Session}, q.Purpose):
 		return fmt.Errorf("purpose %q is none of %s, %s and %s", q.Purpose, Code, Device, Session)
+	case q.Patience < 0:
+		return fmt.Errorf("nobody can wait for %v", q.Patience)
 	case s.Kind == totp.HOTP && q.Purpose != Code:
 		return errors.New("AWS takes no codes of counters: lease one for a code")
 	case s.Kind == totp.TOTP && (q.Remains < 0 || q.Remains > time.Duration(s.Period)*time.Second):
@@ -135,6 +138,9 @@ func (p Prover) choose(r *proved, l *Lease, k totp.Key, q Request, now time.Time
 		h.Windows = windows(k, h, shown, until)
 		if until.Sub(shown) < q.Remains || k.Starts(step).Before(p.Floor) || r.taken(h) || !p.affordable(r, h) {
 			continue
+		}
+		if q.Patience > 0 && shown.Sub(now) > q.Patience {
+			return &Later{shown.Add(-q.Patience), fmt.Sprintf("device %s: the first free code is one of %s", q.Device, shown.UTC().Format(time.RFC3339))}
 		}
 		r.Held = append(r.Held, h)
 		l.Step, l.From, l.Until = step, shown, until

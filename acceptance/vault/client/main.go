@@ -1,0 +1,9 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/vault/api"
+)
+
+func main() { fmt.Println(api.DefaultConfig()) }
