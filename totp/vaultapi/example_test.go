@@ -55,12 +55,12 @@ func ExampleServer() {
 		}
 		answer, _ := io.ReadAll(r.Body)
 		r.Body.Close()
-		fmt.Println(r.StatusCode, strings.TrimSpace(string(answer)))
+		fmt.Println(strings.TrimSpace(r.Status + " " + string(answer)))
 	}
 	stop()
 	fmt.Println(<-ended)
 	// Output:
-	// 204
-	// 400 {"errors":["exported is true, and the server was not told that it may show a new secret: give exported=false, or have it started so that it may"]}
+	// 204 No Content
+	// 400 Bad Request {"errors":["exported is true, and the server was not told that it may show a new secret: give exported=false, or have it started so that it may"]}
 	// <nil>
 }
