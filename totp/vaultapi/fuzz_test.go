@@ -16,7 +16,7 @@ import (
 func FuzzBody(f *testing.F) {
 	for _, body := range []string{
 		`{"url":"` + awsURL + `"}`, `{"key":"` + secret + `","period":"1m30s","digits":"8","skew":0}`, `{"generate":"true","issuer":"A","account_name":"b","qr_size":0}`,
-		`{"code":"755224"}`, `{"code":755224}`, `{"code":null,"code":1}`, `{"type":"totp","config":{"options":{}}}`, `[[[`, `{"a":1e999}`, "\xef\xbb\xbf{}", `{"digits":1.0}`,
+		`{"code":"755224"}`, `{"code":755224}`, `{"code":null,"code":1}`, `{"type":"totp","config":{"options":{}}}`, `[[[`, `{"a":1e999}`, `{"code":7E5224}`, "\xef\xbb\xbf{}", `{"digits":1.0}`,
 	} {
 		f.Add(body)
 	}
@@ -38,7 +38,7 @@ func FuzzBody(f *testing.F) {
 					t.Errorf("what was kept is read as %d", back.Status)
 				}
 			}
-			var decoded map[string]any
+			var decoded map[string]json.RawMessage
 			if r.Status < 300 && json.Unmarshal([]byte(body), &decoded) != nil && strings.TrimSpace(body) != "" {
 				t.Errorf("POST %s takes what is no JSON object", path)
 			}
