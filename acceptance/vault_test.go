@@ -493,6 +493,7 @@ write an unknown field: data map[], warnings 1, status 0, errors []
 read code of none: data map[], warnings 0, status 400, errors ["unknown key: none"]
 read none: done
 delete: done
+delete again: done
 read deleted: done
 disable: data map[], warnings 0, status 400, errors ["disabling the engine would delete every key: delete keys one"]
 guess a sixth time: data map[], warnings 0, status 429, errors ["too many wrong codes in a row: nothing was compared, try aga"]

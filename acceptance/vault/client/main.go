@@ -99,6 +99,7 @@ func (c client) refusals() {
 	c.read("read code of none", "totp/code/none")
 	c.read("read none", "totp/keys/none")
 	line{Step: "delete"}.secret(c.Logical().Delete("totp/keys/aws"))
+	line{Step: "delete again"}.secret(c.Logical().Delete("totp/keys/aws"))
 	c.read("read deleted", "totp/keys/aws")
 	line{Step: "disable"}.print(c.Sys().Unmount("totp"))
 
