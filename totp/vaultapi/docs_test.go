@@ -32,7 +32,8 @@ func TestDocs(t *testing.T) {
 				t.Errorf("the page has a field %s, and it is not read: %d %s", field, r.Status, r.Text)
 			}
 		}
-	}	if fields != 12 {
+	}
+	if fields != 12 {
 		t.Errorf("the page has %d fields, want 12", fields)
 	}
 }
