@@ -95,12 +95,13 @@ func (h *handler) readKey(ctx context.Context, q *request) answer {
 
 const counterKey = "the key counts (hotp), and Vault's totp engine has only keys of time: use mfawatch's own commands for it"
 
+// deleteKey answers as the engine does when there was no key: it is gone.
 func (h *handler) deleteKey(ctx context.Context, q *request) answer {
 	if a, ok := h.begun(q); !ok {
 		return a
 	}
 	if err := h.Keys.Delete(ctx, q.name); err != nil {
-		return failed(err, nothing())
+		return failed(err, answer{outcome: NotFound})
 	}
 	return answer{}
 }

@@ -48,7 +48,7 @@ var routes = map[string]map[string]route{
 	"totp/keys/": {
 		"POST":   {name: "POST keys", key: true, body: true, may: Manage, serve: (*handler).writeKey},
 		"GET":    {name: "GET keys", key: true, unseen: absent, serve: (*handler).readKey},
-		"DELETE": {name: "DELETE keys", key: true, may: Manage, unseen: absent, serve: (*handler).deleteKey},
+		"DELETE": {name: "DELETE keys", key: true, may: Manage, serve: (*handler).deleteKey},
 	},
 	"totp/code/": {
 		"GET":  {name: "GET code", key: true, may: Read, unseen: unknownKey, serve: (*handler).readCode},
