@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"mfawatch/totp/ledger"
 )
 
 // answer is what a route gives back. Without a status it is 200, or 204 where there is
@@ -47,10 +49,10 @@ func broken(text string, err error) answer {
 	return a
 }
 
-// later is the answer to who has to come back at a time.
-func later(text string, until, now time.Time) answer {
+// later is the answer to who has to come back.
+func later(text string, early *ledger.Later, now time.Time) answer {
 	a := failure(http.StatusTooManyRequests, Waiting, text)
-	a.retry = max(until.Sub(now), time.Second)
+	a.retry, a.reason = max(early.Until.Sub(now), time.Second), early.Error()
 	return a
 }
 

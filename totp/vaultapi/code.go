@@ -38,7 +38,7 @@ func (h *handler) readCode(ctx context.Context, q *request) answer {
 	var early *ledger.Later
 	switch {
 	case errors.As(err, &early):
-		return later("the codes of this step and the next are given to others already, or AWS would check no more of them: ask again after Retry-After", early.Until, q.now)
+		return later("the codes of this step and the next are given to others already, or AWS would check no more of them: ask again after Retry-After", early, q.now)
 	case err != nil:
 		return broken("the ledger did not lease a code", err)
 	}
@@ -114,7 +114,7 @@ func judged(match totp.Match, err error, now time.Time) answer {
 	case errors.Is(err, ledger.ErrLocked):
 		return failure(http.StatusForbidden, Locked, "the key is locked after too many wrong codes: time does not open it, its operator does")
 	case errors.As(err, &early):
-		return later("too many wrong codes in a row: nothing was compared, try again after Retry-After", early.Until, now)
+		return later("too many wrong codes in a row: nothing was compared, try again after Retry-After", early, now)
 	}
 	return broken("the ledger did not answer, so no code is accepted", err)
 }

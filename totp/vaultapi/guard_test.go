@@ -262,6 +262,35 @@ func TestTokensAreChecked(t *testing.T) {
 	}
 }
 
+// TestServeTLS serves with TLS, under any name that the certificate has.
+func TestServeTLS(t *testing.T) {
+	other := httptest.NewTLSServer(nil) // for its certificate
+	defer other.Close()
+	s := serve(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l, &tls.Config{Certificates: other.TLS.Certificates}) }()
+	q, err := http.NewRequest("GET", "https://"+l.Addr().String()+"/v1/sys/health", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Host = "example.com"
+	if r, err := other.Client().Do(q); err != nil || r.StatusCode != http.StatusOK || r.TLS == nil {
+		t.Errorf("health over TLS: %v", err)
+	}
+	if r, err := http.Get("http://" + l.Addr().String() + "/v1/sys/health"); err == nil && r.StatusCode == http.StatusOK {
+		t.Error("health is answered without TLS where there is TLS")
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("Serve ended with %v", err)
+	}
+}
+
 // reads tells how many codes were leased.
 func (s *server) reads() (n int) {
 	err := s.store.Update(s.Context(), "prove#aws", func(old []byte) ([]byte, error) {
