@@ -279,11 +279,19 @@ func TestServeTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.Host = "example.com"
-	if r, err := other.Client().Do(q); err != nil || r.StatusCode != http.StatusOK || r.TLS == nil {
-		t.Errorf("health over TLS: %v", err)
+	r, err := other.Client().Do(q)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if r, err := http.Get("http://" + l.Addr().String() + "/v1/sys/health"); err == nil && r.StatusCode == http.StatusOK {
-		t.Error("health is answered without TLS where there is TLS")
+	if r.Body.Close(); r.StatusCode != http.StatusOK || r.TLS == nil {
+		t.Errorf("health over TLS = %d", r.StatusCode)
+	}
+	plain, err := http.Get("http://" + l.Addr().String() + "/v1/sys/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain.Body.Close(); plain.StatusCode != http.StatusBadRequest {
+		t.Errorf("health without TLS where there is TLS = %d", plain.StatusCode)
 	}
 	stop()
 	if err := <-ended; err != nil {
