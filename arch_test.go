@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,8 @@ func house(t *testing.T) []pkg {
 		switch {
 		case err != nil:
 			return err
+		case e.IsDir() && name != "." && hasModule(name):
+			return filepath.SkipDir // a peer's module, which nothing of the house can import
 		case e.IsDir() && (e.Name() == "testdata" || strings.HasPrefix(e.Name(), ".") && name != "."):
 			return filepath.SkipDir
 		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
@@ -54,6 +57,12 @@ func house(t *testing.T) []pkg {
 	}
 	slices.SortFunc(all, func(a, b pkg) int { return strings.Compare(a.dir, b.dir) })
 	return all
+}
+
+// hasModule tells whether a folder is a module of its own.
+func hasModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
 }
 
 func read(byDir map[string]*pkg, name string) error {
@@ -119,6 +128,8 @@ var rules = []struct {
 	{"audit/collect", []string{"std", "mfawatch/audit", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
 	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet/x/ansi", "maragu.dev/gomponents"}, "prints results"},
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
+	{"totp/vaultapi/vaultapitest", []string{"std", "mfawatch/totp", "mfawatch/totp/vaultapi"}, "stands in for keys and a record, and holds keys to their contract"},
+	{"totp/vaultapi", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "github.com/pquerna/otp"}, "serves keys, ledger and tokens that are given to it; pquerna's otp draws QR codes"},
 	{"totp/seal", []string{"std", "mfawatch/internal/outfile", "filippo.io/age", "golang.org/x/term"}, "seals and opens: it declares the KMS it needs, and knows nothing of AWS nor of audits"},
 	{"totp/keyring", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal"}, "joins sealed keys to names; clocks and AWS are its callers'"},
 	{"totp/device", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "changes devices through the clients, the ledger and the seals that it is given"},
