@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"mfawatch/totp"
@@ -107,10 +108,14 @@ type opener struct {
 	unlocking
 	t    terminal
 	home home
-	got  map[string]seal.Keys // by what keys are sealed to
+
+	mutex sync.Mutex
+	got   map[string]seal.Keys // by what keys are sealed to
 }
 
 func (o *opener) keys(ctx context.Context, sealedTo []string) (seal.Keys, error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
 	way := strings.Join(sealedTo, "\n")
 	if keys, ok := o.got[way]; ok {
 		return keys, nil
@@ -161,7 +166,15 @@ func (o *opener) open(ctx context.Context, ref string) (opened, error) {
 // both are keys to seal with and to open again with what they sealed.
 func (o *opener) both(ctx context.Context) (seal.Keys, error) {
 	keys, err := o.sealing(ctx, o.t, o.home)
-	if err != nil || len(keys.Identities) > 0 { // a passphrase does both
+	if err == nil && len(keys.Identities) > 0 { // a passphrase does both, and is asked for once
+		o.mutex.Lock()
+		defer o.mutex.Unlock()
+		if o.got == nil {
+			o.got = map[string]seal.Keys{}
+		}
+		o.got[byPassphrase] = keys
+	}
+	if err != nil || len(keys.Identities) > 0 {
 		return keys, err
 	}
 	keys.Identities, err = o.identities(o.t, o.home, len(keys.KMS) > 0)

@@ -123,8 +123,12 @@ mfawatch reads CloudTrail records and says of each sign-in whether a second
 factor was used, and what happened around it; and it reads accounts and says who
 holds which second factor, and who should hold a better one.
 
-Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
-4 no findings but something could not be checked.`),
+Its other half keeps the second factor itself: keys and codes, AWS's MFA devices and
+sessions with them.
+
+Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings, or a code that was
+refused, 4 no findings but something could not be checked, 5 no such key or device,
+6 more than one fits, 7 not now: later.`),
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -136,6 +140,6 @@ Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
 	root.SetErr(t.err)
 	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
-	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t))
+	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t))
 	return root
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mfawatch/totp"
@@ -84,43 +85,94 @@ func (r Ring) Find(ref string) (Entry, error) {
 	return Entry{}, fmt.Errorf("%q means %w: %s: say which by its name", ref, ErrAmbiguous, strings.Join(names, ", "))
 }
 
+// Sealed is what is sealed: a key, and how many steps to each side of the device's own
+// are accepted when its codes are checked, which is one unless somebody said otherwise.
+type Sealed struct {
+	Key   totp.Key
+	Slack int
+}
+
+// usualSlack is written nowhere, so that a sealed file is a key's URI and no more.
+const usualSlack = 1
+
+// encode is the URI, and a line for the slack where it is unusual.
+func (s Sealed) encode() seal.Secret {
+	text := s.Key.URI()
+	if s.Slack != usualSlack {
+		text += fmt.Sprintf("\nslack=%d\n", s.Slack)
+	}
+	return seal.NewSecret([]byte(text))
+}
+
+func decode(secret seal.Secret) (Sealed, error) {
+	uri, rest, more := strings.Cut(string(secret.Reveal()), "\n")
+	k, err := totp.Parse(uri)
+	if err != nil || !more {
+		return Sealed{k, usualSlack}, err
+	}
+	text, ok := strings.CutPrefix(strings.TrimSuffix(rest, "\n"), "slack=")
+	slack, err := strconv.Atoi(text)
+	if !ok || err != nil || slack < 0 || slack > totp.MaxSlack {
+		return Sealed{}, errors.New("there is more after its URI than is understood: use the version that sealed it")
+	}
+	return Sealed{k, slack}, nil
+}
+
 // Open makes a key's codes possible.
 func (r Ring) Open(ctx context.Context, name string) (totp.Key, error) {
+	s, err := r.OpenSealed(ctx, name)
+	return s.Key, err
+}
+
+// OpenSealed is Open, and tells how a key's codes are checked.
+func (r Ring) OpenSealed(ctx context.Context, name string) (Sealed, error) {
 	h, secret, err := r.Seals.Get(ctx, name)
 	if errors.Is(err, seal.ErrNotFound) {
-		return totp.Key{}, fmt.Errorf("%q: %w", name, ErrNotFound)
+		return Sealed{}, fmt.Errorf("%q: %w", name, ErrNotFound)
 	}
 	if err != nil {
-		return totp.Key{}, err
+		return Sealed{}, err
 	}
 	defer secret.Wipe()
-	k, err := totp.Parse(string(secret.Reveal()))
+	sealed, err := decode(secret)
 	if err != nil {
-		return totp.Key{}, fmt.Errorf("what is sealed as %q is no key: %w", name, err)
+		return Sealed{}, fmt.Errorf("what is sealed as %q is no key: %w", name, err)
 	}
-	if s := k.Settings(); string(s.Kind) != h.Kind || s.Issuer != h.Issuer || s.Account != h.Label {
-		return totp.Key{}, fmt.Errorf("what is sealed as %q is another key than it says openly: seal it anew", name)
+	if s := sealed.Key.Settings(); string(s.Kind) != h.Kind || s.Issuer != h.Issuer || s.Account != h.Label {
+		return Sealed{}, fmt.Errorf("what is sealed as %q is another key than it says openly: seal it anew", name)
 	}
-	return k, nil
+	return sealed, nil
 }
 
 // Put seals a new key.
 func (r Ring) Put(ctx context.Context, name, device string, k totp.Key) error {
-	return r.put(ctx, name, device, k, r.Seals.Put)
+	return r.PutSealed(ctx, name, device, Sealed{k, usualSlack})
+}
+
+// PutSealed is Put of a key whose codes are checked in another way than usual.
+func (r Ring) PutSealed(ctx context.Context, name, device string, s Sealed) error {
+	return r.put(ctx, name, device, s, r.Seals.Put)
 }
 
 // Replace seals a key in the place of another. Codes of the other that were used stay
 // used: a step is nobody's twice.
 func (r Ring) Replace(ctx context.Context, name, device string, k totp.Key) error {
-	return r.put(ctx, name, device, k, r.Seals.Replace)
+	return r.ReplaceSealed(ctx, name, device, Sealed{k, usualSlack})
 }
 
-func (r Ring) put(ctx context.Context, name, device string, k totp.Key, write func(context.Context, seal.Header, seal.Secret) error) error {
+// ReplaceSealed is Replace by a key whose codes are checked in another way than usual.
+func (r Ring) ReplaceSealed(ctx context.Context, name, device string, s Sealed) error {
+	return r.put(ctx, name, device, s, r.Seals.Replace)
+}
+
+func (r Ring) put(ctx context.Context, name, device string, sealed Sealed, write func(context.Context, seal.Header, seal.Secret) error) error {
 	if err := r.free(name, device); err != nil {
 		return err
 	}
-	s := k.Settings()
-	secret := seal.NewSecret([]byte(k.URI()))
+	if sealed.Slack < 0 || sealed.Slack > totp.MaxSlack {
+		return fmt.Errorf("key %q: a slack of %d steps: it must be 0 to %d", name, sealed.Slack, totp.MaxSlack)
+	}
+	s, secret := sealed.Key.Settings(), sealed.encode()
 	defer secret.Wipe()
 	err := write(ctx, seal.Header{ID: name, Kind: string(s.Kind), Issuer: s.Issuer, Label: s.Account, Device: device}, secret)
 	if errors.Is(err, seal.ErrNotFound) {

@@ -271,3 +271,49 @@ func TestID(t *testing.T) {
 		t.Errorf("a key without a device is counted by %q, want %q", got, id)
 	}
 }
+
+// TestSlack: how codes are checked is sealed with a key, and only where it is unusual,
+// so that age alone shows a URI and no more.
+func TestSlack(t *testing.T) {
+	r := newRing(t)
+	k := newKey(t, totp.Settings{})
+	for _, slack := range []int{0, 1, 10} {
+		name := fmt.Sprint("slack", slack)
+		if err := r.PutSealed(t.Context(), name, "", keyring.Sealed{Key: k, Slack: slack}); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := r.OpenSealed(t.Context(), name); err != nil || s.Slack != slack || !s.Key.Equal(k) {
+			t.Errorf("slack %d is opened as %d, %v", slack, s.Slack, err)
+		}
+		_, secret, err := r.Seals.Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if more := string(secret.Reveal()) != k.URI(); more != (slack != 1) {
+			t.Errorf("slack %d: more than a URI is sealed: %v", slack, more)
+		}
+	}
+	if err := r.ReplaceSealed(t.Context(), "slack0", "", keyring.Sealed{Key: k, Slack: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.OpenSealed(t.Context(), "slack0"); err != nil || s.Slack != 2 {
+		t.Errorf("after ReplaceSealed: %d, %v", s.Slack, err)
+	}
+	for _, slack := range []int{-1, totp.MaxSlack + 1} {
+		refused(t, r.PutSealed(t.Context(), "more", "", keyring.Sealed{Key: k, Slack: slack}), nil, "slack")
+	}
+}
+
+// TestMoreThanIsUnderstood: lines after the URI that another version wrote.
+func TestMoreThanIsUnderstood(t *testing.T) {
+	r := newRing(t)
+	k := newKey(t, totp.Settings{})
+	for i, more := range []string{"\n\n", "\nslack=", "\nslack=-1\n", "\nslack=11\n", "\nslack=0\nother=1\n", "\nother=1"} {
+		name := fmt.Sprint("key", i)
+		if err := r.Seals.Put(t.Context(), seal.Header{ID: name, Kind: "totp", Label: k.Settings().Account}, seal.NewSecret([]byte(k.URI()+more))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Open(t.Context(), name)
+		refused(t, err, nil, name, "more after its URI")
+	}
+}
