@@ -47,7 +47,7 @@ func light(picture image.Image, x, y int) byte {
 // its own size and then in others.
 func views(picture *image.Gray) iter.Seq[*gozxing.BitMatrix] {
 	return func(yield func(*gozxing.BitMatrix) bool) {
-		for _, sized := range []func(*image.Gray) *image.Gray{same, halved, quartered, enlarged} {
+		for _, sized := range []func(*image.Gray) *image.Gray{same, smoothed, halved, quartered, enlarged} {
 			g := sized(picture)
 			if g == nil {
 				continue
@@ -63,6 +63,17 @@ func views(picture *image.Gray) iter.Seq[*gozxing.BitMatrix] {
 
 func same(g *image.Gray) *image.Gray { return g }
 
+// smoothed takes for each pixel the mean of those around it, against spots.
+func smoothed(g *image.Gray) *image.Gray {
+	to := image.NewGray(g.Rect)
+	for y := range to.Rect.Dy() {
+		for x := range to.Rect.Dx() {
+			to.Pix[y*to.Stride+x] = mean(g, x-1, y-1, 3)
+		}
+	}
+	return to
+}
+
 func halved(g *image.Gray) *image.Gray {
 	if max(g.Rect.Dx(), g.Rect.Dy()) < large {
 		return nil
@@ -77,7 +88,7 @@ func quartered(g *image.Gray) *image.Gray {
 	return shrunk(g, 4)
 }
 
-// shrunk takes the mean of squares of n by n pixels.
+// shrunk takes the means of squares of n by n pixels.
 func shrunk(g *image.Gray, n int) *image.Gray {
 	to := image.NewGray(image.Rect(0, 0, max(1, g.Rect.Dx()/n), max(1, g.Rect.Dy()/n)))
 	for y := range to.Rect.Dy() {
@@ -88,10 +99,11 @@ func shrunk(g *image.Gray, n int) *image.Gray {
 	return to
 }
 
+// mean is that of a square, as much of it as is in the picture.
 func mean(g *image.Gray, left, top, n int) byte {
 	sum, count := 0, 0
-	for y := top; y < min(top+n, g.Rect.Dy()); y++ {
-		for x := left; x < min(left+n, g.Rect.Dx()); x++ {
+	for y := max(0, top); y < min(top+n, g.Rect.Dy()); y++ {
+		for x := max(0, left); x < min(left+n, g.Rect.Dx()); x++ {
 			sum += int(g.Pix[y*g.Stride+x])
 			count++
 		}
