@@ -34,7 +34,7 @@ acceptance: ## compare with real peer programs (jq, moto, Chromium, validators â
 	go run ./internal/faults -events 5000
 	go test -tags acceptance -count=1 -timeout 30m ./acceptance
 
-bench: ## print what a scan and the functions cost, beside bases measured in the same run
+bench: ## print what a scan, the check of a code and the functions cost, beside bases measured in the same run
 	go run ./internal/bench
 
 functions: ## build each Lambda function's ZIP and binary for arm64 and amd64, reproducibly, under 4.3 MB

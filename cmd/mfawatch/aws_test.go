@@ -53,14 +53,14 @@ func startAWS() (url string, w world, end func(), err error) {
 
 // awsValues are those of awsVariables.
 func awsValues(url, dir string) []string {
-	return []string{url, "us-east-1", "AKIAAUDIT" + management, "x", "", "", "/dev/null", "/dev/null", "true", dir + "/home"}
+	return []string{url, "us-east-1", "AKIAAUDIT" + management, "x", "", "", "/dev/null", "/dev/null", "true", dir + "/home", "", ""}
 }
 
 // awsVariables are those of a script's environment that lead mfawatch to the
 // script's AWS and to no other.
 var awsVariables = []string{
 	"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
-	"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", "MFAWATCH_HOME",
+	"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", "MFAWATCH_HOME", "MFAWATCH_PASSPHRASE_FILE", "MFAWATCH_IDENTITY_FILE",
 }
 
 // invented is an account with a root that has a security key. ada has a

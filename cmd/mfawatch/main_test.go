@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"aws":    awsCommand,
 			"trail":  trailCommand,
 			"mode":   mode,
+			"ring":   ringCommand,
 			"changes": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), changesFile(args[1:]...), 0o600))
 			},

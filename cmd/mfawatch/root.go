@@ -136,6 +136,6 @@ Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings,
 	root.SetErr(t.err)
 	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
-	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t))
+	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t))
 	return root
 }

@@ -1,7 +1,8 @@
 // Command bench prints what the scanner costs as ratios to bases taken in the
-// same run: decompression alone, and a typed encoding/json reader; and what the
-// Lambda functions cost: their starts beside a bare bootstrap's, their memory,
-// their size, and events for a second of processor time by source.
+// same run: decompression alone, and a typed encoding/json reader; what checking a
+// code costs beside pquerna/otp's own check; and what the Lambda functions cost:
+// their starts beside a bare bootstrap's, their memory, their size, and events for a
+// second of processor time by source.
 //
 // It promises figures that a noisy machine cannot flatter: processor time, not
 // wall time, in interleaved rounds, of which the medians are compared. It makes
@@ -29,13 +30,13 @@ func main() {
 	records := flag.Int("records", 300_000, "records in each large corpus")
 	rounds := flag.Int("rounds", 5, "interleaved rounds")
 	starts := flag.Int("starts", 21, "interleaved starts of each function")
-	only := flag.String("only", "", "measure only this: scan or functions")
+	only := flag.String("only", "", "measure only this: scan, codes or functions")
 	flag.Parse()
 	if flag.NArg() == 1 { // a child that only shows how much memory a scan needs
 		fmt.Println(peakOfScan(flag.Arg(0)))
 		return
 	}
-	if err := both(*only, *records, *rounds, *starts); err != nil {
+	if err := measureAll(*only, *records, *rounds, *starts); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -45,23 +46,30 @@ func main() {
 	}
 }
 
-// both measures the scan and the functions, or one of them.
-func both(only string, records, rounds, starts int) error {
-	if only != "" && only != "scan" && only != "functions" {
-		return fmt.Errorf("-only %q: give scan, functions, or nothing for both", only)
+// measureAll measures the scan, the check of codes and the functions, or one of them.
+func measureAll(only string, records, rounds, starts int) error {
+	if !slices.Contains([]string{"", "scan", "codes", "functions"}, only) {
+		return fmt.Errorf("-only %q: give scan, codes, functions, or nothing for all", only)
 	}
 	if rounds < 1 || starts < 1 || records < 1 {
 		return errors.New("-records, -rounds and -starts have to be one or more")
 	}
 	fmt.Printf("%s %s/%s, %d processors, CPU time, median of %d interleaved rounds\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
-	if only != "functions" {
-		if err := run(records, rounds); err != nil {
-			return err
-		}
+	steps := []struct {
+		name string
+		run  func() error
+	}{
+		{"scan", func() error { return run(records, rounds) }},
+		{"codes", func() error { return codes(rounds) }},
+		{"functions", func() error { return functions(starts, rounds) }},
 	}
-	if only != "scan" {
-		return functions(starts, rounds)
+	for _, s := range steps {
+		if only == "" || only == s.name {
+			if err := s.run(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

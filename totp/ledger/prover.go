@@ -51,15 +51,18 @@ type Request struct {
 	Device  string // what AWS counts by: the device's serial number or ARN
 	Owner   string // this caller and no other, also not another run of the same program
 	Purpose Purpose
+	Pair    bool          // two codes that follow each other; a Device's always are
 	Remains time.Duration // how long the code has to be good for when it is shown
+	Within  time.Duration // how long the caller would wait for it; 0 is as long as it takes
 }
 
-// Lease is one step, or two for a device, that nobody else gets. The code is to be shown
+// Lease is one step, or two of a pair, that nobody else gets. The code is to be shown
 // after From and before Until; until From the caller waits.
 type Lease struct {
 	Device, Owner string
 	Purpose       Purpose
-	Step          int64 // the first; a device's second is Step+1
+	Step          int64 // the first; a pair's second is Step+1
+	Pair          bool
 	From, Until   time.Time
 }
 
@@ -86,11 +89,12 @@ func (p Prover) Lease(ctx context.Context, k totp.Key, q Request, now time.Time)
 	if err := q.check(k); err != nil {
 		return Lease{}, err
 	}
-	l := Lease{Device: q.Device, Owner: q.Owner, Purpose: q.Purpose}
+	q.Pair = q.Pair || q.Purpose == Device
+	l := Lease{Device: q.Device, Owner: q.Owner, Purpose: q.Purpose, Pair: q.Pair}
 	return l, update(ctx, p.Store, proverKey(q.Device), func(r *proved) error {
 		if k.Settings().Kind == totp.HOTP {
 			l.Step = max(r.Next, k.Settings().Counter)
-			r.Next = l.Step + 1
+			r.Next = l.Step + q.steps()
 			return nil
 		}
 		step, err := k.Step(now)
@@ -100,6 +104,14 @@ func (p Prover) Lease(ctx context.Context, k totp.Key, q Request, now time.Time)
 		r.keep(k, now, step)
 		return p.choose(r, &l, k, q, now, step)
 	})
+}
+
+// steps are how many a request takes.
+func (q Request) steps() int64 {
+	if q.Pair {
+		return 2
+	}
+	return 1
 }
 
 func (q Request) check(k totp.Key) error {
@@ -113,6 +125,8 @@ func (q Request) check(k totp.Key) error {
 		return errors.New("AWS takes no codes of counters: lease one for a code")
 	case s.Kind == totp.TOTP && (q.Remains < 0 || q.Remains > time.Duration(s.Period)*time.Second):
 		return fmt.Errorf("a code cannot remain good for %v: its period is %d s", q.Remains, s.Period)
+	case q.Within < 0:
+		return fmt.Errorf("nobody waits for %v", q.Within)
 	}
 	return nil
 }
@@ -123,11 +137,8 @@ func (p Prover) choose(r *proved, l *Lease, k totp.Key, q Request, now time.Time
 		return fmt.Errorf("device %s: a code of %s was leased already: set the clock right, and if it is, a wrong one was used then and the device's row has to be removed", q.Device, k.Starts(r.Next-1).Format(time.RFC3339))
 	}
 	for step := max(present, r.Next); step <= present+farthest; step++ {
-		h := held{Step: step, Steps: 1, Owner: q.Owner, Purpose: q.Purpose}
-		if q.Purpose == Device {
-			h.Steps = 2
-		}
-		shown := k.Starts(step + h.Steps - 1) // both codes of a device are shown with the second
+		h := held{Step: step, Steps: q.steps(), Owner: q.Owner, Purpose: q.Purpose}
+		shown := k.Starts(step + h.Steps - 1) // both codes of a pair are shown with the second
 		if shown.Before(now) {
 			shown = now
 		}
@@ -135,6 +146,9 @@ func (p Prover) choose(r *proved, l *Lease, k totp.Key, q Request, now time.Time
 		h.Windows = windows(k, h, shown, until)
 		if until.Sub(shown) < q.Remains || k.Starts(step).Before(p.Floor) || r.taken(h) || !p.affordable(r, h) {
 			continue
+		}
+		if q.Within > 0 && shown.Sub(now) > q.Within {
+			return &Later{shown, fmt.Sprintf("device %s: the codes before then are leased, or AWS would not check them", q.Device)}
 		}
 		r.Held = append(r.Held, h)
 		l.Step, l.From, l.Until = step, shown, until

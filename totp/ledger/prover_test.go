@@ -67,7 +67,7 @@ func TestRequestsAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*ledger.Request){
 		"a device and an owner": func(q *ledger.Request) { q.Device = "" }, "needs a device and an owner": func(q *ledger.Request) { q.Owner = "" },
 		"purpose": func(q *ledger.Request) { q.Purpose = "x" }, "period is 30": func(q *ledger.Request) { q.Remains = 30*time.Second + 1 },
-		"good for -1": func(q *ledger.Request) { q.Remains = -1 },
+		"good for -1": func(q *ledger.Request) { q.Remains = -1 }, "waits for -1": func(q *ledger.Request) { q.Within = -1 },
 	} {
 		q := good
 		change(&q)
@@ -390,4 +390,45 @@ func TestTextsOfTheProver(t *testing.T) {
 	if want := "the lease is spent: its code may have been used"; ledger.ErrSpent.Error() != want {
 		t.Errorf("%v, want %s", ledger.ErrSpent, want)
 	}
+}
+
+// TestAPairOfCodes: two that follow each other, shown with the second; of counters too.
+func TestAPairOfCodes(t *testing.T) {
+	p := prove(t)
+	pair := ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Code, Pair: true}
+	l, err := p.Lease(t.Context(), p.k, pair, start)
+	if err != nil || !l.Pair {
+		t.Fatalf("a pair's lease = %+v, %v", l, err)
+	}
+	p.want(l, 0, p.k.Starts(present+1), p.k.Starts(present+2))
+	p.want(p.lease("b", ledger.Code, start), 2, p.k.Starts(present+2), p.k.Starts(present+3))
+	if l := p.lease("c", ledger.Device, start); !l.Pair {
+		t.Errorf("a device's lease %+v is no pair", l)
+	}
+	p.k = newKey(t, totp.Settings{Kind: totp.HOTP, Counter: 3})
+	pair.Device = "counter"
+	for want := int64(3); want < 9; want += 2 {
+		if l, err := p.Lease(t.Context(), p.k, pair, start); err != nil || l.Step != want {
+			t.Errorf("a pair begins with counter %d, %v, want %d", l.Step, err, want)
+		}
+	}
+}
+
+// TestNobodyHasToWaitLonger: who says how long it would wait gets a code by then, or
+// is told when, and nothing is leased.
+func TestNobodyHasToWaitLonger(t *testing.T) {
+	p := prove(t)
+	p.lease("a", ledger.Code, start)
+	next := p.k.Starts(present + 1)
+	q := ledger.Request{Device: "d", Owner: "b", Purpose: ledger.Code, Within: next.Sub(start) - 1}
+	_, err := p.Lease(t.Context(), p.k, q, start)
+	if later := (*ledger.Later)(nil); !errors.As(err, &later) || !later.Until.Equal(next) || !strings.Contains(err.Error(), "device d") {
+		t.Errorf("a lease that comes too late = %v, want one from %v", err, next)
+	}
+	q.Within++
+	l, err := p.Lease(t.Context(), p.k, q, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.want(l, 1, next, p.k.Starts(present+2))
 }

@@ -19,11 +19,12 @@ const (
 // Header is what a sealed file says openly. None of it is secret, all of it is bound
 // to the secret: a file whose header was changed does not open.
 type Header struct {
-	ID       string   `json:"id"`        // of the key or the device, and of the file
-	Kind     string   `json:"kind"`      // what the secret is: totp, hotp, codes …
-	Issuer   string   `json:"issuer"`    // as people know it, may be empty
-	Label    string   `json:"label"`     // as people know it, may be empty
-	SealedTo []string `json:"sealed_to"` // what opens it, written by this package
+	ID       string   `json:"id"`               // of the key or the device, and of the file
+	Kind     string   `json:"kind"`             // what the secret is: totp, hotp, codes …
+	Issuer   string   `json:"issuer"`           // as people know it, may be empty
+	Label    string   `json:"label"`            // as people know it, may be empty
+	Device   string   `json:"device,omitempty"` // what AWS calls it: an MFA device's ARN or serial number
+	SealedTo []string `json:"sealed_to"`        // what opens it, written by this package
 }
 
 // check tells what cannot be in a header.
@@ -34,7 +35,7 @@ func (h Header) check() error {
 	if h.Kind == "" || len(h.Kind) > 32 || strings.Trim(h.Kind, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return fmt.Errorf("kind %q: it must be 1 to 32 lower case letters, digits and dashes", h.Kind)
 	}
-	for _, text := range append([]string{h.Issuer, h.Label}, h.SealedTo...) {
+	for _, text := range append([]string{h.Issuer, h.Label, h.Device}, h.SealedTo...) {
 		if len(text) > 256 || !plain(text) {
 			return fmt.Errorf("%q in the header: it must have at most 256 bytes and be printable", text)
 		}

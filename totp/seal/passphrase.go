@@ -18,7 +18,7 @@ const maxPassphrase = 1024
 // interrupt, the terminal shows again what is typed.
 func AskPassphrase(ctx context.Context, tty *os.File, prompt io.Writer, anew bool) (Secret, error) {
 	if !term.IsTerminal(int(tty.Fd())) {
-		return Secret{}, fmt.Errorf("%s is no terminal to ask the passphrase on: give it by a file descriptor", tty.Name())
+		return Secret{}, fmt.Errorf("%s is no terminal to ask the passphrase on: name a file of it", tty.Name())
 	}
 	p, err := ask(ctx, tty, prompt, "passphrase: ")
 	if err != nil || !anew {
@@ -79,17 +79,40 @@ func PassphraseFrom(fd int) (Secret, error) {
 	}
 	f := os.NewFile(uintptr(fd), "passphrase")
 	defer f.Close()
+	p, err := readPassphrase(f)
+	if err != nil {
+		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: %w", fd, err)
+	}
+	return p, nil
+}
+
+// PassphraseFile reads a passphrase from a file that only its owner can read, up to its
+// end or the end of its first line.
+func PassphraseFile(name string) (Secret, error) {
+	data, err := readPrivate(name, 1<<20)
+	if err != nil {
+		return Secret{}, fmt.Errorf("passphrase file %w", err)
+	}
+	defer clear(data)
+	p, err := readPassphrase(bytes.NewReader(data))
+	if err != nil {
+		return Secret{}, fmt.Errorf("passphrase file %s: %w", name, err)
+	}
+	return p, nil
+}
+
+func readPassphrase(r io.Reader) (Secret, error) {
 	// One buffer: one that grows leaves copies behind.
 	buffer := make([]byte, maxPassphrase+3)
-	n, err := io.ReadFull(f, buffer)
+	n, err := io.ReadFull(r, buffer)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		clear(buffer)
-		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: %w", fd, cause(err))
+		return Secret{}, cause(err)
 	}
 	line, rest, _ := bytes.Cut(buffer[:n], []byte("\n"))
 	if len(rest) > 0 {
 		clear(buffer)
-		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: there is more than one line: write the passphrase alone", fd)
+		return Secret{}, errors.New("there is more than one line: write the passphrase alone")
 	}
 	return taken(bytes.TrimSuffix(line, []byte("\r")))
 }

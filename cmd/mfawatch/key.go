@@ -1,0 +1,24 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newKey(t terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "key",
+		Short: "Keep the keys of one-time codes, sealed on this machine",
+		Long: strings.TrimSpace(`
+Keeps the secrets of one-time codes on this machine, each in a sealed file under
+$MFAWATCH_HOME (default: $XDG_STATE_HOME/mfawatch, else ~/.local/state/mfawatch):
+under a passphrase that is asked for, or for age recipients and KMS keys that
+'mfawatch key reseal' names. A secret is never taken from the command line or the
+environment, and shown only by 'mfawatch key export' and 'mfawatch key qr'.`),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newKeyReseal(t), newKeyRestored(t))
+	return c
+}
