@@ -142,7 +142,7 @@ func (o opened) lease(ctx context.Context, f codeFlags) (ledger.Lease, error) {
 		q.Remains = min(q.Remains, period/2)
 	}
 	if !f.wait {
-		q.Within = max(usualWait, 2*period)
+		q.Patience = max(usualWait, 2*period)
 	}
 	return ledger.Prover{Store: o.ledger, Floor: o.floor}.Lease(ctx, o.key, q, time.Now())
 }

@@ -19,6 +19,12 @@
 // issued. Signatures are not checked, permissions only as faults. A test may
 // change an account between calls; while calls run, inside Change.
 //
+// Codes of MFA devices are checked, as AWS is known to check them: a device has a seed
+// that CreateVirtualMFADevice or Seed gave it, STS takes a code once and nine in three
+// minutes, and what IAM changes reaches STS late. By whom a call is made is told by the
+// key too: a key of a user (User.Keys) is the user's, and Session says of one that was
+// issued whether it was with a second factor.
+//
 // It promises to count every request that arrives, refused ones too, and to
 // answer from the state alone: the same state and clock give the same bytes.
 package fakeaws
@@ -44,6 +50,15 @@ type Server struct {
 	PageSize int
 	// Latency is how long each answer takes.
 	Latency time.Duration
+	// Propagation is how long STS does not see that a device was enabled or resynced;
+	// New sets ten seconds. Eight to fourteen were seen.
+	Propagation time.Duration
+	// Lingering is how long STS takes a device that was deactivated; New sets two
+	// seconds. One to three were seen.
+	Lingering time.Duration
+	// QR draws the key URI of a new virtual device; where it is nil, the answer has no
+	// QRCodePNG.
+	QR func(uri string) ([]byte, error)
 	// Organization is nil for accounts in none.
 	Organization *Organization
 	// Buckets are those of S3, by name.
@@ -76,7 +91,7 @@ type Call struct {
 
 // New makes a stand-in that holds these accounts and does not listen.
 func New(accounts ...*Account) *Server {
-	s := &Server{Now: time.Now, accounts: map[string]*Account{}, sessions: map[string]*session{}, counts: map[string]int{}}
+	s := &Server{Now: time.Now, Propagation: 10 * time.Second, Lingering: 2 * time.Second, accounts: map[string]*Account{}, sessions: map[string]*session{}, counts: map[string]int{}}
 	for _, a := range accounts {
 		s.Add(a)
 	}
@@ -134,7 +149,26 @@ func (s *Server) MostInFlight() int {
 	return s.most
 }
 
-// Sessions are the access key ids that AssumeRole and AssumeRoot issued.
+// Session is what is known of an access key id that was issued.
+type Session struct {
+	ARN     string
+	MFA     bool // with a second factor
+	Expires time.Time
+}
+
+// Session tells of an access key id that GetSessionToken, AssumeRole or AssumeRoot
+// issued.
+func (s *Server) Session(key string) (Session, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	by := s.sessions[key]
+	if by == nil || by.expires.IsZero() {
+		return Session{}, false
+	}
+	return Session{by.arn, by.mfa, by.expires}, true
+}
+
+// Sessions are the access key ids that GetSessionToken, AssumeRole and AssumeRoot issued.
 func (s *Server) Sessions() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,9 +11,15 @@ import (
 // IAMAuditRootUserCredentials has (IAM user guide, id_root-user-privileged-task).
 var auditTask = []string{"ListMFADevices", "GetLoginProfile", "ListAccessKeys", "ListSigningCertificates", "GetUser", "GetAccessKeyLastUsed", "GetAccountSummary", "GetCallerIdentity"}
 
-// iam answers IAM's reading calls. The lock is held.
+// iam answers IAM's calls. The lock is held.
 func (s *Server) iam(q *request) (string, *refusal) {
 	a := q.account
+	if q.by.token && !q.by.mfa { // STS API reference, GetSessionToken
+		return "", refuse(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	if slices.Contains(managed, q.action) {
+		return s.manage(q)
+	}
 	switch q.action {
 	case "GenerateCredentialReport":
 		return a.generate(s.Now())
@@ -48,6 +54,8 @@ func (s *Server) single(q *request) (string, *refusal) {
 		return h.profile()
 	case "GetMFADevice":
 		return h.mfaDevice(q.form.Get("SerialNumber"))
+	case "GetUser":
+		return q.account.getUser(h)
 	}
 	return "", refuse(http.StatusBadRequest, "InvalidAction", "Could not find operation %s for version 2010-05-08", q.action)
 }
@@ -64,7 +72,9 @@ type holder struct {
 func (q *request) holder() (*holder, *refusal) {
 	name := q.form.Get("UserName")
 	switch u := q.account.find(name); {
-	case name == "" && q.by.root:
+	case name == "" && q.by.user != nil:
+		return holding(q.by.user), nil
+	case name == "" && q.by.owner() != nil, name == "" && q.by.root:
 		r := q.account.Root
 		return &holder{devices: r.Devices, keys: r.Keys, password: r.Password}, nil
 	case name == "":
@@ -72,8 +82,20 @@ func (q *request) holder() (*holder, *refusal) {
 	case u == nil:
 		return nil, refuse(http.StatusNotFound, "NoSuchEntity", "The user with name %s cannot be found.", name)
 	default:
-		return &holder{name: name, devices: u.Devices, keys: u.Keys, password: u.Password, user: u}, nil
+		return holding(u), nil
 	}
+}
+
+func holding(u *User) *holder {
+	return &holder{name: u.Name, devices: u.Devices, keys: u.Keys, password: u.Password, user: u}
+}
+
+func (a *Account) getUser(h *holder) (string, *refusal) {
+	inner := element("UserId", a.ID) + element("Arn", a.arn("root")) + date("CreateDate", a.Root.Created)
+	if h.user != nil {
+		inner = a.user(h.user)
+	}
+	return wrap("GetUserResult", wrap("User", inner)), nil
 }
 
 func (h *holder) device(d Device) string {
@@ -108,7 +130,7 @@ func (h *holder) mfaDevice(serial string) (string, *refusal) {
 	case i < 0:
 		return "", refuse(http.StatusNotFound, "NoSuchEntity", "MFA Device with serial number %s does not exist.", serial)
 	case !h.devices[i].fido():
-		return "", refuse(http.StatusBadRequest, "ValidationError", "The serial number %s is not that of a FIDO device.", serial)
+		return "", refuse(http.StatusBadRequest, "ValidationError", "The MFA device serial number sent in the request is invalid or not supported by this API. Currently, only hardware FIDO security keys are supported. Please use the compatible device or API.")
 	}
 	inner := h.device(h.devices[i])
 	if c := h.devices[i].Certifications; c != nil {
@@ -165,14 +187,27 @@ func (s *Server) features(a *Account) (string, *refusal) {
 	return wrap("ListOrganizationsFeaturesResult", element("OrganizationId", o.ID)+enabled), nil
 }
 
-// virtualDevices lists every virtual device, whoever has it.
+// virtualDevices lists virtual devices, whoever has them.
 func (s *Server) virtualDevices(q *request) (string, *refusal) {
-	a := q.account
-	var rows []string
+	status := q.form.Get("AssignmentStatus")
+	assigned, unassigned := q.account.virtualRows()
+	switch status {
+	case "Assigned":
+		unassigned = nil
+	case "Unassigned":
+		assigned = nil
+	case "", "Any":
+	default:
+		return "", invalid(status, "assignmentStatus", "Member must satisfy enum value set: [Assigned, Unassigned, Any]")
+	}
+	return paged(s, q, "VirtualMFADevices", append(assigned, unassigned...), func(row string) string { return row })
+}
+
+func (a *Account) virtualRows() (assigned, unassigned []string) {
 	add := func(devices []Device, owner string) {
 		for _, d := range devices {
 			if d.virtual() {
-				rows = append(rows, element("SerialNumber", d.Serial)+date("EnableDate", d.Enabled)+wrap("User", owner))
+				assigned = append(assigned, element("SerialNumber", d.Serial)+date("EnableDate", d.Enabled)+wrap("User", owner))
 			}
 		}
 	}
@@ -181,9 +216,9 @@ func (s *Server) virtualDevices(q *request) (string, *refusal) {
 		add(u.Devices, a.user(u))
 	}
 	for _, serial := range a.Unassigned {
-		rows = append(rows, element("SerialNumber", serial))
+		unassigned = append(unassigned, element("SerialNumber", serial))
 	}
-	return paged(s, q, "VirtualMFADevices", rows, func(row string) string { return row })
+	return assigned, unassigned
 }
 
 // paged answers one page of a list: at most MaxItems, and fewer where the

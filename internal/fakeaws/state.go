@@ -23,6 +23,8 @@ type Account struct {
 
 	made   int
 	stored *storedReport
+	tokens map[string]*token // by serial number: what makes codes, also of devices that were deleted
+	checks map[string]checked
 }
 
 // Root is the account's root user.
@@ -65,6 +67,8 @@ type User struct {
 	ResetRequired  bool
 	Devices        []Device
 	Keys           []Key
+	// Unmodifiable is a user who was deleted and made again a moment ago.
+	Unmodifiable bool
 }
 
 // Device is an assigned second factor.
@@ -103,6 +107,7 @@ type Role struct {
 	Trust          string
 	ExternalID     string
 	MaxSession     int
+	RequireMFA     bool // the trust policy asks for a second factor
 	Attached       []string
 	Inline         map[string]string
 	Boundary       string

@@ -39,12 +39,28 @@ func refuse(status int, code, format string, args ...any) *refusal {
 // session is what an access key id stands for. Expires is zero for those that
 // nobody issued.
 type session struct {
-	account string
-	arn     string
-	userID  string
-	root    bool
-	expires time.Time
-	expired bool
+	account  string
+	arn      string
+	userID   string
+	root     bool // of AssumeRoot
+	expires  time.Time
+	expired  bool
+	user     *User // whose key it is, or for whom GetSessionToken issued it
+	rootUser *Root
+	mfa      bool
+	token    bool // of GetSessionToken
+	role     bool // of AssumeRole
+}
+
+// owner is who may have devices: a *User, a *Root, or nil for everybody else.
+func (s *session) owner() any {
+	switch {
+	case s.user != nil:
+		return s.user
+	case s.rootUser != nil:
+		return s.rootUser
+	}
+	return nil
 }
 
 // ServeHTTP answers one request.
@@ -143,7 +159,7 @@ func (s *Server) identify(req *request, key string) (*request, Call, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call := Call{Action: req.service + ":" + req.action, User: req.form.Get("UserName"), Region: req.region, Key: req.key()}
-	by := s.sessions[key]
+	by := s.caller(key)
 	switch {
 	case key == "":
 		return req, call, refuse(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
@@ -156,6 +172,25 @@ func (s *Server) identify(req *request, key string) (*request, Call, *refusal) {
 		return req, call, refuse(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 	}
 	return req, call, nil
+}
+
+// caller is whose key it is.
+func (s *Server) caller(key string) *session {
+	if by := s.sessions[key]; by != nil {
+		return by
+	}
+	is := func(k Key) bool { return k.ID == key && !k.Inactive }
+	for _, a := range s.accounts {
+		if slices.ContainsFunc(a.Root.Keys, is) {
+			return &session{account: a.ID, arn: a.arn("root"), userID: a.ID, rootUser: &a.Root}
+		}
+		for _, u := range a.Users {
+			if slices.ContainsFunc(u.Keys, is) {
+				return &session{account: a.ID, arn: a.ARN(u), userID: u.ID, user: u}
+			}
+		}
+	}
+	return nil
 }
 
 // answer finds who answers an action; it is called with the lock held.

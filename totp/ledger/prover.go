@@ -48,12 +48,12 @@ type Prover struct {
 
 // Request is who wants a code and for what.
 type Request struct {
-	Device  string // what AWS counts by: the device's serial number or ARN
-	Owner   string // this caller and no other, also not another run of the same program
-	Purpose Purpose
-	Pair    bool          // two codes that follow each other; a Device's always are
-	Remains time.Duration // how long the code has to be good for when it is shown
-	Within  time.Duration // how long the caller would wait for it; 0 is as long as it takes
+	Device   string // what AWS counts by: the device's serial number or ARN
+	Owner    string // this caller and no other, also not another run of the same program
+	Purpose  Purpose
+	Pair     bool          // two codes that follow each other; a Device's always are
+	Remains  time.Duration // how long the code has to be good for when it is shown
+	Patience time.Duration // a lease that begins later is not taken, so that who asks again uses nothing up; 0 takes any
 }
 
 // Lease is one step, or two of a pair, that nobody else gets. The code is to be shown
@@ -121,12 +121,12 @@ func (q Request) check(k totp.Key) error {
 		return errors.New("a lease needs a device and an owner")
 	case !slices.Contains([]Purpose{Code, Device, Session}, q.Purpose):
 		return fmt.Errorf("purpose %q is none of %s, %s and %s", q.Purpose, Code, Device, Session)
+	case q.Patience < 0:
+		return fmt.Errorf("nobody can wait for %v", q.Patience)
 	case s.Kind == totp.HOTP && q.Purpose != Code:
 		return errors.New("AWS takes no codes of counters: lease one for a code")
 	case s.Kind == totp.TOTP && (q.Remains < 0 || q.Remains > time.Duration(s.Period)*time.Second):
 		return fmt.Errorf("a code cannot remain good for %v: its period is %d s", q.Remains, s.Period)
-	case q.Within < 0:
-		return fmt.Errorf("nobody waits for %v", q.Within)
 	}
 	return nil
 }
@@ -147,8 +147,8 @@ func (p Prover) choose(r *proved, l *Lease, k totp.Key, q Request, now time.Time
 		if until.Sub(shown) < q.Remains || k.Starts(step).Before(p.Floor) || r.taken(h) || !p.affordable(r, h) {
 			continue
 		}
-		if q.Within > 0 && shown.Sub(now) > q.Within {
-			return &Later{shown, fmt.Sprintf("device %s: the codes before then are leased, or AWS would not check them", q.Device)}
+		if q.Patience > 0 && shown.Sub(now) > q.Patience {
+			return &Later{shown.Add(-q.Patience), fmt.Sprintf("device %s: the first free code is one of %s", q.Device, shown.UTC().Format(time.RFC3339))}
 		}
 		r.Held = append(r.Held, h)
 		l.Step, l.From, l.Until = step, shown, until

@@ -61,13 +61,35 @@ func TestRemains(t *testing.T) {
 	}
 }
 
+// TestPatience: what begins too late is not leased, whoever asks how often, and the time
+// that is told is the first at which it is.
+func TestPatience(t *testing.T) {
+	p := prove(t)
+	p.lease("a", ledger.Code, start)
+	next := p.k.Starts(present + 1)
+	ask := func(patience time.Duration, now time.Time) (ledger.Lease, error) {
+		return p.Lease(t.Context(), p.k, ledger.Request{Device: "d", Owner: "b", Purpose: ledger.Code, Patience: patience}, now)
+	}
+	for range 3 {
+		var early *ledger.Later
+		if _, err := ask(20*time.Second, start); !errors.As(err, &early) || !early.Until.Equal(next.Add(-20*time.Second)) || !strings.Contains(err.Error(), "device d") {
+			t.Fatalf("a lease that begins in 25 s, with patience for 20 = %v, want that it is asked for in 5", err)
+		}
+	}
+	l, err := ask(20*time.Second, next.Add(-20*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.want(l, 1, next, p.k.Starts(present+2))
+}
+
 func TestRequestsAreChecked(t *testing.T) {
 	p := prove(t)
 	good := ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Code}
 	for want, change := range map[string]func(*ledger.Request){
 		"a device and an owner": func(q *ledger.Request) { q.Device = "" }, "needs a device and an owner": func(q *ledger.Request) { q.Owner = "" },
 		"purpose": func(q *ledger.Request) { q.Purpose = "x" }, "period is 30": func(q *ledger.Request) { q.Remains = 30*time.Second + 1 },
-		"good for -1": func(q *ledger.Request) { q.Remains = -1 }, "waits for -1": func(q *ledger.Request) { q.Within = -1 },
+		"good for -1": func(q *ledger.Request) { q.Remains = -1 }, "wait for -1": func(q *ledger.Request) { q.Patience = -1 },
 	} {
 		q := good
 		change(&q)
@@ -412,23 +434,4 @@ func TestAPairOfCodes(t *testing.T) {
 			t.Errorf("a pair begins with counter %d, %v, want %d", l.Step, err, want)
 		}
 	}
-}
-
-// TestNobodyHasToWaitLonger: who says how long it would wait gets a code by then, or
-// is told when, and nothing is leased.
-func TestNobodyHasToWaitLonger(t *testing.T) {
-	p := prove(t)
-	p.lease("a", ledger.Code, start)
-	next := p.k.Starts(present + 1)
-	q := ledger.Request{Device: "d", Owner: "b", Purpose: ledger.Code, Within: next.Sub(start) - 1}
-	_, err := p.Lease(t.Context(), p.k, q, start)
-	if later := (*ledger.Later)(nil); !errors.As(err, &later) || !later.Until.Equal(next) || !strings.Contains(err.Error(), "device d") {
-		t.Errorf("a lease that comes too late = %v, want one from %v", err, next)
-	}
-	q.Within++
-	l, err := p.Lease(t.Context(), p.k, q, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.want(l, 1, next, p.k.Starts(present+2))
 }
