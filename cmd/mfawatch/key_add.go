@@ -49,7 +49,7 @@ most others: six digits, every 30 seconds, by SHA1.`),
   mfawatch key add ada --device arn:aws:iam::111122223333:mfa/ada
   mfawatch key add ada - < seed.txt
   mfawatch key add door --generate --issuer Example --account ada@example.com`, "\n"),
-		Args: sourceArgs(func(args []string) bool { return len(args) == 1 || len(args) == 2 && args[1] == standardOutput }, "name the key, and - where its secret is on standard input"),
+		Args: sourceArgs(func(args []string) bool { return len(args) == 1 || len(args) == 2 && args[1] == standardOutput }, "name the key, and - where its secret is on standard input; a secret that was given in the command line is in your shell's history, and others could read it: let it be replaced"),
 		RunE: func(c *cobra.Command, args []string) error {
 			f.hotp = c.Flags().Changed("counter")
 			return ringError(runKeyAdd(c.Context(), t, f, args))

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"trail":  trailCommand,
 			"mode":   mode,
 			"ring":   ringCommand,
+			"draw":   drawCommand,
 			"changes": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), changesFile(args[1:]...), 0o600))
 			},
