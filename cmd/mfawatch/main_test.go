@@ -77,6 +77,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range awsVariables {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	detached(cmd)
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
