@@ -123,6 +123,7 @@ var rules = []struct {
 	{"totp/qr", []string{"std", "mfawatch/totp/seal", "github.com/makiuchi-d/gozxing"}, "reads and draws codes, and does not know what they mean"},
 	{"totp/migration", []string{"std", "mfawatch/totp"}, "reading and writing an export is pure"},
 	{"totp/keyring", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal"}, "joins sealed keys to names; clocks and AWS are its callers'"},
+	{"totp/device", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "changes devices through the clients, the ledger and the seals that it is given"},
 	{"totp/ledger/file", []string{"std", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/ledger/table", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/ledger/ledgertest", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger"}, "holds stores to the contract"},
