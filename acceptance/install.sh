@@ -5,16 +5,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
-for program in jq gzip python3 node npm chromium; do
-  command -v "$program" >/dev/null || missing+=("${program/node/nodejs}")
+programs=(jq gzip python3 node npm chromium zbarimg qrencode rsvg-convert oathtool pass gpg)
+declare -A package=([node]=nodejs [zbarimg]=zbar-tools [rsvg-convert]=librsvg2-bin [gpg]=gnupg)
+for program in "${programs[@]}"; do
+  command -v "$program" >/dev/null || missing+=("${package[$program]:-$program}")
 done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+[ -e /usr/lib/password-store/extensions/otp.bash ] || missing+=(pass-extension-otp)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-for program in jq gzip python3 node npm chromium; do
+for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || { echo "acceptance: $program is missing: install it" >&2; exit 1; }
 done
 for part in acceptance/*/install.sh; do

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"trail":  trailCommand,
 			"mode":   mode,
 			"ring":   ringCommand,
+			"draw":   drawCommand,
 			"changes": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), changesFile(args[1:]...), 0o600))
 			},
@@ -76,6 +77,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range awsVariables {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
+	detached(cmd)
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)

@@ -20,11 +20,14 @@ func AskPassphrase(ctx context.Context, tty *os.File, prompt io.Writer, anew boo
 	if !term.IsTerminal(int(tty.Fd())) {
 		return Secret{}, fmt.Errorf("%s is no terminal to ask the passphrase on: name a file of it", tty.Name())
 	}
-	p, err := ask(ctx, tty, prompt, "passphrase: ")
+	p, err := Ask(ctx, tty, prompt, "passphrase")
+	if err == nil {
+		p, err = taken(p.Reveal())
+	}
 	if err != nil || !anew {
 		return p, err
 	}
-	again, err := ask(ctx, tty, prompt, "the same again: ")
+	again, err := Ask(ctx, tty, prompt, "the same again")
 	if err != nil {
 		p.Wipe()
 		return Secret{}, err
@@ -37,20 +40,21 @@ func AskPassphrase(ctx context.Context, tty *os.File, prompt io.Writer, anew boo
 	return p, nil
 }
 
-// ask reads one line. The reader cannot be stopped: when ctx ends it is left at the
-// terminal, and with it what was typed so far, until the program ends.
-func ask(ctx context.Context, tty *os.File, prompt io.Writer, question string) (Secret, error) {
+// Ask reads one line of a terminal without showing it, which may be empty. The reader cannot be stopped:
+// when ctx ends it is left at the terminal, and with it what was typed so far, until
+// the program ends.
+func Ask(ctx context.Context, tty *os.File, prompt io.Writer, what string) (Secret, error) {
 	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
-		return Secret{}, fmt.Errorf("ask the passphrase: %w", err)
+		return Secret{}, fmt.Errorf("ask on %s: %w", tty.Name(), err)
 	}
 	type answer struct {
 		line []byte
 		err  error
 	}
 	answers := make(chan answer, 1)
-	fmt.Fprint(prompt, question)
+	fmt.Fprint(prompt, what+": ")
 	go func() {
 		line, err := term.ReadPassword(fd)
 		answers <- answer{line, err}
@@ -62,9 +66,9 @@ func ask(ctx context.Context, tty *os.File, prompt io.Writer, question string) (
 	case a := <-answers:
 		if a.err != nil {
 			clear(a.line)
-			return Secret{}, fmt.Errorf("ask the passphrase: %w", a.err)
+			return Secret{}, fmt.Errorf("ask on %s: %w", tty.Name(), a.err)
 		}
-		return taken(a.line)
+		return NewSecret(a.line), nil
 	}
 }
 

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfawatch/audit/report"
+	"mfawatch/totp"
+	"mfawatch/totp/keyring"
+)
+
+func newKeyList(t terminal) *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the keys of this machine, and what opens each",
+		Long: strings.TrimSpace(`
+Lists the keys by name, with what their files say openly. None is opened, so nothing
+is asked for. A file that cannot be read is told, and the others are listed.`),
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
+	}
+	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	return c
+}
+
+// listedKey is a key as programs read it.
+type listedKey struct {
+	Name     string    `json:"name"`
+	Kind     totp.Kind `json:"kind"`
+	Issuer   string    `json:"issuer"`
+	Account  string    `json:"account"`
+	Device   string    `json:"device"`
+	SealedTo []string  `json:"sealed_to"`
+}
+
+func inList(e keyring.Entry) listedKey {
+	return listedKey{e.Name, cmp.Or(e.Kind, totp.TOTP), e.Issuer, e.Account, e.Device, e.SealedTo}
+}
+
+func runKeyList(t terminal, format string) error {
+	if format != "table" && format != "json" {
+		return usage("--format %q is not one of table, json", format)
+	}
+	h, err := openHome()
+	if err != nil {
+		return err
+	}
+	closed, err := h.closed()
+	if err != nil {
+		return err
+	}
+	all, unread := closed.List()
+	if format == "json" {
+		return errors.Join(listJSON(t, all), unread)
+	}
+	if len(all) == 0 && unread == nil {
+		fmt.Fprintln(t.err, "No keys: 'mfawatch key add' and 'mfawatch key import' seal some.")
+		return nil
+	}
+	return errors.Join(listTable(t, all), unread)
+}
+
+func listJSON(t terminal, all []keyring.Entry) error {
+	keys := []listedKey{}
+	for _, e := range all {
+		keys = append(keys, inList(e))
+	}
+	line, err := json.Marshal(map[string]any{"keys": keys})
+	if err != nil {
+		return err
+	}
+	return writeText(t, "", string(line)+"\n")
+}
+
+func listTable(t terminal, all []keyring.Entry) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tKIND\tISSUER\tACCOUNT\tDEVICE\tSEALED TO")
+	for _, e := range all {
+		k := inList(e)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", report.Plain(k.Name), k.Kind, dashed(k.Issuer), dashed(k.Account), dashed(k.Device), report.Plain(strings.Join(k.SealedTo, ", ")))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return writeText(t, "", b.String())
+}
+
+func dashed(text string) string { return cmp.Or(report.Plain(text), "-") }
+
+func newKeyShow(t terminal) *cobra.Command {
+	var u unlocking
+	var format string
+	c := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Say how a key makes codes, without its secret and without a code",
+		Long: strings.TrimSpace(`
+Opens a key and says how its codes are made, and which step is now: what to compare
+with the other side when codes are refused. It shows neither the secret nor a code.
+
+Exit codes: 0 shown, 5 no such key, 6 two keys fit the name.`),
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return ringError(runKeyShow(c.Context(), t, u, format, args[0]))
+		},
+	}
+	u.add(c)
+	c.Flags().StringVar(&format, "format", "text", "what to print: text, json")
+	return c
+}
+
+// shownKey is a key with its settings.
+type shownKey struct {
+	listedKey
+	Algorithm totp.Algorithm `json:"algorithm"`
+	Digits    int            `json:"digits"`
+	Period    int64          `json:"period,omitempty"`
+	Counter   *int64         `json:"counter,omitempty"` // when the key was given
+	Bits      int            `json:"secret_bits"`
+	Step      *int64         `json:"step,omitempty"`
+	Next      *time.Time     `json:"next_step_at,omitempty"`
+}
+
+func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name string) error {
+	if format != "text" && format != "json" {
+		return usage("--format %q is not one of text, json", format)
+	}
+	o, err := u.open(ctx, t, name)
+	if err != nil {
+		return err
+	}
+	p, err := shown(o, time.Now())
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		line, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		return writeText(t, "", string(line)+"\n")
+	}
+	return writeText(t, "", p.text())
+}
+
+func shown(o opened, now time.Time) (shownKey, error) {
+	s := o.key.Settings()
+	secret, err := totp.DecodeSecret(o.key.Secret())
+	if err != nil {
+		return shownKey{}, err
+	}
+	defer clear(secret)
+	p := shownKey{listedKey: inList(o.Entry), Algorithm: s.Algorithm, Digits: s.Digits, Period: s.Period, Bits: 8 * len(secret)}
+	if s.Kind == totp.HOTP {
+		p.Counter = &s.Counter
+		return p, nil
+	}
+	step, err := o.key.Step(now)
+	if err != nil {
+		return shownKey{}, err
+	}
+	next := o.key.Starts(step + 1)
+	p.Step, p.Next = &step, &next
+	return p, nil
+}
+
+func (p shownKey) text() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, report.Plain(fmt.Sprintf(format, args...)))
+	}
+	row("name", "%s", p.Name)
+	row("issuer", "%s", dashed(p.Issuer))
+	row("account", "%s", p.Account)
+	row("device", "%s", dashed(p.Device))
+	row("sealed to", "%s", strings.Join(p.SealedTo, ", "))
+	row("codes", "%d digits by %s", p.Digits, p.Algorithm)
+	row("secret", "%d bits, not shown", p.Bits)
+	if p.Counter != nil {
+		row("moves by", "a counter, which was %d when the key was given", *p.Counter)
+	} else {
+		row("moves by", "time, every %d s", p.Period)
+		row("step", "%d until %s", *p.Step, p.Next.Format(time.RFC3339))
+	}
+	_ = w.Flush() // into memory
+	return b.String()
+}
