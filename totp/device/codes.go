@@ -107,13 +107,14 @@ func awsTakes(k totp.Key) error {
 // lease gets steps and waits for them. When the machine slept meanwhile, they are over,
 // and others are leased.
 func (s Sealed) lease(ctx context.Context, k totp.Key, p ledger.Purpose) (ledger.Lease, error) {
+	q := ledger.Request{Device: s.Serial, Owner: rand.Text(), Purpose: p, Remains: remaining}
 	for range leases {
-		l, err := s.Prover.Lease(ctx, k, ledger.Request{Device: s.Serial, Owner: rand.Text(), Purpose: p, Remains: remaining}, clock(s.Now))
-		if later := (*ledger.Later)(nil); errors.As(err, &later) {
-			return ledger.Lease{}, fmt.Errorf("%w: %w", ErrLater, err)
-		}
-		if err != nil {
+		if err := s.patient(ctx, k, q); err != nil {
 			return ledger.Lease{}, err
+		}
+		l, err := s.Prover.Lease(ctx, k, q, clock(s.Now))
+		if err != nil {
+			return ledger.Lease{}, tooEarly(err)
 		}
 		if err := s.await(ctx, l); err != nil {
 			return ledger.Lease{}, errors.Join(err, s.giveBack(ctx, l))
@@ -128,11 +129,53 @@ func (s Sealed) lease(ctx context.Context, k totp.Key, p ledger.Purpose) (ledger
 	return ledger.Lease{}, fmt.Errorf("device %s: %w: its codes were over before they could be shown: is the machine asleep, or its clock jumping?", s.Serial, ErrLater)
 }
 
-func (s Sealed) await(ctx context.Context, l ledger.Lease) error {
-	d := l.From.Sub(clock(s.Now))
-	if s.Patience > 0 && d > s.Patience {
+// tooEarly is what the ledger says when it has no code soon.
+func tooEarly(err error) error {
+	if later := (*ledger.Later)(nil); errors.As(err, &later) {
+		return fmt.Errorf("%w: %w", ErrLater, err)
+	}
+	return err
+}
+
+// patient refuses a wait that is too long, before anything is leased: a lease that is
+// given back stays counted, as if AWS had been asked.
+func (s Sealed) patient(ctx context.Context, k totp.Key, q ledger.Request) error {
+	if s.Patience <= 0 {
+		return nil
+	}
+	look := s.Prover
+	look.Store = reader{s.Prover.Store}
+	l, err := look.Lease(ctx, k, q, clock(s.Now))
+	switch {
+	case err != nil:
+		return tooEarly(err)
+	case l.From.Sub(clock(s.Now)) > s.Patience:
 		return fmt.Errorf("device %s: %w: the next code that AWS will check is good from %s", s.Serial, ErrLater, l.From.UTC().Format(time.RFC3339))
 	}
+	return nil
+}
+
+// reader lets a change be computed and keeps nothing of it.
+type reader struct{ ledger.Store }
+
+var errRead = errors.New("read only")
+
+// Update is ledger.Store's.
+func (r reader) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
+	err := r.Store.Update(ctx, key, func(old []byte) ([]byte, error) {
+		if _, err := change(old); err != nil {
+			return nil, err
+		}
+		return nil, errRead
+	})
+	if errors.Is(err, errRead) {
+		return nil
+	}
+	return err
+}
+
+func (s Sealed) await(ctx context.Context, l ledger.Lease) error {
+	d := l.From.Sub(clock(s.Now))
 	if d > quiet {
 		tell(s.Say, "%s", waiting(s.Serial, l, d))
 	}
