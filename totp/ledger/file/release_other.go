@@ -1,0 +1,7 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly)
+
+package file
+
+import "os"
+
+func release(f *os.File) { _ = f.Close() }
