@@ -87,14 +87,14 @@ func keysPageFiles(t *testing.T) string {
 	t.Setenv("MFAWATCH_IDENTITY_FILE", filepath.Join(dir, "id.txt"))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	put(t, "id.txt", []byte(id.String()+"\n"))
-	put(t, "seed.txt", []byte(rfcSeed+"\n"))
-	put(t, "uri.txt", []byte("otpauth://totp/web?secret="+rfcSeed+"\n"))
+	put(t, "seed.txt", []byte(rfcBase32+"\n"))
+	put(t, "uri.txt", []byte("otpauth://totp/web?secret="+rfcBase32+"\n"))
 	put(t, "confirmation.txt", []byte("grace\nwhoever sees grace can make its codes\n"))
-	put(t, "pass", []byte("#!/bin/sh\necho 'otpauth://totp/shared?secret="+rfcSeed+"'\n"))
+	put(t, "pass", []byte("#!/bin/sh\necho 'otpauth://totp/shared?secret="+rfcBase32+"'\n"))
 	if err := os.Chmod("pass", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	put(t, "qr.png", pictured(t, "otpauth://totp/root?secret="+rfcSeed))
+	put(t, "qr.png", pictured(t, "otpauth://totp/root?secret="+rfcBase32))
 	var keys []totp.Key
 	for _, account := range strings.Fields("a b c d e f g h i j k") {
 		k, err := totp.New(totp.Settings{Issuer: "AWS", Account: account}, []byte("12345678901234567890"))
@@ -113,8 +113,8 @@ func keysPageFiles(t *testing.T) string {
 	return id.Recipient().String()
 }
 
-// rfcSeed is RFC 6238's, in base32.
-const rfcSeed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+// rfcBase32 is RFC 6238's, in base32.
+const rfcBase32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 func pictured(t *testing.T, text string) []byte {
 	t.Helper()

@@ -135,7 +135,7 @@ func ringed(t *testing.T, withKey bool) string {
 	return dir
 }
 
-const rfcURI = "otpauth://totp/ada?secret=" + rfcSeed
+const rfcURI = "otpauth://totp/ada?secret=" + rfcBase32
 
 // sealsAda tells whether there is a key ada.
 func sealsAda(t *testing.T, dir string) bool {
@@ -154,7 +154,7 @@ func sealsAda(t *testing.T, dir string) bool {
 func TestAddAtATerminal(t *testing.T) {
 	for _, args := range [][]string{{"key", "add", "ada"}, {"key", "add", "ada", "-"}} {
 		dir := ringed(t, false)
-		screen, code := onTerminal(t, dir, 80, []typed{{"secret (base32)", rfcSeed, true}}, args...)
+		screen, code := onTerminal(t, dir, 80, []typed{{"secret (base32)", rfcBase32, true}}, args...)
 		if code != 0 || !strings.Contains(screen, "Sealed ada.") || !sealsAda(t, dir) {
 			t.Errorf("%v ends with %d: %s", args, code, screen)
 		}
@@ -202,11 +202,11 @@ func TestExportAtATerminal(t *testing.T) {
 	}
 	wrong := []typed{confirms[0], {confirms[1].question, "yes", false}}
 	screen, code = onTerminal(t, dir, 80, wrong, "key", "export", "ada", "--to-terminal")
-	if code != exitCannotRun || strings.Contains(screen, rfcSeed) || !strings.Contains(screen, "not confirmed") {
-		t.Errorf("another sentence: ends with %d, shows the secret: %v", code, strings.Contains(screen, rfcSeed))
+	if code != exitCannotRun || strings.Contains(screen, rfcBase32) || !strings.Contains(screen, "not confirmed") {
+		t.Errorf("another sentence: ends with %d, shows the secret: %v", code, strings.Contains(screen, rfcBase32))
 	}
 	screen, code = onTerminal(t, dir, 80, confirms, "key", "qr", "ada")
-	if code != 0 || !strings.Contains(screen, "▀") || strings.Contains(screen, rfcSeed) {
+	if code != 0 || !strings.Contains(screen, "▀") || strings.Contains(screen, rfcBase32) {
 		t.Errorf("the drawing: ends with %d: %s", code, screen)
 	}
 	screen, code = onTerminal(t, dir, 40, confirms, "key", "qr", "ada")
