@@ -205,3 +205,59 @@ func inProcesses(secrets ...string) string {
 	}
 	return ""
 }
+
+// TestCredentialProcess: the AWS CLI, both versions, and aws-vault take sessions from a
+// profile; of many at once one asks STS, and the session has MFA.
+func TestCredentialProcess(t *testing.T) {
+	l := newLaptop(t)
+	url, err := l.srv.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.srv.Close() })
+	l.write("credentials", "[ada]\naws_access_key_id = "+l.user.Keys[0].ID+"\naws_secret_access_key = secret\n")
+	session := "credential_process = " + l.bin + " session --profile ada --key ada --format credential-process"
+	l.write("config", "[profile ada]\nregion = eu-north-1\n\n[profile ada-mfa]\nregion = eu-north-1\n"+session+
+		"\n\n[profile ops]\nregion = eu-north-1\n"+session+" --role arn:aws:iam::111122223333:role/ops\n")
+	env := []string{"AWS_ENDPOINT_URL=" + url}
+	ask := func(program, profile, want string) {
+		out, err := l.run(env, program, "sts", "get-caller-identity", "--profile", profile, "--endpoint-url", url)
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s with profile %s: %v: %s, want %s", filepath.Base(program), profile, err, out, want)
+		}
+	}
+	one, err := filepath.Abs("../.cache/acceptance/venv-awscli/bin/aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const two = "/usr/bin/aws" // others may come first in the path
+	if out, err := exec.Command(two, "--version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "aws-cli/2.") {
+		t.Fatalf("the AWS CLI, version 2, is missing: run make acceptance, which installs it: %v %s", err, out)
+	}
+	var wait sync.WaitGroup
+	for _, program := range []string{one, two, one, two} {
+		wait.Go(func() { ask(program, "ada-mfa", "user/ada") })
+	}
+	wait.Wait()
+	if n := l.srv.Counts()["sts:GetSessionToken"]; n != 1 {
+		t.Errorf("four commands at once asked for %d sessions, want one", n)
+	}
+	ask(one, "ops", "assumed-role/ops/mfawatch")
+	ask(two, "ops", "assumed-role/ops/mfawatch")
+	if n := l.srv.Counts()["sts:AssumeRole"]; n != 1 {
+		t.Errorf("two commands asked for %d sessions of the role, want one", n)
+	}
+	for _, key := range l.srv.Sessions() {
+		if s, _ := l.srv.Session(key); !s.MFA {
+			t.Errorf("a session without MFA was issued: %+v", s)
+		}
+	}
+	out, err := l.run(append(intercept(t, l.srv), "AWS_VAULT_BACKEND=file", "AWS_VAULT_FILE_DIR="+l.home+"/vault", "AWS_VAULT_FILE_PASSPHRASE=x", "AWS_ENDPOINT_URL="+url),
+		installed(t, "aws-vault"), "exec", "ada-mfa", "--", "env")
+	if err != nil {
+		t.Fatalf("aws-vault with a credential_process: %v", err)
+	}
+	if s := l.sessionOf(out); !s.MFA {
+		t.Errorf("aws-vault's session is %+v, want one with MFA", s)
+	}
+}
