@@ -131,6 +131,9 @@ func runKeyImport(ctx context.Context, t terminal, f keyImportFlags, args []stri
 	}
 	for _, k := range found {
 		tellSealed(t, k.name, k.key)
+		if f.pass != "" && k.key.Settings().Kind == totp.HOTP {
+			fmt.Fprintln(t.err, "pass keeps the counter of the code that it made last: the first code here may be that one again, and refused. Make codes in one place only.")
+		}
 	}
 	if f.pass == "" && !slices.Contains(args, standardOutput) {
 		fmt.Fprintln(t.err, "The secret is still in what was read: destroy it.")

@@ -15,6 +15,7 @@ import (
 	"mfawatch/audit/report"
 	"mfawatch/totp"
 	"mfawatch/totp/keyring"
+	"mfawatch/totp/ledger"
 )
 
 func newKeyList(t terminal) *cobra.Command {
@@ -124,7 +125,8 @@ type shownKey struct {
 	Algorithm totp.Algorithm `json:"algorithm"`
 	Digits    int            `json:"digits"`
 	Period    int64          `json:"period,omitempty"`
-	Counter   *int64         `json:"counter,omitempty"` // when the key was given
+	Counter   *int64         `json:"counter,omitempty"`      // when the key was given
+	NextCount *int64         `json:"next_counter,omitempty"` // by what was leased here since
 	Bits      int            `json:"secret_bits"`
 	Step      *int64         `json:"step,omitempty"`
 	Next      *time.Time     `json:"next_step_at,omitempty"`
@@ -138,7 +140,7 @@ func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name strin
 	if err != nil {
 		return err
 	}
-	p, err := shown(o, time.Now())
+	p, err := shown(ctx, o, time.Now())
 	if err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name strin
 	return writeText(t, "", p.text())
 }
 
-func shown(o opened, now time.Time) (shownKey, error) {
+func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
 	s := o.key.Settings()
 	secret, err := totp.DecodeSecret(o.key.Secret())
 	if err != nil {
@@ -161,8 +163,9 @@ func shown(o opened, now time.Time) (shownKey, error) {
 	defer clear(secret)
 	p := shownKey{listedKey: inList(o.Entry), Algorithm: s.Algorithm, Digits: s.Digits, Period: s.Period, Bits: 8 * len(secret)}
 	if s.Kind == totp.HOTP {
-		p.Counter = &s.Counter
-		return p, nil
+		next, err := ledger.Prover{Store: o.ledger, Floor: o.floor}.Counter(ctx, o.key, o.Counted(o.key))
+		p.Counter, p.NextCount = &s.Counter, &next
+		return p, err
 	}
 	step, err := o.key.Step(now)
 	if err != nil {
@@ -188,6 +191,7 @@ func (p shownKey) text() string {
 	row("secret", "%d bits, not shown", p.Bits)
 	if p.Counter != nil {
 		row("moves by", "a counter, which was %d when the key was given", *p.Counter)
+		row("next", "%d, as 'mfawatch code' would give it", *p.NextCount)
 	} else {
 		row("moves by", "time, every %d s", p.Period)
 		row("step", "%d until %s", *p.Step, p.Next.Format(time.RFC3339))

@@ -106,6 +106,26 @@ func (p Prover) Lease(ctx context.Context, k totp.Key, q Request, now time.Time)
 	})
 }
 
+// errSeen ends a look at a row, of which nothing is kept.
+var errSeen = errors.New("seen")
+
+// Counter is the next of a counter's key that would be leased. It leases nothing, so
+// the next caller is given the same.
+func (p Prover) Counter(ctx context.Context, k totp.Key, device string) (int64, error) {
+	if k.Settings().Kind != totp.HOTP {
+		return 0, errors.New("only an hotp key has a counter")
+	}
+	var next int64
+	err := update(ctx, p.Store, proverKey(device), func(r *proved) error {
+		next = max(r.Next, k.Settings().Counter)
+		return errSeen
+	})
+	if !errors.Is(err, errSeen) {
+		return 0, err
+	}
+	return next, nil
+}
+
 // steps are how many a request takes.
 func (q Request) steps() int64 {
 	if q.Pair {

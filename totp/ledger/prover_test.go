@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -111,9 +112,31 @@ func TestCountersAreLeasedOnce(t *testing.T) {
 	p := prove(t)
 	p.k = newKey(t, totp.Settings{Kind: totp.HOTP, Counter: 3})
 	for want := int64(3); want < 6; want++ {
+		for range 2 { // to look at it takes nothing
+			if next, err := p.Counter(t.Context(), p.k, "d"); err != nil || next != want {
+				t.Errorf("next counter %d, %v, want %d", next, err, want)
+			}
+		}
 		if l := p.lease("a", ledger.Code, start); l.Step != want {
 			t.Errorf("counter %d, want %d", l.Step, want)
 		}
+	}
+	if _, err := p.Counter(t.Context(), newKey(t, totp.Settings{}), "d"); err == nil || !strings.Contains(err.Error(), "only an hotp key") {
+		t.Errorf("the counter of a key of time: %v", err)
+	}
+}
+
+// brokenStore fails before it reads.
+type brokenStore struct{}
+
+func (brokenStore) Update(context.Context, string, func([]byte) ([]byte, error)) error {
+	return errors.New("the disk is gone")
+}
+
+func TestCounterOfABrokenStore(t *testing.T) {
+	p := ledger.Prover{Store: brokenStore{}}
+	if _, err := p.Counter(t.Context(), newKey(t, totp.Settings{Kind: totp.HOTP}), "d"); err == nil || !strings.Contains(err.Error(), "the disk is gone") {
+		t.Errorf("error %v", err)
 	}
 }
 

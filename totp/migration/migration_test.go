@@ -140,6 +140,9 @@ func TestParseRefuses(t *testing.T) {
 		"a length too large": {wrapped("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "data ends within a value"},
 		"cut in 8 bytes":     {wrapped("\x411234567"), "data ends within a value"},
 		"cut in 4 bytes":     {wrapped("\x45123"), "data ends within a value"},
+		"cut by a byte":      {wrapped("\x0a\x02x"), "data ends within a value"},
+		"cut after a length": {wrapped("\x0a"), "data ends within a value"},
+		"a part below":       {wrapped(message(one, "3=\x02") + "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "part 0 of 2"},
 		"field 0":            {wrapped("\x00\x00"), "no message of Protocol Buffers"},
 		"a group":            {wrapped("\x0b\x0c"), "a kind that is not known"},
 		"no key":             {wrapped(message("2=\x01", "3=\x01")), "holds no key"},
@@ -253,6 +256,16 @@ func TestJoinTells(t *testing.T) {
 		if got, err := migration.Join(c.parts...); err == nil || !strings.Contains(err.Error(), c.want) || got != nil {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// TestURIBytes pins what is written: other programs read it.
+func TestURIBytes(t *testing.T) {
+	counted := []string{"1:" + seed, "2:ada", "4=\x02", "5=\x02", "6=\x01", "7=\x09"}
+	p := migration.Part{Keys: []totp.Key{key(t, totp.Settings{Issuer: "AWS", Account: "ada"}, seed), key(t, totp.Settings{Kind: totp.HOTP, Account: "ada", Algorithm: totp.SHA256, Digits: 8, Counter: 9}, seed)}, ID: 7, Index: 1, Of: 3}
+	want := wrapped(message("1:"+message(ada...), "1:"+message(counted...), "2=\x01", "3=\x03", "4=\x01", "5=\x07"))
+	if got, err := p.URI(); err != nil || got != want {
+		t.Errorf("%s, error %v\nwant %s", got, err, want)
 	}
 }
 

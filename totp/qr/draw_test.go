@@ -44,8 +44,8 @@ func reads(t *testing.T, name string, data []byte, want string) {
 }
 
 func TestPNG(t *testing.T) {
-	for _, length := range []int{140, 200, 350, 1000, 2000} {
-		for _, size := range []int{400, qr.DefaultSize, 999, 2000} {
+	for _, length := range []int{140, 350, 2000} {
+		for _, size := range []int{400, qr.DefaultSize, 999} {
 			data := drawn(t, uri(length), size)
 			if c, err := png.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != size || c.Height != size {
 				t.Errorf("%d × %d pixels, error %v, want %d", c.Width, c.Height, err, size)

@@ -118,6 +118,15 @@ func fromASide(x, y float64) (float64, float64) {
 	return (x-400)/depth + 350, (y-400)/depth + 350
 }
 
+// leaning is seen from so far aside that its corners are of different sizes, and the
+// search for all codes at once passes it over.
+func leaning(g *image.Gray) *image.Gray {
+	return mapped(g, 900, 900, func(x, y float64) (float64, float64) {
+		depth := 1 + (y-450)/4000
+		return (x-450)/depth + 350, (y-450)/depth + 350
+	})
+}
+
 // spoilt makes some in a hundred pixels black or white.
 func spoilt(random *rand.Rand, light byte, percent int) byte {
 	switch n := random.IntN(200); {
@@ -192,6 +201,7 @@ func TestReadOneOfMany(t *testing.T) {
 		"of one size":  side(code(t, uri(150), 500), code(t, uri(151), 500)),
 		"one inverted": side(small, changed(large, func(_, _ int, light byte) byte { return 255 - light })),
 		"one turned":   side(small, turned(large, 40, 1)),
+		"leaning":      side(leaning(code(t, uri(150), 700)), leaning(code(t, uri(250), 700))),
 	} {
 		_, err := qr.Read(encoded(t, picture))
 		if err == nil || !strings.Contains(err.Error(), "has 2 QR codes: crop") {
@@ -235,6 +245,9 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		"nothing":       {nil, "no picture that can be read: PNG, JPEG and GIF"},
 		"text":          {[]byte(uri(150)), "no picture"},
+		"a tall bomb":   {header(1, 1<<30), "has 1 × 1073741824 pixels: at most 40 million are taken, 20000 on a side"},
+		"too tall":      {header(1, 20_001), "1 × 20001"},
+		"too wide":      {header(20_001, 1), "20001 × 1"},
 		"a wide bomb":   {header(1<<30, 1), "has 1073741824 × 1 pixels: at most 40 million"},
 		"a square bomb": {header(7000, 7000), "7000 × 7000"},
 		"cut off":       {whole[:len(whole)/2], "png picture is damaged or cut off"},
