@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"mfawatch/internal/fakeaws"
 	"mfawatch/totp"
 	"mfawatch/totp/device"
+	"mfawatch/totp/seal"
 )
 
 // TestWholeLife: from nothing to a proved device, a second one in its place, and back.
@@ -120,6 +123,32 @@ func TestEnrolGoesOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestEnrolAtOnce: of several who enrol the same, one does, and what the others leave is
+// made good by running again.
+func TestEnrolAtOnce(t *testing.T) {
+	on(t, func(s *stage) {
+		var wg sync.WaitGroup
+		var won atomic.Int64
+		for i := range 6 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i/2) * time.Second)
+				out, err := s.own().Enrol(s.Context(), s.enrolment("phone"))
+				if err == nil && out.Verified {
+					won.Add(1)
+				} else if !errors.Is(err, device.ErrInUse) && !errors.Is(err, device.ErrNotFound) && !errors.Is(err, device.ErrNeedsMFA) && !errors.Is(err, device.ErrRefused) && !errors.Is(err, seal.ErrExists) {
+					s.Errorf("%d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		out, err := s.own().Enrol(s.Context(), s.enrolment("phone"))
+		if err != nil || !out.Verified {
+			s.Errorf("%d won; then %+v, %v", won.Load(), out, err)
+		}
+		s.want("there is", s.whole(), "ada phone (sealed)")
+	})
 }
 
 // left is an enrolment that was killed before it enabled.
