@@ -125,6 +125,19 @@ func TestEnrolGoesOn(t *testing.T) {
 	}
 }
 
+// Where what is left cannot be removed, the user is not stuck.
+func TestLeftAndNotRemovable(t *testing.T) {
+	on(t, func(s *stage) {
+		s.left(true)
+		s.keep.keys = map[string]totp.Key{}
+		s.srv.Fault(fakeaws.DeniedByPolicy("iam:DeleteVirtualMFADevice", "identity-based policy"))
+		_, err := s.own().Enrol(s.Context(), s.enrolment("phone"))
+		s.is(err, device.ErrDenied, "an identity-based policy denies it", "choose another name", "delete-virtual-mfa-device --serial-number "+phone)
+		s.enrolled("tablet")
+		s.want("there is", s.whole(), "ada tablet (sealed), unassigned phone")
+	})
+}
+
 // TestEnrolAtOnce: of several who enrol the same, one does, and what the others leave is
 // made good by running again.
 func TestEnrolAtOnce(t *testing.T) {
