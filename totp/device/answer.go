@@ -59,9 +59,12 @@ var byText = []struct {
 // judge reads an answer of AWS.
 func judge(err error) answer {
 	var said smithy.APIError
+	var own ours
 	switch {
 	case err == nil:
 		return yes
+	case errors.As(err, &own):
+		return unsent
 	case awserr.OfCredentials(err), !errors.As(err, &said) && neverLeft(err):
 		return unsent
 	case !errors.As(err, &said) || awserr.Status(err) >= 500:

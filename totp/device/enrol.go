@@ -235,10 +235,10 @@ func (p *enrolling) create(ctx context.Context) (totp.Key, error) {
 		return err
 	})
 	if judge(err) == none {
-		return totp.Key{}, fmt.Errorf("%w; it may be there nevertheless, unassigned: run this again, or remove it with: %s", explain("create device "+p.serial, err), deleteCommand(p.serial))
+		return totp.Key{}, fmt.Errorf("%w; it may be there nevertheless, unassigned: run this again, or remove it with: %s", p.worded("create device "+p.serial, err), deleteCommand(p.serial))
 	}
 	if err != nil {
-		return totp.Key{}, explain("create device "+p.serial, err)
+		return totp.Key{}, p.worded("create device "+p.serial, err)
 	}
 	d := out.VirtualMFADevice
 	defer clear(d.QRCodePNG)

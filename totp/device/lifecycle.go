@@ -147,14 +147,18 @@ func userOf(d iamtypes.VirtualMFADevice) string {
 // a policy may: a guardrail's refusal does not say what is missing.
 func (l Lifecycle) change(ctx context.Context, ask func(IAM) error) error {
 	err := ask(l.IAM)
-	if a := judge(err); a != needsMFA && a != denied || l.MFA == nil {
+	a := judge(err)
+	if a != needsMFA && a != denied || l.MFA == nil {
 		return err
 	}
 	in, mfa := l.MFA(ctx)
-	if mfa != nil {
-		return fmt.Errorf("AWS wants a session with MFA for this, and there is none: %w", mfa)
+	switch {
+	case mfa == nil:
+		return ask(in)
+	case a == denied: // that a session would have helped was a guess
+		return err
 	}
-	return ask(in)
+	return ours{fmt.Errorf("%w, and there is none: %w", ErrNeedsMFA, mfa)}
 }
 
 // once lets MFA be asked one time by what takes several changes.
