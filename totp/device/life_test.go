@@ -98,6 +98,36 @@ func TestSealingFails(t *testing.T) {
 	})
 }
 
+// Killed between AWS's answer and the seal, the device is deleted all the same.
+func TestKilledBeforeTheSeal(t *testing.T) {
+	on(t, func(s *stage) {
+		ctx, cancel := context.WithCancel(s.Context())
+		s.keep.then = cancel
+		_, err := s.own().Enrol(ctx, s.enrolment("phone"))
+		s.is(err, context.Canceled, "deleted again")
+		s.want("there is", s.whole(), "")
+	})
+}
+
+// Killed while AWS enables, the device is asked after, and found enabled.
+func TestKilledWhileEnabling(t *testing.T) {
+	on(t, func(s *stage) {
+		ctx, cancel := context.WithCancel(s.Context())
+		s.srv.Before = func(c fakeaws.Call) {
+			if c.Action == "iam:EnableMFADevice" {
+				cancel()
+			}
+		}
+		e := s.enrolment("phone")
+		e.Verify = false
+		out, err := s.own().Enrol(ctx, e)
+		if err != nil || out.Serial != phone {
+			s.Errorf("%+v, %v", out, err)
+		}
+		s.want("there is", s.whole(), "ada phone (sealed)")
+	})
+}
+
 // What an earlier run left, by all of its ways.
 func TestEnrolGoesOn(t *testing.T) {
 	for name, c := range map[string]struct {
