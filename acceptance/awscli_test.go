@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/pquerna/otp"
 
 	"mfawatch/internal/fakeaws"
 	"mfawatch/totp"
@@ -50,7 +48,7 @@ func newDesk(t *testing.T, into time.Duration) *desk {
 	real := time.Now()
 	offset := real.Truncate(30 * time.Second).Add(into).Sub(real)
 	d.now = func() time.Time { return time.Now().Add(offset) }
-	d.srv.Now, d.srv.Propagation, d.srv.QR = d.now, 0, drawn
+	d.srv.Now, d.srv.Propagation = d.now, 0
 	d.ada.Keys = []fakeaws.Key{a.Key()}
 	url, err := d.srv.Start()
 	if err != nil {
@@ -59,21 +57,6 @@ func newDesk(t *testing.T, into time.Duration) *desk {
 	t.Cleanup(func() { _ = d.srv.Close() })
 	d.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "AWS_ENDPOINT_URL=" + url, "AWS_DEFAULT_REGION=eu-north-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER="}
 	return d
-}
-
-// drawn is a key URI as a QR code, by a library that is not ours.
-func drawn(uri string) ([]byte, error) {
-	k, err := otp.NewKeyFromURL(uri)
-	if err != nil {
-		return nil, err
-	}
-	picture, err := k.Image(300, 300)
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	err = png.Encode(&b, picture)
-	return b.Bytes(), err
 }
 
 func (d *desk) key(id, secret, token string) []string {
@@ -192,21 +175,23 @@ func TestAWSCLIAndTheChecker(t *testing.T) {
 	}
 }
 
-// The picture that the CLI writes is read by zbarimg, and by us.
+// The pictures that the CLI writes, of long and of short names, are read by zbarimg, and
+// what they say by us.
 func TestAWSCLIWritesAQRCode(t *testing.T) {
 	d := newDesk(t, 0)
-	file := filepath.Join(d.dir, "qr.png")
-	if _, err := d.aws(d.own(), "iam", "create-virtual-mfa-device", "--virtual-mfa-device-name", "phone", "--outfile", file, "--bootstrap-method", "QRCodePNG"); err != nil {
-		t.Fatal(err)
-	}
-	uri := strings.TrimSpace(string(output(t, nil, "zbarimg", "--quiet", "--raw", file)))
-	k, err := totp.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := totp.New(totp.Settings{Account: "phone@111122223333"}, d.a.Secret("arn:aws:iam::111122223333:mfa/phone"))
-	if err != nil || !k.Equal(want) {
-		t.Errorf("the picture is of %v, error %v", k, err)
+	for _, n := range []int{1, 24, 54, 74, 112, 150} { // versions 5 to 10
+		name, file := strings.Repeat("p", n), filepath.Join(d.dir, "qr.png")
+		if _, err := d.aws(d.own(), "iam", "create-virtual-mfa-device", "--virtual-mfa-device-name", name, "--outfile", file, "--bootstrap-method", "QRCodePNG"); err != nil {
+			t.Fatal(err)
+		}
+		k, err := totp.Parse(strings.TrimSpace(string(output(t, nil, "zbarimg", "--quiet", "--raw", file))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := totp.New(totp.Settings{Account: name + "@111122223333"}, d.a.Secret("arn:aws:iam::111122223333:mfa/"+name))
+		if err != nil || !k.Equal(want) {
+			t.Errorf("%d letters: the picture is of %v, error %v", n, k, err)
+		}
 	}
 }
 

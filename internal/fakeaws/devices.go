@@ -70,16 +70,13 @@ func (s *Server) createDevice(q *request) (string, *refusal) {
 	}
 	a.Seed(serial, a.newSecret(serial))
 	a.tokens[serial].tags = q.tags()
-	a.Unassigned = append(a.Unassigned, serial)
 	seed := seedText(a.Secret(serial))
-	inner := element("SerialNumber", serial) + element("Base32StringSeed", blob([]byte(seed)))
-	if s.QR != nil {
-		png, err := s.QR(fmt.Sprintf("otpauth://totp/%s@%s?secret=%s", name, a.ID, seed))
-		if err != nil {
-			return "", refuse(http.StatusInternalServerError, "ServiceFailure", "%v", err)
-		}
-		inner += element("QRCodePNG", blob(png))
+	picture, err := drawQR(fmt.Sprintf("otpauth://totp/%s@%s?secret=%s", name, a.ID, seed))
+	if err != nil {
+		return "", invalid(name, "virtualMFADeviceName", err.Error())
 	}
+	a.Unassigned = append(a.Unassigned, serial)
+	inner := element("SerialNumber", serial) + element("Base32StringSeed", blob([]byte(seed))) + element("QRCodePNG", blob(picture))
 	inner += list("Tags", a.tokens[serial].tags, func(t [2]string) string { return element("Key", t[0]) + element("Value", t[1]) })
 	return wrap("CreateVirtualMFADeviceResult", wrap("VirtualMFADevice", inner)), nil
 }

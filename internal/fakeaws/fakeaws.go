@@ -56,9 +56,6 @@ type Server struct {
 	// Lingering is how long STS takes a device that was deactivated; New sets two
 	// seconds. One to three were seen.
 	Lingering time.Duration
-	// QR draws the key URI of a new virtual device; where it is nil, the answer has no
-	// QRCodePNG.
-	QR func(uri string) ([]byte, error)
 	// Organization is nil for accounts in none.
 	Organization *Organization
 	// Buckets are those of S3, by name.

@@ -1,10 +1,12 @@
 package fakeaws_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"image/png"
 	"strings"
 	"testing"
 	"time"
@@ -122,8 +124,6 @@ func (b *bench) want(what, got, want string) {
 // What the SDK reads of a new device: blobs, tags, and a seed of AWS's length.
 func TestCreateVirtualMFADevice(t *testing.T) {
 	b := newBench(t)
-	var drawn string
-	b.srv.QR = func(uri string) ([]byte, error) { drawn = uri; return []byte("\x89PNG"), nil }
 	in := &iam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: aws.String("phone"), Path: aws.String("/devices/"), Tags: []iamtypes.Tag{{Key: aws.String("owner"), Value: aws.String("ada & co")}}}
 	out, err := b.iam.CreateVirtualMFADevice(t.Context(), in)
 	if err != nil {
@@ -131,13 +131,14 @@ func TestCreateVirtualMFADevice(t *testing.T) {
 	}
 	d := out.VirtualMFADevice
 	b.want("serial", *d.SerialNumber, "arn:aws:iam::111122223333:mfa/devices/phone")
-	b.want("QR code", string(d.QRCodePNG), "\x89PNG")
+	if picture, err := png.Decode(bytes.NewReader(d.QRCodePNG)); err != nil || picture.Bounds().Dx() != 6*(17+4*5+8) {
+		t.Errorf("the QR code is no picture of version 5: %v", err) // 105 bytes
+	}
 	b.want("tag", *d.Tags[0].Key+" "+*d.Tags[0].Value, "owner ada & co")
 	secret, err := base32.StdEncoding.DecodeString(string(d.Base32StringSeed))
 	if err != nil || len(secret) != 40 || string(secret) != string(b.a.Secret(*d.SerialNumber)) {
 		t.Errorf("a seed of %d bytes, error %v", len(secret), err)
 	}
-	b.want("URI", drawn, "otpauth://totp/phone@111122223333?secret="+string(d.Base32StringSeed))
 	_, err = b.iam.CreateVirtualMFADevice(t.Context(), in)
 	b.want("again", said(err), "EntityAlreadyExists")
 	in.VirtualMFADeviceName = aws.String("a b")
@@ -146,6 +147,9 @@ func TestCreateVirtualMFADevice(t *testing.T) {
 	in.VirtualMFADeviceName, in.Path = aws.String("ab"), aws.String("devices")
 	_, err = b.iam.CreateVirtualMFADevice(t.Context(), in)
 	b.want("a path without slashes", said(err), "ValidationError")
+	in.VirtualMFADeviceName, in.Path = aws.String(strings.Repeat("n", 226)), nil
+	_, err = b.iam.CreateVirtualMFADevice(t.Context(), in)
+	b.want("a name that no QR code holds", said(err), "ValidationError")
 }
 
 // The search for the two codes, both edges and beside them.

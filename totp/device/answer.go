@@ -21,16 +21,17 @@ type answer string
 
 const (
 	yes         answer = "yes"
-	wrongCode   answer = "wrong code"  // wrong, used, or too far off
-	unchecked   answer = "unchecked"   // asked too often, not this user's, or not known to STS yet
-	needsMFA    answer = "needs MFA"   // to change one's own devices (bulletin AWS-2023-001)
-	keyNeeded   answer = "key needed"  // sessions give no sessions
-	denied      answer = "denied"      // by a policy
-	noEntity    answer = "no entity"   // no such user or device
-	exists      answer = "exists"      // the name is taken, or the device assigned
-	limit       answer = "limit"       // of devices
-	busy        answer = "busy"        // somebody else changes it, or it was made anew
-	throttled   answer = "throttled"   //
+	wrongCode   answer = "wrong code" // wrong, used, or too far off
+	unchecked   answer = "unchecked"  // asked too often, not this user's, or not known to STS yet
+	needsMFA    answer = "needs MFA"  // to change one's own devices (bulletin AWS-2023-001)
+	keyNeeded   answer = "key needed" // sessions give no sessions
+	denied      answer = "denied"     // by a policy
+	noEntity    answer = "no entity"  // no such user or device
+	exists      answer = "exists"     // the name is taken, or the device assigned
+	limit       answer = "limit"      // of devices
+	busy        answer = "busy"       // somebody else changes it, or it was made anew
+	tooLong     answer = "too long"   // a session, for the role or for who assumes it
+	throttled   answer = "throttled"
 	credentials answer = "credentials" // not taken
 	other       answer = "other"       // a no of another sort
 	unsent      answer = "unsent"      // nobody was asked
@@ -46,19 +47,24 @@ var byCode = map[string]answer{
 
 // byText are the refusals that their text alone tells, as they were recorded.
 var byText = []struct {
-	part string
-	is   answer
+	code, part string // the beginning of the code, and what the message contains
+	is         answer
 }{
-	{"invalid MFA one time pass code", wrongCode}, {"unable to validate MFA code", unchecked},
-	{"authenticated with an MFA device", needsMFA}, {"GetSessionToken with session credentials", keyNeeded},
+	{"AccessDenied", "invalid MFA one time pass code", wrongCode}, {"AccessDenied", "unable to validate MFA code", unchecked},
+	{"AccessDenied", "authenticated with an MFA device", needsMFA}, {"AccessDenied", "GetSessionToken with session credentials", keyNeeded},
+	{"AccessDenied", "", denied},
+	{"ValidationError", "DurationSeconds exceeds", tooLong},
 }
 
 // judge reads an answer of AWS.
 func judge(err error) answer {
 	var said smithy.APIError
+	var own ours
 	switch {
 	case err == nil:
 		return yes
+	case errors.As(err, &own):
+		return unsent
 	case awserr.OfCredentials(err), !errors.As(err, &said) && neverLeft(err):
 		return unsent
 	case !errors.As(err, &said) || awserr.Status(err) >= 500:
@@ -70,15 +76,12 @@ func judge(err error) answer {
 	if _, known := awserr.Credentials(said.ErrorCode()); known {
 		return credentials
 	}
-	if !strings.HasPrefix(said.ErrorCode(), "AccessDenied") {
-		return other
-	}
 	for _, t := range byText {
-		if strings.Contains(said.ErrorMessage(), t.part) {
+		if strings.HasPrefix(said.ErrorCode(), t.code) && strings.Contains(said.ErrorMessage(), t.part) {
 			return t.is
 		}
 	}
-	return denied
+	return other
 }
 
 // neverLeft tells errors from before a request was sent: no address, no connection, no
@@ -147,6 +150,8 @@ func explain(what string, err error) error {
 		return fmt.Errorf("%s: the user has as many devices as AWS allows, which is %d: deactivate one first", what, mostDevices)
 	case busy, throttled:
 		return fmt.Errorf("%s: %w: AWS is busy with it (%s): try again in some minutes", what, ErrLater, awserr.Code(err))
+	case tooLong:
+		return fmt.Errorf("%s: the session would be longer than the role allows, or than an hour where a role assumes a role: ask for a shorter one, or have the role's longest session raised", what)
 	case credentials:
 		advice, _ := awserr.Credentials(awserr.Code(err))
 		return fmt.Errorf("%s: %s", what, advice)
@@ -170,11 +175,18 @@ func policy(err error) string {
 	}
 	switch kind, explicit := awserr.Policy(said.ErrorMessage()); {
 	case kind != "" && explicit:
-		return ": a " + kind + " denies it: have that changed, or ask with other credentials"
+		return ": " + article(kind) + " denies it: have that changed, or ask with other credentials"
 	case kind != "":
 		return ": no " + kind + " allows it: have that changed, or ask with other credentials"
 	}
 	return ": check the user's policies, and a role's trust policy"
+}
+
+func article(noun string) string {
+	if strings.HasPrefix(noun, "identity") {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 // Calls that change something or carry a code are made once: a second try would show

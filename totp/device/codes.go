@@ -62,8 +62,12 @@ const (
 
 // Sealed makes codes of a key that is opened for each, of the steps that a ledger leases.
 type Sealed struct {
-	Serial   string
-	Open     func(context.Context) (totp.Key, error)
+	Serial string
+	Open   func(context.Context) (totp.Key, error)
+	// At makes the code of a step where the key does not leave a device, such as a
+	// YubiKey: then Open gives a key with the right settings and any secret, for the
+	// steps. Nil: the key that Open gives makes it.
+	At       func(ctx context.Context, step int64) (string, error)
 	Prover   ledger.Prover
 	Patience time.Duration    // the longest wait for a code; 0: as long as the context lasts
 	Say      func(string)     // is told why it takes long; nil: nobody is
@@ -89,7 +93,7 @@ func (s Sealed) hand(ctx context.Context, p ledger.Purpose) (Handed, error) {
 	if err != nil {
 		return Handed{}, err
 	}
-	h, err := s.make(k, l)
+	h, err := s.make(ctx, k, l)
 	if err != nil {
 		return Handed{}, errors.Join(err, s.giveBack(ctx, l))
 	}
@@ -197,11 +201,15 @@ func waiting(serial string, l ledger.Lease, d time.Duration) string {
 	return fmt.Sprintf("device %s: %s, %d s, until %s", serial, why, int(d.Round(time.Second)/time.Second), l.From.UTC().Format(time.RFC3339))
 }
 
-func (s Sealed) make(k totp.Key, l ledger.Lease) (Handed, error) {
-	first, err := k.At(l.Step)
+func (s Sealed) make(ctx context.Context, k totp.Key, l ledger.Lease) (Handed, error) {
+	at := s.At
+	if at == nil {
+		at = func(_ context.Context, step int64) (string, error) { return k.At(step) }
+	}
+	first, err := at(ctx, l.Step)
 	second := ""
 	if err == nil && l.Purpose == ledger.Device {
-		second, err = k.At(l.Step + 1)
+		second, err = at(ctx, l.Step+1)
 	}
 	if err != nil {
 		return Handed{}, fmt.Errorf("device %s: %w", s.Serial, err)

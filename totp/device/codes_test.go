@@ -93,6 +93,26 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
+// A key that stays in a device makes the codes of the leased steps; where it fails, the
+// steps are free.
+func TestKeyElsewhere(t *testing.T) {
+	on(t, func(s *stage) {
+		serial := s.had("phone")
+		real := s.keep.keys[serial]
+		s.keep.keys[serial], _ = totp.New(totp.Settings{Account: "x"}, []byte("any secret will do"))
+		codes := s.sealed(serial)
+		untouched := errors.New("not touched")
+		codes.At = func(context.Context, int64) (string, error) { return "", untouched }
+		_, err := codes.One(s.Context())
+		s.is(err, untouched, serial)
+		codes.At = func(_ context.Context, step int64) (string, error) { return real.At(step) }
+		before := time.Now()
+		if _, err := s.sessions().GetSession(s.Context(), device.Request{Serial: serial, Codes: codes}); err != nil || time.Now() != before {
+			s.Errorf("after %v: %v", time.Since(before), err)
+		}
+	})
+}
+
 // A machine that slept over its lease gets another.
 func TestSleptOverALease(t *testing.T) {
 	on(t, func(s *stage) {

@@ -154,7 +154,7 @@ func (p *enrolling) enrol(ctx context.Context) (Enrolled, error) {
 		return out, err
 	case remake:
 		tell(p.Say, "device %s is there, unassigned, and its seed is not kept: it is deleted and made anew", p.serial)
-		if err := p.remove(ctx, p.serial); err != nil {
+		if err := p.discard(ctx); err != nil {
 			return Enrolled{}, err
 		}
 	}
@@ -199,10 +199,18 @@ func (p *enrolling) goOn(ctx context.Context) (time.Time, error) {
 		return enabled, err
 	}
 	tell(p.Say, "AWS does not take the codes of the sealed seed for device %s: it is deleted and made anew", p.serial)
-	if err := p.remove(ctx, p.serial); err != nil {
+	if err := p.discard(ctx); err != nil {
 		return time.Time{}, err
 	}
 	return p.anew(ctx, true)
+}
+
+// discard deletes a device that nobody uses and whose seed nobody has.
+func (p *enrolling) discard(ctx context.Context) error {
+	if err := p.remove(ctx, p.serial); err != nil {
+		return fmt.Errorf("%w; have it removed with: %s; or choose another name", err, deleteCommand(p.serial))
+	}
+	return nil
 }
 
 // anew creates, seals and enables. over is whether a key of a deleted device is sealed
@@ -227,10 +235,10 @@ func (p *enrolling) create(ctx context.Context) (totp.Key, error) {
 		return err
 	})
 	if judge(err) == none {
-		return totp.Key{}, fmt.Errorf("%w; it may be there nevertheless, unassigned: run this again, or remove it with: %s", explain("create device "+p.serial, err), deleteCommand(p.serial))
+		return totp.Key{}, fmt.Errorf("%w; it may be there nevertheless, unassigned: run this again, or remove it with: %s", p.worded("create device "+p.serial, err), deleteCommand(p.serial))
 	}
 	if err != nil {
-		return totp.Key{}, explain("create device "+p.serial, err)
+		return totp.Key{}, p.worded("create device "+p.serial, err)
 	}
 	d := out.VirtualMFADevice
 	defer clear(d.QRCodePNG)

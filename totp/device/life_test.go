@@ -6,12 +6,19 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"mfawatch/internal/fakeaws"
 	"mfawatch/totp"
 	"mfawatch/totp/device"
+	"mfawatch/totp/seal"
 )
 
 // TestWholeLife: from nothing to a proved device, a second one in its place, and back.
@@ -91,6 +98,36 @@ func TestSealingFails(t *testing.T) {
 	})
 }
 
+// Killed between AWS's answer and the seal, the device is deleted all the same.
+func TestKilledBeforeTheSeal(t *testing.T) {
+	on(t, func(s *stage) {
+		ctx, cancel := context.WithCancel(s.Context())
+		s.keep.then = cancel
+		_, err := s.own().Enrol(ctx, s.enrolment("phone"))
+		s.is(err, context.Canceled, "deleted again")
+		s.want("there is", s.whole(), "")
+	})
+}
+
+// Killed while AWS enables, the device is asked after, and found enabled.
+func TestKilledWhileEnabling(t *testing.T) {
+	on(t, func(s *stage) {
+		ctx, cancel := context.WithCancel(s.Context())
+		s.srv.Before = func(c fakeaws.Call) {
+			if c.Action == "iam:EnableMFADevice" {
+				cancel()
+			}
+		}
+		e := s.enrolment("phone")
+		e.Verify = false
+		out, err := s.own().Enrol(ctx, e)
+		if err != nil || out.Serial != phone {
+			s.Errorf("%+v, %v", out, err)
+		}
+		s.want("there is", s.whole(), "ada phone (sealed)")
+	})
+}
+
 // What an earlier run left, by all of its ways.
 func TestEnrolGoesOn(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -120,6 +157,134 @@ func TestEnrolGoesOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where what is left cannot be removed, the user is not stuck.
+func TestLeftAndNotRemovable(t *testing.T) {
+	on(t, func(s *stage) {
+		s.left(true)
+		s.keep.keys = map[string]totp.Key{}
+		s.srv.Fault(fakeaws.DeniedByPolicy("iam:DeleteVirtualMFADevice", "identity-based policy"))
+		_, err := s.own().Enrol(s.Context(), s.enrolment("phone"))
+		s.is(err, device.ErrDenied, "an identity-based policy denies it", "choose another name", "delete-virtual-mfa-device --serial-number "+phone)
+		s.enrolled("tablet")
+		s.want("there is", s.whole(), "ada tablet (sealed), unassigned phone")
+	})
+}
+
+// mangled changes AWS's answer about a new device.
+type mangled struct {
+	device.IAM
+	change func(*iamtypes.VirtualMFADevice)
+}
+
+func (m mangled) CreateVirtualMFADevice(ctx context.Context, in *iam.CreateVirtualMFADeviceInput, o ...func(*iam.Options)) (*iam.CreateVirtualMFADeviceOutput, error) {
+	out, err := m.IAM.CreateVirtualMFADevice(ctx, in, o...)
+	if err == nil {
+		m.change(out.VirtualMFADevice)
+	}
+	return out, err
+}
+
+// What AWS says of a new device is not taken on trust, and its answer is wiped.
+func TestAnswersAboutADevice(t *testing.T) {
+	on(t, func(s *stage) {
+		var answer *iamtypes.VirtualMFADevice
+		l := s.own()
+		enrol := func(change func(*iamtypes.VirtualMFADevice)) error {
+			l.IAM = mangled{s.own().IAM, func(d *iamtypes.VirtualMFADevice) { answer = d; change(d) }}
+			_, err := l.Enrol(s.Context(), s.enrolment("phone"))
+			return err
+		}
+		s.is(enrol(func(d *iamtypes.VirtualMFADevice) { d.Base32StringSeed = []byte("0189") }), nil, "the seed that AWS gave", "deleted again")
+		s.is(enrol(func(d *iamtypes.VirtualMFADevice) { d.Base32StringSeed = nil }), nil, "the seed that AWS gave", "deleted again")
+		s.want("there is", s.whole(), "")
+		s.a.Unassigned = append(s.a.Unassigned, tablet)
+		s.is(enrol(func(d *iamtypes.VirtualMFADevice) { d.SerialNumber = aws.String(tablet) }), nil, "where "+phone+" was asked for", "deleted again")
+		s.a.Sweep()
+		if err := enrol(func(*iamtypes.VirtualMFADevice) {}); err != nil {
+			s.Error(err)
+		}
+		if strings.Trim(string(answer.Base32StringSeed)+string(answer.QRCodePNG), "\x00") != "" || len(answer.Base32StringSeed) != 64 {
+			s.Error("AWS's answer was not wiped")
+		}
+	})
+}
+
+// A device that was deactivated and cannot be deleted is told of with the command.
+func TestDeletedHalfWay(t *testing.T) {
+	on(t, func(s *stage) {
+		s.enrolled("phone")
+		s.srv.Fault(fakeaws.Denied("iam:DeleteVirtualMFADevice"))
+		err := s.withMFA(phone).Delete(s.Context(), device.Removal{Serial: phone, Force: true})
+		s.is(err, device.ErrDenied, "no identity-based policy allows it", "aws iam delete-virtual-mfa-device --serial-number "+phone)
+		s.want("there is", s.whole(), "unassigned phone (sealed)")
+		s.srv.Mend()
+		if err := s.own().Delete(s.Context(), device.Removal{Serial: phone}); err != nil {
+			s.Error(err)
+		}
+		s.want("there is", s.whole(), "")
+	})
+}
+
+// When somebody else has got the old device meanwhile, it is left to them.
+func TestOldDeviceIsAnothersNow(t *testing.T) {
+	on(t, func(s *stage) {
+		s.enrolled("phone")
+		s.srv.Fault(fakeaws.Denied("iam:DeleteVirtualMFADevice"))
+		want := device.Replacement{Enrolment: s.enrolment("tablet"), Old: phone}
+		_, err := s.withMFA(phone).Replace(s.Context(), want)
+		s.is(err, device.ErrDenied, "is still there", "aws iam deactivate-mfa-device --user-name ada --serial-number "+phone+" && aws iam delete-virtual-mfa-device --serial-number "+phone)
+		s.srv.Mend()
+		s.a.Unassigned = nil
+		s.a.User("bob").Devices = []fakeaws.Device{s.a.Virtual("phone")}
+		if _, err := s.withMFA(tablet).Replace(s.Context(), want); err != nil {
+			s.Error(err)
+		}
+		if owner, err := s.admin().List(s.Context(), "bob"); err != nil || len(owner) != 1 {
+			s.Errorf("bob has %v, %v", owner, err)
+		}
+	})
+}
+
+// A user with one device, a user's policy that wants MFA for everything: the session is
+// asked for once, for all changes of a replacement.
+func TestOneSessionForAll(t *testing.T) {
+	on(t, func(s *stage) {
+		s.enrolled("phone")
+		l, n := s.withMFA(phone), 0
+		mfa := l.MFA
+		l.MFA = func(ctx context.Context) (device.IAM, error) { n++; return mfa(ctx) }
+		if _, err := l.Replace(s.Context(), device.Replacement{Enrolment: s.enrolment("tablet"), Old: phone}); err != nil || n != 1 {
+			s.Errorf("%d sessions, %v", n, err)
+		}
+	})
+}
+
+// TestEnrolAtOnce: of several who enrol the same, one does, and what the others leave is
+// made good by running again.
+func TestEnrolAtOnce(t *testing.T) {
+	on(t, func(s *stage) {
+		var wg sync.WaitGroup
+		var won atomic.Int64
+		for i := range 6 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i/2) * time.Second)
+				out, err := s.own().Enrol(s.Context(), s.enrolment("phone"))
+				if err == nil && out.Verified {
+					won.Add(1)
+				} else if !errors.Is(err, device.ErrInUse) && !errors.Is(err, device.ErrNotFound) && !errors.Is(err, device.ErrNeedsMFA) && !errors.Is(err, device.ErrRefused) && !errors.Is(err, seal.ErrExists) {
+					s.Errorf("%d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		out, err := s.own().Enrol(s.Context(), s.enrolment("phone"))
+		if err != nil || !out.Verified {
+			s.Errorf("%d won; then %+v, %v", won.Load(), out, err)
+		}
+		s.want("there is", s.whole(), "ada phone (sealed)")
+	})
 }
 
 // left is an enrolment that was killed before it enabled.
@@ -411,6 +576,14 @@ func TestOneNeedsMFA(t *testing.T) {
 		s.is(s.own().Deactivate(s.Context(), device.Removal{Serial: phone, Force: true}), device.ErrNeedsMFA)
 		l := s.own()
 		l.MFA = func(context.Context) (device.IAM, error) { return nil, errors.New("nobody at the keyboard") }
-		s.is(l.Deactivate(s.Context(), device.Removal{Serial: phone, Force: true}), nil, "nobody at the keyboard")
+		s.is(l.Deactivate(s.Context(), device.Removal{Serial: phone, Force: true}), device.ErrNeedsMFA, "nobody at the keyboard")
+		s.srv.Fault(fakeaws.Fault{Action: "iam:CreateVirtualMFADevice", Status: 403, Code: "AccessDenied", Message: "please ensure that you are authenticated with an MFA device"})
+		e := s.enrolment("third")
+		e.Path = "/x/"
+		if _, err = l.Enrol(s.Context(), e); err == nil || strings.Contains(err.Error(), "nevertheless") || !errors.Is(err, device.ErrNeedsMFA) {
+			s.Errorf("a device that was not asked for: %v", err)
+		}
+		s.srv.Fault(fakeaws.Denied("iam:DeactivateMFADevice"))
+		s.is(l.Deactivate(s.Context(), device.Removal{Serial: phone, Force: true}), device.ErrDenied, "no identity-based policy allows it")
 	})
 }

@@ -155,11 +155,11 @@ func (l Lifecycle) change(ctx context.Context, ask func(IAM) error) error {
 	switch {
 	case mfa == nil:
 		return ask(in)
-	case a == denied: // which a session with MFA might not have mended either
+	case a == denied: // that a session would have helped was a guess
 		tell(l.Say, "a session with MFA may be allowed more, and there is none: %v", mfa)
 		return err
 	}
-	return ours{fmt.Errorf("AWS wants a session with MFA for this, and there is none: %w", mfa)}
+	return ours{fmt.Errorf("%w, and there is none: %w", ErrNeedsMFA, mfa)}
 }
 
 // once lets MFA be asked one time by what takes several changes.

@@ -62,6 +62,7 @@ func (l Lifecycle) deactivate(ctx context.Context, user, serial string) error {
 // Delete deletes a virtual device; one that the user has is deactivated first. Other
 // kinds are not AWS's to delete.
 func (l Lifecycle) Delete(ctx context.Context, r Removal) error {
+	l = l.once()
 	caller, user, err := l.user(ctx, r.User)
 	switch {
 	case err != nil:

@@ -79,8 +79,8 @@ func TestAssumeRole(t *testing.T) {
 		_, err = s.sessions().AssumeRole(s.Context(), role, r)
 		s.is(err, device.ErrDenied, "trust policy", role.ARN)
 		r.Duration = 3 * time.Hour
-		_, err = s.sessions().AssumeRole(s.Context(), device.Role{ARN: role.ARN, Session: "ada"}, r)
-		s.is(err, nil)
+		_, err = s.sessions().AssumeRole(s.Context(), device.Role{ARN: role.ARN, Session: "ada", ExternalID: "right"}, r)
+		s.is(err, nil, "longer than the role allows")
 	})
 }
 

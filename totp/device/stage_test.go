@@ -120,7 +120,17 @@ func (s *stage) sessions() device.Sessions {
 	return device.Sessions{STS: l.STS, IAM: l.IAM, Say: s.say}
 }
 
-func (s *stage) prover() ledger.Prover { return ledger.Prover{Store: s.rows} }
+func (s *stage) prover() ledger.Prover { return ledger.Prover{Store: strict{s.rows}} }
+
+// strict is a store that does nothing in a context that has ended, as files and tables do.
+type strict struct{ ledger.Store }
+
+func (s strict) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, key, change)
+}
 
 func (s *stage) sealed(serial string) device.Sealed {
 	return device.Sealed{Serial: serial, Prover: s.prover(), Say: s.say, Open: func(ctx context.Context) (totp.Key, error) { return s.keep.Open(ctx, serial) }}
@@ -206,12 +216,16 @@ func (s *stage) discreet(text string) {
 type keep struct {
 	mu   sync.Mutex
 	keys map[string]totp.Key
-	fail error // of Put
+	fail error  // of Put
+	then func() // called by Put first
 }
 
 func (k *keep) Put(ctx context.Context, serial string, key totp.Key, over bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.then != nil {
+		k.then()
+	}
 	_, there := k.keys[serial]
 	switch {
 	case k.fail != nil:
