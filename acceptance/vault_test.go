@@ -373,7 +373,7 @@ func compareErrors(t *testing.T, engine, ours vault) {
 		{"update", "code/k0", map[string]any{"code": presentCode(t)}, "code already used; wait until the next time period", ""},
 		{"delete", "keys/k0", nil, "", ""},
 		{"delete", "keys/none", nil, "", ""},
-		{"update", "keys/k1", map[string]any{"url": vaultURL}, "", "the key is there already, and writing over it would lock out who uses it: delete it first, or have the server started so that it may be written over"},
+		{"update", "keys/k1", map[string]any{"url": vaultURL}, "", "the key is there already, and writing over it would lock out who uses it: delete it first, or start the server with overwriting allowed"},
 	} {
 		if c.own == "" {
 			c.own = c.theirs

@@ -348,7 +348,7 @@ func TestServe(t *testing.T) {
 	}
 	begin := time.Now()
 	stop()
-	if err := <-ended; err != nil || time.Since(begin) > 4*time.Second {
+	if err := <-ended; err != nil || time.Since(begin) > 10*time.Second {
 		t.Errorf("Serve ended with %v after %v", err, time.Since(begin))
 	}
 	if err := <-waited; err != nil {

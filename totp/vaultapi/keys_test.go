@@ -80,7 +80,7 @@ func TestWriteKey(t *testing.T) {
 		{`{"generate":true,"exported":false,"issuer":"AWS","account_name":"ada"}`, 204, "issuer=AWS account_name=ada algorithm=SHA1 digits=6 period=30", "", ""},
 		{`{"generate":"true","exported":"false","issuer":"AWS","account_name":"ada","key_size":"32","digits":"8","period":"1m","algorithm":"SHA512"}`, 204, "issuer=AWS account_name=ada algorithm=SHA512 digits=8 period=60", "", ""},
 		{`{"generate":1,"exported":0,"issuer":"AWS","account_name":"ada"}`, 204, "issuer=AWS account_name=ada algorithm=SHA1 digits=6 period=30", "", ""},
-		{`{"generate":true,"issuer":"AWS","account_name":"ada"}`, 400, "", "", "give exported=false, or have it started so that it may"},
+		{`{"generate":true,"issuer":"AWS","account_name":"ada"}`, 400, "", "", "give exported=false, or start the server with export allowed"},
 		{`{"generate":true,"exported":false,"account_name":"ada"}`, 400, "", "", "the issuer value is required"},
 		{`{"generate":true,"exported":false,"issuer":"AWS"}`, 400, "", "", "the account_name value is required"},
 		{`{"generate":true,"exported":false,"issuer":"A:B","account_name":"ada"}`, 400, "", "", "colon"},
