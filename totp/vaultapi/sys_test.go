@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mfawatch/totp/vaultapi"
 )
@@ -109,5 +111,17 @@ func TestServeIsWhole(t *testing.T) {
 	defer stop()
 	if err := serve(t).Serve(ctx, gone, nil); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("Serve on a listener that is closed = %v", err)
+	}
+}
+
+// TestBounds: nobody holds a connection for nothing, and who waits for a step is not
+// cut off.
+func TestBounds(t *testing.T) {
+	for wait, write := range map[time.Duration]time.Duration{0: 75 * time.Second, -1: 30 * time.Second, 90 * time.Second: 2 * time.Minute} {
+		b := vaultapi.Bounded(serve(t, func(s *vaultapi.Server) { s.MaxWait = wait }).Handler)
+		got := []time.Duration{b.ReadHeaderTimeout, b.ReadTimeout, b.WriteTimeout, b.IdleTimeout}
+		if want := []time.Duration{5 * time.Second, 10 * time.Second, write, time.Minute}; !slices.Equal(got, want) || b.MaxHeaderBytes != 16<<10 {
+			t.Errorf("with a wait of %v the bounds are %v and %d bytes, want %v", wait, got, b.MaxHeaderBytes, want)
+		}
 	}
 }
