@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -372,7 +373,7 @@ func compareErrors(t *testing.T, engine, ours vault) {
 		{"update", "code/k0", map[string]any{"code": presentCode(t)}, "code already used; wait until the next time period", ""},
 		{"delete", "keys/k0", nil, "", ""},
 		{"delete", "keys/none", nil, "", ""},
-		{"update", "keys/k1", map[string]any{"url": vaultURL}, "", "the key is there already, and writing over it would lock out who uses it: delete it first, or have the server started so that it may be written over"},
+		{"update", "keys/k1", map[string]any{"url": vaultURL}, "", "the key is there already, and writing over it would lock out who uses it: delete it first, or start the server with overwriting allowed"},
 	} {
 		if c.own == "" {
 			c.own = c.theirs
@@ -431,6 +432,49 @@ func TestVaultClient(t *testing.T) {
 		t.Errorf("the steps differ:\n%s", diff)
 	}
 }
+
+// TestHvac: the Python client goes the same way.
+func TestHvac(t *testing.T) {
+	s := newVaultServer(t)
+	cmd := exec.Command(installed(t, "venv-vault/bin/python"), "vault/drive.py")
+	cmd.Env = append(os.Environ(), "VAULT_ADDR="+s.nodes[0], "VAULT_TOKEN="+s.token)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(out)
+	for _, shown := range regexp.MustCompile(`"code": "(\d{6})"|"url": "(otpauth://[^"]+)"`).FindAllStringSubmatch(got, -1) {
+		if shown[1] != "" {
+			got = strings.ReplaceAll(got, shown[1], described(t, awsKey(t), "read code", "code", shown[1]))
+		} else {
+			got = strings.ReplaceAll(got, shown[2], described(t, awsKey(t), "", "url", shown[2]))
+		}
+	}
+	if diff := lineDiff(hvacSteps, strings.TrimSpace(got)); diff != "" {
+		t.Errorf("the steps differ:\n%s", diff)
+	}
+}
+
+// hvacSteps are the steps of acceptance/vault/drive.py, in its order.
+const hvacSteps = `
+{"step": "authenticated", "data": true}
+{"step": "sealed", "data": false}
+{"step": "enable", "data": null}
+{"step": "mounts", "data": {"totp/": "totp"}}
+{"step": "create", "data": null}
+{"step": "read code", "data": {"code": "the right code"}}
+{"step": "check code", "data": {"valid": true}}
+{"step": "check code again", "error": "InvalidRequest", "errors": ["code already used; wait until the next time period"]}
+{"step": "generate", "data": {"url": "a URI"}}
+{"step": "read key", "data": {"account_name": "ada@111122223333", "algorithm": "SHA1", "digits": 6, "issuer": "", "period": 30}}
+{"step": "list", "data": {"keys": ["aws", "new"]}}
+{"step": "delete", "data": null}
+{"step": "read deleted", "data": null}
+{"step": "code of none", "error": "InvalidRequest", "errors": ["unknown key: aws"]}
+{"step": "disable", "error": "InvalidRequest", "errors": ["disabling the engine would delete every key: delete keys one by one, or stop the server, which deletes none"]}
+{"step": "another token", "error": "Forbidden", "errors": ["permission denied"]}
+`
 
 // described says of a secret or a code what can be said of it.
 func described(t *testing.T, k totp.Key, step, field, value string) string {

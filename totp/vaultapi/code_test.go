@@ -170,6 +170,9 @@ func TestAnotherServer(t *testing.T) {
 	if r := s.check(s.code(0)); r.Data["valid"] != true {
 		t.Fatalf("the first server: %d %s", r.Status, r.err())
 	}
+	if e := s.last(); e.Outcome != vaultapi.Accepted || e.Step != start.Unix()/30 || e.Token != "checker" || e.Key != "aws" {
+		t.Errorf("what was accepted is on record as %+v", e)
+	}
 	again, err := s.Server.Handler()
 	if err != nil {
 		t.Fatal(err)

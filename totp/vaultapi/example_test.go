@@ -61,6 +61,6 @@ func ExampleServer() {
 	fmt.Println(<-ended)
 	// Output:
 	// 204 No Content
-	// 400 Bad Request {"errors":["exported is true, and the server was not told that it may show a new secret: give exported=false, or have it started so that it may"]}
+	// 400 Bad Request {"errors":["exported is true, and the server was not told that it may show a new secret: give exported=false, or start the server with export allowed"]}
 	// <nil>
 }

@@ -1,6 +1,13 @@
 package vaultapi
 
-import "slices"
+import (
+	"context"
+	"net/http"
+	"slices"
+)
+
+// Bounded is the HTTP server of a handler.
+func Bounded(h http.Handler) *http.Server { return h.(*handler).bounded(context.Background()) }
 
 // Routes are the names of all routes, sorted.
 func Routes() []string {

@@ -246,6 +246,7 @@ func TestTokensAreWritten(t *testing.T) {
 
 func TestTokensAreChecked(t *testing.T) {
 	const sum = `"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`
+	const other = `"sha256":"00000000000000000000000000000000000000000000000000000000000000ff"`
 	const grants = `"grants":[{"key":"*","rights":["read"]}]`
 	for text, want := range map[string]string{
 		`[]`: "", `[{"name":"a",` + sum + `,` + grants + `}]`: "", `[{"name":"a","expires":"2030-01-01T00:00:00Z",` + sum + `,` + grants + `}]`: "",
@@ -253,7 +254,10 @@ func TestTokensAreChecked(t *testing.T) {
 		`[{"name":"a b",` + sum + `,` + grants + `}]`: "its name", `[{"name":"a","sha256":"00",` + grants + `}]`: "64 hexadecimal",
 		`[{"name":"a",` + sum + `}]`: "no grants", `[{"name":"a",` + sum + `,"grants":[{"key":"a*","rights":["read"]}]}]`: "nor *",
 		`[{"name":"a",` + sum + `,"grants":[{"key":"a","rights":[]}]}]`: "the rights on a", `[{"name":"a",` + sum + `,"grants":[{"key":"a","rights":["write"]}]}]`: "the rights on a",
-		`[{"name":"a",` + sum + `,` + grants + `},{"name":"b",` + sum + `,` + grants + `}]`: "there twice",
+		`[{"name":"a",` + sum + `,` + grants + `},{"name":"b",` + sum + `,` + grants + `}]`:     "token b is there twice",
+		`[{"name":"a",` + sum + `,` + grants + `},{"name":"a",` + other + `,` + grants + `}]`:   "token a is there twice",
+		`[{"name":"a",` + sum + `,` + grants + `},{"name":"b",` + other + `,` + grants + `}]`:   "",
+		`[{"name":"a",` + sum + `,"grants":[{"key":"*","rights":["read","verify","manage"]}]}]`: "",
 	} {
 		_, err := vaultapi.ParseTokens([]byte(text))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -344,7 +348,7 @@ func TestServe(t *testing.T) {
 	}
 	begin := time.Now()
 	stop()
-	if err := <-ended; err != nil || time.Since(begin) > 4*time.Second {
+	if err := <-ended; err != nil || time.Since(begin) > 10*time.Second {
 		t.Errorf("Serve ended with %v after %v", err, time.Since(begin))
 	}
 	if err := <-waited; err != nil {

@@ -55,7 +55,7 @@ func failed(err error, unknown answer) answer {
 	case errors.Is(err, ErrNotFound):
 		return unknown
 	case errors.Is(err, ErrExists):
-		return bad("the key is there already, and writing over it would lock out who uses it: delete it first, or have the server started so that it may be written over")
+		return bad("the key is there already, and writing over it would lock out who uses it: delete it first, or start the server with overwriting allowed")
 	case errors.Is(err, ErrRefused):
 		return bad(err.Error())
 	}

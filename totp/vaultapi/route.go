@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -161,10 +162,11 @@ func (h *handler) find(path string) (methods map[string]route, rest string) {
 }
 
 func method(r *http.Request) string {
-	switch list := r.URL.Query().Get("list"); {
-	case r.Method == http.MethodPut:
+	if r.Method == http.MethodPut {
 		return http.MethodPost
-	case r.Method == http.MethodGet && (list == "true" || list == "1"):
+	}
+	// hvac writes True, and Vault's own library true.
+	if list, err := strconv.ParseBool(r.URL.Query().Get("list")); r.Method == http.MethodGet && err == nil && list {
 		return "LIST"
 	}
 	return r.Method

@@ -2,6 +2,7 @@ package vaultapi_test
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func TestRoutes(t *testing.T) {
 		{"all", "GET", "totp/keys/none", "", 404, `{"errors":[]}`, "not-found", nil},
 		{"all", "LIST", "totp/keys", "", 200, `{"keys":["aws"]}`, "done", nil},
 		{"all", "GET", "totp/keys?list=true", "", 200, `{"keys":["aws"]}`, "done", nil},
+		{"all", "GET", "totp/keys?list=True", "", 200, `{"keys":["aws"]}`, "done", nil},
+		{"all", "GET", "totp/keys?list=false", "", 405, "unsupported operation", "refused", nil},
+		{"all", "POST", "totp/keys?list=true", "", 405, "unsupported operation", "refused", nil},
 		{"checker", "GET", "totp/keys/?list=1", "", 200, `{"keys":["aws"]}`, "done", nil},
 		{"other", "LIST", "totp/keys", "", 404, `{"errors":[]}`, "not-found", nil},
 		{"all", "DELETE", "totp/keys/aws", "", 204, "", "done", nil},
@@ -144,7 +148,7 @@ func TestEnvelope(t *testing.T) {
 	r := s.ask("all", "LIST", "totp/keys", "")
 	id := s.last().Request
 	want := `{"request_id":"` + id + `","lease_id":"","renewable":false,"lease_duration":0,"data":{"keys":["aws"]},"wrap_info":null,"warnings":null,"auth":null}` + "\n"
-	if r.Text != want || len(id) != 36 {
+	if r.Text != want || !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id) {
 		t.Errorf("an answer is %s, want %s", r.Text, want)
 	}
 	if r := s.ask("all", "PATCH", "totp/keys/aws", ""); r.Text != `{"errors":["unsupported operation"]}`+"\n" || r.Header.Get("Allow") != "DELETE, GET, POST" {

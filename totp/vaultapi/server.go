@@ -99,15 +99,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      max(h.(*handler).MaxWait, 0) + 30*time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-	}
+	server := h.(*handler).bounded(ctx)
 	if config != nil {
 		l = tls.NewListener(l, config)
 	}
@@ -122,4 +114,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		return <-stopped
 	}
 	return err
+}
+
+// bounded is a server that nobody can keep busy: a connection that says nothing, or
+// reads nothing, is over before long, and one that waits for a step is not.
+func (h *handler) bounded(ctx context.Context) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      max(h.MaxWait, 0) + 30*time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
 }

@@ -40,7 +40,7 @@ func (h *handler) enable(_ context.Context, q *request) answer {
 	case kind != "totp":
 		return bad("only engines of type totp can be enabled here")
 	case q.rest != h.Mount:
-		return bad("the engine is at " + h.Mount + "/ and nowhere else: enable it there, or have the server started with another mount")
+		return bad("the engine is at " + h.Mount + "/ and nowhere else: enable it there, or start the server with another mount")
 	}
 	return answer{}
 }

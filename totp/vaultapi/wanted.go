@@ -57,7 +57,7 @@ func (h *handler) wanted(f *fields, name string) (wanted, error) {
 	case generate && (uri != "" || secret != ""):
 		return w, errors.New("a key or a url should not be passed if generate is true")
 	case generate && exported && !h.AllowExport:
-		return w, errors.New("exported is true, and the server was not told that it may show a new secret: give exported=false, or have it started so that it may")
+		return w, errors.New("exported is true, and the server was not told that it may show a new secret: give exported=false, or start the server with export allowed")
 	case generate:
 		w.key, err = h.generated(s, int(size))
 	case uri != "":
