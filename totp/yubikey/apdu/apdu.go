@@ -58,10 +58,12 @@ const (
 )
 
 // How long a part of an answer may take. A card that wants a touch blinks for about 15
-// seconds and gives up by itself.
+// seconds and gives up by itself. When it took as long as Blinking, it must be waiting
+// for one: other answers take a tenth.
 const (
-	Prompt  = 10 * time.Second
-	Touched = 60 * time.Second
+	Prompt   = 10 * time.Second
+	Touched  = 60 * time.Second
+	Blinking = 400 * time.Millisecond
 )
 
 // Command is one short command.

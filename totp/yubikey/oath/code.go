@@ -12,9 +12,6 @@ import (
 	"mfawatch/totp/yubikey/apdu"
 )
 
-// blinking is after how long a key must be waiting for a touch: others take a tenth.
-const blinking = 400 * time.Millisecond
-
 // Code is a code that the key made.
 type Code struct {
 	Text seal.Secret // its digits
@@ -49,7 +46,7 @@ func (s *Session) calculate(ctx context.Context, c Credential, challenge []byte,
 		return Code{}, ErrLocked
 	}
 	if s.Waiting != nil {
-		defer time.AfterFunc(blinking, func() { s.Waiting(c) }).Stop()
+		defer time.AfterFunc(apdu.Blinking, func() { s.Waiting(c) }).Stop()
 	}
 	data := apdu.AppendTLV(apdu.AppendTLV(nil, tagName, []byte(c.ID)), tagChallenge, challenge)
 	answer, err := s.app.Do(ctx, apdu.Command{Ins: insCalculate, P2: 1, Data: data, Patience: apdu.Touched})
