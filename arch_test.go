@@ -124,6 +124,12 @@ var rules = []struct {
 	{"totp/ledger/table", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/ledger/ledgertest", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger"}, "holds stores to the contract"},
 	{"totp/ledger", []string{"std", "mfawatch/totp"}, "decides from a row and a time; stores are given to it"},
+	{"totp/yubikey/apdu", []string{"std"}, "speaks to a card and knows no application"},
+	{"totp/yubikey/oath", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/yubikey/apdu"}, "speaks YKOATH: of seal it takes Secret, and it knows no reader and no ledger"},
+	{"totp/yubikey/slot", []string{"std", "mfawatch/totp/seal", "mfawatch/totp/yubikey/apdu"}, "asks slots: of seal it takes Secret"},
+	{"totp/yubikey/card", []string{"std", "mfawatch/totp/yubikey/apdu"}, "finds keys and changes nothing on them"},
+	{"totp/yubikey/pcsc", []string{"std", "mfawatch/totp/yubikey/apdu"}, "reaches cards through pcscd and knows nothing of what they say"},
+	{"totp/yubikey/yubikeytest", []string{"std"}, "the virtual key is an oracle: it shares no code with what it tests"},
 	{"totp", []string{"std", "github.com/pquerna/otp"}, "making and checking codes is pure, and knows nothing of audit"},
 	{"functions/settings", []string{"std"}, "infra and the functions share it"},
 	{"internal/lambdatest", []string{"std"}, "a stand-in for Lambda knows no function"},
@@ -223,6 +229,7 @@ var heavy = map[string]string{
 	"mfawatch/functions/alerting/awstest":      "it stands in for AWS in tests",
 	"mfawatch/functions/delivery/deliverytest": "it stands in for stores in tests",
 	"mfawatch/totp/ledger/ledgertest":          "it stands in for stores in tests",
+	"mfawatch/totp/yubikey/yubikeytest":        "it stands in for a YubiKey in tests",
 	"go.etcd.io/bbolt":                         "a function's ledger is in DynamoDB",
 }
 
