@@ -50,6 +50,8 @@ const (
 	pciSize      = 8
 	mostAnswer   = 65538 // of an extended command
 	lockInterval = 100 * time.Millisecond
+
+	queueInterval = 10 * time.Millisecond
 )
 
 var order = binary.NativeEndian
@@ -66,8 +68,7 @@ func (s Service) dial(ctx context.Context) (*client, uint32, error) {
 	if path == "" {
 		path = DefaultSocket
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", path)
+	conn, err := reach(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, 0, fmt.Errorf("%w: nothing listens at %s: install pcscd (and libccid) and start it: systemctl enable --now pcscd.socket", ErrNoService, path)
@@ -80,6 +81,25 @@ func (s Service) dial(ctx context.Context) (*client, uint32, error) {
 		return nil, 0, errors.Join(err, conn.Close())
 	}
 	return c, handle, nil
+}
+
+// reach connects. The daemon has a short queue, and the kernel turns away whom it has
+// no room for: who is many asks again.
+func reach(ctx context.Context, path string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, apdu.Prompt)
+	defer cancel()
+	var dialer net.Dialer
+	for {
+		conn, err := dialer.DialContext(ctx, "unix", path)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(queueInterval):
+		}
+	}
 }
 
 func (c *client) greet(ctx context.Context) (uint32, error) {
@@ -260,6 +280,9 @@ func (c *card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 		return nil, c.wrap("send to the card", err)
 	}
 	size := order.Uint32(head[24:])
+	if size == 0 { // what a driver says of a card that went away meanwhile
+		return nil, fmt.Errorf("%w (an empty answer)", apdu.ErrRemoved)
+	}
 	if size > mostAnswer {
 		c.dead = fmt.Errorf("%w (%d bytes)", apdu.ErrMalformed, size)
 		return nil, c.dead

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -280,6 +281,39 @@ func TestNoService(t *testing.T) {
 	}
 }
 
+// TestAFullQueue: more connect at once than the daemon's queue holds.
+func TestAFullQueue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pcscd.comm")
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		var waiting net.Conn
+		if waiting, err = net.Dial("unix", path); err == nil {
+			defer waiting.Close()
+		}
+	}
+	if !errors.Is(err, syscall.EAGAIN) {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := reach(ctx, path); err == nil {
+		t.Error("reached through a full queue")
+	}
+	time.AfterFunc(50*time.Millisecond, func() { _, _, _ = syscall.Accept(fd) })
+	conn, err := reach(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+}
+
 func TestOpenRefuses(t *testing.T) {
 	s := serve(t, withKey())
 	for _, name := range []string{"", strings.Repeat("a", 128), "a\x00b"} {
@@ -486,6 +520,9 @@ func TestDaemonsThatLie(t *testing.T) {
 		answer, err := c.Transmit(ctx, selectOATH)
 		if err == nil && len(answer) > 0 {
 			t.Errorf("%s: %x", name, answer)
+		}
+		if name == "nothing at last" && !errors.Is(err, apdu.ErrRemoved) {
+			t.Errorf("%s: error %v", name, err)
 		}
 		if strings.HasPrefix(name, "says") && !errors.Is(err, apdu.ErrMalformed) {
 			t.Errorf("%s: error %v", name, err)
