@@ -446,21 +446,23 @@ func touches(t *testing.T, c *computer, key *yubikeytest.Card, f *finger) {
 	if _, err := c.yk(t, "oath", "accounts", "code", "--single", "ours"); err == nil || !strings.Contains(err.Error(), "timed out") {
 		t.Errorf("never touched: ykman says %v", err)
 	}
-	c.givenUp(t, cred, f)
+	for range 5 { // pcscd resets the key while the next one begins: now and then they meet
+		c.givenUp(t, cred, f)
+	}
 }
 
 // givenUp: the caller does not wait as long as the key does, and the key is good
 // again afterwards.
 func (c *computer) givenUp(t *testing.T, cred oath.Credential, f *finger) {
-	f.after.Store(int64(3 * time.Second))
+	f.after.Store(int64(time.Second))
 	start := time.Now()
 	err := c.try(t, func(ctx context.Context, s *oath.Session) error {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Second/2)
 		defer cancel()
 		_, err := s.Code(ctx, cred, 1)
 		return err
 	})
-	if took := time.Since(start); !errors.Is(err, apdu.ErrTouch) || took > 2500*time.Millisecond {
+	if took := time.Since(start); !errors.Is(err, apdu.ErrTouch) || took > 900*time.Millisecond {
 		t.Errorf("given up: error %v after %v", err, took)
 	}
 	f.after.Store(0)

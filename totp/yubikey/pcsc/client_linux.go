@@ -237,6 +237,7 @@ func (s Service) Open(ctx context.Context, reader string) (apdu.Connection, erro
 type card struct {
 	*client
 	handle, protocol uint32
+	fresh            bool // nothing was sent since Begin
 }
 
 // Begin keeps other programs out. The daemon does not queue: who wants a card asks again.
@@ -244,12 +245,12 @@ func (c *card) Begin(ctx context.Context) error {
 	for {
 		_, err := c.ask(ctx, beginTransaction, numbers(c.handle, 0), nil)
 		if errors.Is(err, wasReset) { // by who had it before us
-			_, err = c.ask(ctx, reconnect, numbers(c.handle, shared, anyProtocol, leaveCard, 0, 0), nil)
-			if err == nil {
+			if err = c.reconnect(ctx); err == nil {
 				continue
 			}
 		}
 		if !errors.Is(err, apdu.ErrBusy) {
+			c.fresh = err == nil
 			return c.wrap("take the card", err)
 		}
 		select {
@@ -258,6 +259,15 @@ func (c *card) Begin(ctx context.Context) error {
 		case <-time.After(lockInterval):
 		}
 	}
+}
+
+// reconnect takes a card up again that was reset.
+func (c *card) reconnect(ctx context.Context) error {
+	answer, err := c.ask(ctx, reconnect, numbers(c.handle, shared, anyProtocol, leaveCard, 0, 0), nil)
+	if err == nil {
+		c.protocol = order.Uint32(answer[16:])
+	}
+	return err
 }
 
 // End lets other programs in again. A connection that ended has done so.
@@ -274,8 +284,15 @@ func (c *card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	if len(command) > mostAnswer {
 		return nil, fmt.Errorf("a command of %d bytes is too long", len(command))
 	}
-	body := numbers(c.handle, c.protocol, pciSize, uint32(len(command)), c.protocol, pciSize, mostAnswer, 0)
-	head, err := c.ask(ctx, transmit, body, command)
+	head, err := c.send(ctx, command)
+	if c.fresh && (errors.Is(err, wasReset) || errors.Is(err, otherProtocol)) {
+		// Who died with the card in hand has it reset, and the daemon lets the next one
+		// begin before it does so. Nothing is lost yet.
+		if err = c.reconnect(ctx); err == nil {
+			head, err = c.send(ctx, command)
+		}
+	}
+	c.fresh = false
 	if err != nil {
 		return nil, c.wrap("send to the card", err)
 	}
@@ -293,6 +310,11 @@ func (c *card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 		return err
 	})
 	return answer, c.wrap("send to the card", err)
+}
+
+func (c *card) send(ctx context.Context, command []byte) ([]byte, error) {
+	body := numbers(c.handle, c.protocol, pciSize, uint32(len(command)), c.protocol, pciSize, mostAnswer, 0)
+	return c.ask(ctx, transmit, body, command)
 }
 
 func (c *card) wrap(what string, err error) error {

@@ -49,6 +49,7 @@ const (
 	timedOut          Code = 0x8010000a
 	sharing           Code = 0x8010000b
 	noCard            Code = 0x8010000c
+	otherProtocol     Code = 0x8010000f
 	notTransacted     Code = 0x80100016
 	readerUnavailable Code = 0x80100017
 	noService         Code = 0x8010001d
@@ -64,7 +65,7 @@ const (
 
 func (c Code) Error() string {
 	switch c {
-	case wasReset:
+	case wasReset, otherProtocol:
 		return "another program reset the key meanwhile: try again"
 	case forbidden:
 		return "pcscd does not let this user reach cards: its polkit rules say who may (org.debian.pcsc-lite)"

@@ -29,6 +29,7 @@ type daemon struct {
 	readers map[string]*yubikeytest.Card
 	empty   []string // readers without a card
 	code    map[uint32]uint32
+	once    map[uint32]uint32                     // codes that are answered once
 	hold    func(command uint32) bool             // a command that is never answered
 	spoil   func(command uint32, b []byte) []byte // an answer that is another
 
@@ -120,12 +121,13 @@ func (d *daemon) answer(conn net.Conn, id int, reader *string, command uint32, b
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	last := len(body) - 4
-	if code, there := d.code[command]; there && last >= 0 {
+	code, there := d.once[command]
+	if delete(d.once, command); !there {
+		code, there = d.code[command]
+	}
+	if there {
 		if command == 0x09 {
 			_, _ = io.CopyN(io.Discard, conn, int64(get(body, 12)))
-		}
-		if code == uint32(wasReset) { // until somebody reconnects
-			delete(d.code, 0x07)
 		}
 		put(body, last, code)
 		return body
@@ -161,6 +163,8 @@ func (d *daemon) answer(conn net.Conn, id int, reader *string, command uint32, b
 		} else {
 			d.locked[*reader] = id
 		}
+	case 0x05:
+		put(body, 16, 2)
 	case 0x08, 0x06:
 		if d.locked[*reader] == id {
 			delete(d.locked, *reader)
@@ -366,18 +370,39 @@ func TestTransactionsKeepOthersOut(t *testing.T) {
 	}
 }
 
-func TestAResetBeforeTheBeginning(t *testing.T) {
-	d := withKey()
-	d.code = map[uint32]uint32{0x07: uint32(wasReset)}
-	c := open(t, serve(t, d))
-	if err := c.Begin(t.Context()); err != nil {
-		t.Errorf("error %v", err)
-	}
-	d.mu.Lock()
-	d.code = map[uint32]uint32{0x07: uint32(wasReset), 0x05: uint32(removed)}
-	d.mu.Unlock()
-	if err := c.Begin(t.Context()); !errors.Is(err, apdu.ErrRemoved) {
-		t.Errorf("gone meanwhile: error %v", err)
+// TestResets: what another program did to the card before our first command costs
+// nothing; what it did after it is told.
+func TestResets(t *testing.T) {
+	for name, c := range map[string]struct {
+		once, always map[uint32]uint32
+		begin, first error
+	}{
+		"before the beginning":    {map[uint32]uint32{0x07: uint32(wasReset)}, nil, nil, nil},
+		"at the beginning":        {map[uint32]uint32{0x09: uint32(wasReset)}, nil, nil, nil},
+		"with the protocol":       {map[uint32]uint32{0x09: uint32(otherProtocol)}, nil, nil, nil},
+		"and pulled out":          {map[uint32]uint32{0x07: uint32(wasReset), 0x05: uint32(removed)}, nil, apdu.ErrRemoved, nil},
+		"and pulled out, at last": {map[uint32]uint32{0x09: uint32(wasReset), 0x05: uint32(removed)}, nil, nil, apdu.ErrRemoved},
+		"again and again":         {nil, map[uint32]uint32{0x09: uint32(wasReset)}, nil, wasReset},
+	} {
+		d := withKey()
+		d.once, d.code = c.once, c.always
+		card := open(t, serve(t, d))
+		err := card.Begin(t.Context())
+		if !errors.Is(err, c.begin) || err != nil {
+			if !errors.Is(err, c.begin) {
+				t.Errorf("%s: begin: error %v", name, err)
+			}
+			continue
+		}
+		if _, err := card.Transmit(t.Context(), selectOATH); !errors.Is(err, c.first) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		d.mu.Lock()
+		d.once = map[uint32]uint32{0x09: uint32(wasReset)}
+		d.mu.Unlock()
+		if _, err := card.Transmit(t.Context(), selectOATH); !errors.Is(err, wasReset) {
+			t.Errorf("%s: later: error %v", name, err)
+		}
 	}
 }
 
