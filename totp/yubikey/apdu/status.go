@@ -16,9 +16,11 @@ const (
 	WrongP1P2     Status = 0x6b00
 	NoInstruction Status = 0x6d00
 
-	success     Status = 0x9000
-	moreFollows        = 0x61 // in the first byte; the second is how many bytes
+	success Status = 0x9000
 )
+
+// moreFollows is the first byte of a status whose second says how many bytes do.
+const moreFollows = 0x61
 
 // sentences say what a status means and what helps: ISO 7816-4 and Yubico's YKOATH
 // protocol specification.

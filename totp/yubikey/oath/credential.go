@@ -2,6 +2,7 @@ package oath
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -82,6 +83,16 @@ func (c Credential) Step(now time.Time) (int64, error) {
 		return 0, fmt.Errorf("the clock says %v, which is before 1970: set it", now)
 	}
 	return now.Unix() / c.Period, nil
+}
+
+// LeaseKey is a key that steps as the credential does, for a ledger that leases steps and
+// asks a key for nothing else. Its secret is random and not the credential's, which stays
+// on the YubiKey: a code of it is nobody's.
+func (c Credential) LeaseKey() (totp.Key, error) {
+	if c.Kind == totp.TOTP && c.Period < 1 {
+		return totp.Key{}, fmt.Errorf("credential %q has a period of 0 in its name: rename it", c.ID)
+	}
+	return totp.Random(totp.Settings{Kind: c.Kind, Period: c.Period, Account: "on a YubiKey"}, rand.Reader)
 }
 
 // Find gives the credential of exactly that name: the key's own, or where there is none

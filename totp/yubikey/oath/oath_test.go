@@ -204,6 +204,39 @@ func TestFindIsExact(t *testing.T) {
 	}
 }
 
+// TestLeases: a ledger leases the step that the YubiKey is then asked for.
+func TestLeases(t *testing.T) {
+	s := session(t, &yubikeytest.Card{})
+	seeded := key(t, totp.Settings{Account: "ada", Period: 60}, seed[:20])
+	c := put(t, s, seeded, Placement{Name: arn})
+	k, err := c.LeaseKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 26, 5, 0, 1, 0, time.UTC)
+	step, err := c.Step(now)
+	if want, _ := seeded.Step(now); err != nil || step != want {
+		t.Errorf("step %d, error %v, want %d", step, err, want)
+	}
+	if leased, err := k.Step(now); err != nil || leased != step || k.Settings().Period != 60 {
+		t.Errorf("leased %d, error %v", leased, err)
+	}
+	if other, err := c.LeaseKey(); err != nil || other.Equal(k) || k.Equal(seeded) {
+		t.Errorf("the secret is one that somebody knows, error %v", err)
+	}
+	for _, bad := range []Credential{named("0/ada", totp.TOTP), {ID: "ada"}} {
+		if _, err := bad.Step(now); err == nil {
+			t.Errorf("%+v has a step", bad)
+		}
+	}
+	if _, err := named("0/ada", totp.TOTP).LeaseKey(); err == nil {
+		t.Error("leased for a period of 0")
+	}
+	if _, err := c.Step(time.Unix(-1, 0)); err == nil {
+		t.Error("a step before 1970")
+	}
+}
+
 func TestPutRefuses(t *testing.T) {
 	plain := totp.Settings{Account: "ada"}
 	for name, c := range map[string]struct {
