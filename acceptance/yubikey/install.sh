@@ -3,6 +3,7 @@
 # held to: Yubico's own ykman, opensc-tool, oathtool. All come from the distribution; what
 # is there already is left alone. No service is left running: the test starts its own.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
 packages=(pcscd vsmartcard-vpcd libpcsclite1 yubikey-manager opensc pcsc-tools oathtool openssl)
 missing=()
 for package in "${packages[@]}"; do
@@ -16,3 +17,5 @@ fi
 for program in pcscd ykman opensc-tool oathtool openssl; do
   PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || { echo "acceptance: $program is missing: install it" >&2; exit 1; }
 done
+# Recorded traffic of real keys, in the module cache.
+(cd acceptance/yubikey && GOFLAGS=-mod=readonly go mod download)
