@@ -2,7 +2,7 @@
 // commands, status words, answers in several parts, values with a tag and a length.
 //
 // It promises that a broken or hostile card cannot crash, hang or exhaust its user: an
-// answer has at most 64 KiB and 300 parts, each part has to come within a time, and
+// answer has at most 64 KiB and 300 parts, and a time within which it has to be there, and
 // what does not parse is ErrMalformed. It gives status words as sentences that say what
 // to do.
 //
@@ -57,7 +57,7 @@ const (
 	mostParts = 300
 )
 
-// How long a part of an answer may take. A card that wants a touch blinks for about 15
+// How long a whole answer may take. A card that wants a touch blinks for about 15
 // seconds and gives up by itself. When it took as long as Blinking, it must be waiting
 // for one: other answers take a tenth.
 const (
@@ -96,11 +96,24 @@ func (a Application) Do(ctx context.Context, c Command) ([]byte, error) {
 	if len(c.Data) > 255 {
 		return nil, fmt.Errorf("a command of %d bytes is too long for a card: at most 255 are", len(c.Data))
 	}
-	command := append([]byte{0, c.Ins, c.P1, c.P2, byte(len(c.Data))}, c.Data...)
-	defer clear(command)
+	if c.Patience == 0 {
+		c.Patience = Prompt
+	}
+	timed, cancel := context.WithTimeoutCause(ctx, c.Patience, ErrNoAnswer)
+	defer cancel()
+	answer, err := a.exchange(timed, append([]byte{0, c.Ins, c.P1, c.P2, byte(len(c.Data))}, c.Data...))
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(timed), ErrNoAnswer) {
+		return nil, fmt.Errorf("%w (waited %v)", ErrNoAnswer, c.Patience)
+	}
+	return answer, err
+}
+
+// exchange sends a command and asks for the rest of the answer until it is there.
+func (a Application) exchange(ctx context.Context, command []byte) ([]byte, error) {
+	defer func() { clear(command) }()
 	var all []byte
 	for range mostParts {
-		part, status, err := a.part(ctx, command, c.Patience)
+		part, status, err := a.part(ctx, command)
 		if err != nil {
 			return nil, err
 		}
@@ -121,16 +134,12 @@ func (a Application) Do(ctx context.Context, c Command) ([]byte, error) {
 }
 
 // part sends one command and gives the data and the status of what comes back.
-func (a Application) part(ctx context.Context, command []byte, patience time.Duration) ([]byte, Status, error) {
-	if patience == 0 {
-		patience = Prompt
+func (a Application) part(ctx context.Context, command []byte) ([]byte, Status, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
 	}
-	timed, cancel := context.WithTimeoutCause(ctx, patience, ErrNoAnswer)
-	defer cancel()
-	answer, err := a.Card.Transmit(timed, command)
+	answer, err := a.Card.Transmit(ctx, command)
 	switch {
-	case err != nil && ctx.Err() == nil && errors.Is(context.Cause(timed), ErrNoAnswer):
-		return nil, 0, fmt.Errorf("%w (waited %v)", ErrNoAnswer, patience)
 	case err != nil:
 		return nil, 0, err
 	case len(answer) < 2:

@@ -105,6 +105,30 @@ func TestACardThatDoesNotAnswer(t *testing.T) {
 	})
 }
 
+// slow answers in endless parts, each in time, and does not look at its context.
+type slow struct{}
+
+func (slow) Transmit(context.Context, []byte) ([]byte, error) {
+	time.Sleep(time.Second)
+	return []byte{0x61, 0x00}, nil
+}
+
+func TestACardThatIsSlowOnPurpose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, err := Application{slow{}, 0}.Do(t.Context(), Command{})
+		if took := time.Since(start); !errors.Is(err, ErrNoAnswer) || took > Prompt+time.Second {
+			t.Errorf("error %v after %v", err, took)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		card := &script{answers: []string{"9000"}}
+		if _, err := (Application{card, 0}).Do(ctx, Command{}); !errors.Is(err, context.Canceled) || len(card.sent) != 0 {
+			t.Errorf("given up before: error %v, %d sent", err, len(card.sent))
+		}
+	})
+}
+
 func TestTLVs(t *testing.T) {
 	long := bytes.Repeat([]byte{7}, 200)
 	b := AppendTLV(AppendTLV(AppendTLV(nil, 0x71, []byte("ada")), 0x74, nil), 0x73, long)

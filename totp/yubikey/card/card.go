@@ -93,10 +93,12 @@ type Key struct {
 	apdu.Connection
 }
 
-// Close gives the key back.
+// Close gives the key back. It selects another application before, so that one which was
+// unlocked is locked for who comes next.
 func (k *Key) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	_, _ = apdu.Application{Card: k, More: insMore}.Select(ctx, management) // where it fails, a session's own Lock has to do
 	ended := k.End(ctx)
 	if errors.Is(ended, apdu.ErrRemoved) { // then there is nothing to give back
 		ended = nil

@@ -187,6 +187,26 @@ func TestUse(t *testing.T) {
 	closed(t, d)
 }
 
+// TestCloseLocks: what was unlocked is not left so.
+func TestCloseLocks(t *testing.T) {
+	d := two()
+	k, err := Open(t.Context(), d, Which{Serial: 111})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]byte{append([]byte{0, 0xa4, 4, 0, 7}, 0xa0, 0, 0, 5, 0x27, 0x21, 1), {0, 0xa1, 0, 0, 0}} {
+		if answer, err := k.Transmit(t.Context(), command); err != nil || answer[len(answer)-2] != 0x90 {
+			t.Fatalf("%x, error %v", answer, err)
+		}
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := d.keys[first].Transmit(t.Context(), []byte{0, 0xa1, 0, 0, 0}); err != nil || hex.EncodeToString(answer) != "6d00" {
+		t.Errorf("the next program is answered %x, error %v", answer, err)
+	}
+}
+
 func TestAsk(t *testing.T) {
 	for name, c := range map[string]struct {
 		card *yubikeytest.Card

@@ -90,8 +90,8 @@ func Select(ctx context.Context, card apdu.Transmitter) (*Session, error) {
 }
 
 // Lock selects the application anew, so that a key with a password wants it again.
-// Whoever unlocked a key does this at the end: until something else is selected,
-// every program on this computer that can reach the key can use it.
+// Whoever unlocked a key does this at the end, or selects something else, as closing a
+// card.Key does: until then every program that can reach the key can use it.
 func (s *Session) Lock(ctx context.Context) error {
 	answer, err := s.app.Select(ctx, aid)
 	if err != nil {
