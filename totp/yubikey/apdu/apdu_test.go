@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -137,9 +138,25 @@ func TestTLVs(t *testing.T) {
 		!bytes.Equal(got[2].Value, long) || got[3].Value[0] != 9 {
 		t.Errorf("%v, error %v", got, err)
 	}
-	for _, bad := range []string{"71", "7102ff", "7180", "7181", "718105ff", "718200", "71820001", "71830000ff", "710171"} {
+	for n := range 256 {
+		value := bytes.Repeat([]byte{byte(n)}, n)
+		got, err := ParseTLVs(AppendTLV(nil, 0x73, value))
+		if err != nil || len(got) != 1 || got[0].Tag != 0x73 || !bytes.Equal(got[0].Value, value) {
+			t.Errorf("%d bytes: %v, error %v", n, got, err)
+		}
+	}
+	for _, good := range []struct {
+		head string
+		n    int
+	}{{"7400", 0}, {"748100", 0}, {"74820000", 0}, {"74820102", 258}, {"7481ff", 255}, {"747f", 127}} {
+		b, _ := hex.DecodeString(good.head)
+		if got, err := ParseTLVs(append(b, make([]byte, good.n)...)); err != nil || len(got) != 1 || len(got[0].Value) != good.n {
+			t.Errorf("%s: %v, error %v", good.head, got, err)
+		}
+	}
+	for _, bad := range []string{"71", "7102ff", "7180", "7181", "718105ff", "718200", "71820001", "71830000ff", "7183000000", "71ff", "7180" + strings.Repeat("00", 128)} {
 		b, _ := hex.DecodeString(bad)
-		if got, err := ParseTLVs(b); bad != "710171" && !errors.Is(err, ErrMalformed) || bad == "710171" && err != nil {
+		if got, err := ParseTLVs(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v, error %v", bad, got, err)
 		}
 	}
@@ -173,6 +190,12 @@ func TestVersions(t *testing.T) {
 }
 
 func TestSentences(t *testing.T) {
+	for status, want := range map[Status]string{0x6581: "memory", 0x6700: "length", 0x6982: "password", 0x6983: "blocked", 0x6984: "nothing of that name", 0x6985: "touched",
+		0x6a80: "values", 0x6a81: "firmware", 0x6a82: "no such application", 0x6a84: "full", 0x6a86: "parameters", 0x6b00: "parameters", 0x6d00: "command", 0x6f00: "gave up"} {
+		if got := status.Error(); !strings.Contains(got, want) || !strings.HasSuffix(got, fmt.Sprintf("(status %04x)", uint16(status))) {
+			t.Errorf("%04x: %s", uint16(status), got)
+		}
+	}
 	for status, sentence := range sentences {
 		if got := status.Error(); !strings.Contains(got, sentence) || len(sentence) < 10 {
 			t.Errorf("%04x: %s", uint16(status), got)

@@ -138,6 +138,31 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
+func TestAnswersInParts(t *testing.T) {
+	card := &yubikeytest.Card{Part: 4}
+	card.SetSlot(1, yubikeytest.Slot{Key: []byte("Jefe"), Variable: true})
+	got, err := selected(t, card).Respond(t.Context(), 1, []byte("what do ya want for nothing?"))
+	if err != nil || hex.EncodeToString(got.Reveal()) != "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79" {
+		t.Errorf("%x, error %v", got.Reveal(), err)
+	}
+}
+
+// TestWhatIsNoTouch: a slot that wants a touch can fail otherwise.
+func TestWhatIsNoTouch(t *testing.T) {
+	for answer, touch := range map[string]bool{"6985": true, "6982": true, "6581": false, "6a80": false} {
+		card := &yubikeytest.Card{}
+		card.SetSlot(1, yubikeytest.Slot{Key: []byte("key"), Touch: true})
+		s := selected(t, card)
+		card.Hostile = func([]byte, []byte) []byte {
+			b, _ := hex.DecodeString(answer)
+			return b
+		}
+		if _, err := s.Respond(t.Context(), 1, []byte("ada")); err == nil || errors.Is(err, apdu.ErrTouch) != touch {
+			t.Errorf("%s: error %v", answer, err)
+		}
+	}
+}
+
 func TestTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		takes, comes, asked := 2*time.Second, true, 0
@@ -152,6 +177,9 @@ func TestTouch(t *testing.T) {
 		s := selected(t, card)
 		if !s.Touch(2) || s.Touch(1) {
 			t.Errorf("flags %x", s.flags)
+		}
+		if _, err := s.Respond(t.Context(), 2, []byte("ada")); err != nil { // nobody wants to be told
+			t.Error(err)
 		}
 		s.Waiting = func(number int) { asked += number }
 		if _, err := s.Respond(t.Context(), 2, []byte("ada")); err != nil || asked != 2 {

@@ -206,10 +206,13 @@ func (c *Card) handle(command []byte) reply {
 			return c.more()
 		}
 		return c.oathInstruction(ins, p1, p2, data)
-	case "management":
+	case "management", "otp":
 		if ins == 0xc0 {
 			return c.more()
 		}
+	}
+	switch c.app {
+	case "management":
 		return c.managementInstruction(ins, p1)
 	case "otp":
 		return c.otpInstruction(ins, p1, data)
