@@ -58,10 +58,8 @@ func (v Verifier) spendCounted(ctx context.Context, a Attempt, c Counted) error 
 // exist should not learn it by how long the answer takes. Its row never locks.
 func (v Verifier) Decoy(ctx context.Context, now time.Time) error {
 	return update(ctx, v.Store, decoyKey, func(r *verified) error {
-		if err := r.count(now); err != nil {
-			return err
-		}
-		r.Cleared = r.Attempts
+		r.Attempts++
+		r.Cleared, r.Last = r.Attempts, now.UnixMilli()
 		return nil
 	})
 }
