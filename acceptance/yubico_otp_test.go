@@ -416,3 +416,83 @@ func TestYubiOTPAndOurServer(t *testing.T) {
 		}
 	}
 }
+
+// yubiStack starts another validation server, and gives its address.
+func (v *validating) yubiStack(private, key string) string {
+	v.Helper()
+	cmd := exec.Command(installed(v.T, "venv-yubico-otp/bin/python"), "yubico-otp/server.py", v.TempDir(), v.credential.PublicID(), private, key, "16", validationAPIKey)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		v.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		v.Fatal(err)
+	}
+	v.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	port, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		v.Fatalf("YubiStack does not start: %v: %s", err, stderr.String())
+	}
+	return "http://127.0.0.1:" + strings.TrimSpace(port)
+}
+
+// TestOurClientAndYubiStack: our client takes another's OK and refusals, alone and beside
+// servers that say nothing of use.
+func TestOurClientAndYubiStack(t *testing.T) {
+	v := startValidation(t)
+	parts := strings.Fields(string(v.credential.Text()))
+	server := v.yubiStack(parts[2], parts[3])
+	ask := func(id, key, o string, servers ...string) error {
+		t.Helper()
+		k, err := validation.ParseAPIKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := validation.NewClient(validation.Settings{ID: id, Key: k, Servers: servers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := otp.Parse(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := c.Verify(t.Context(), parsed)
+		if err == nil && (a.PublicID != v.credential.PublicID() || a.Sync != 0) {
+			t.Errorf("an OK = %+v", a)
+		}
+		return err
+	}
+	for range 20 {
+		o := v.touch()
+		if err := ask("16", validationAPIKey, o, server); err != nil {
+			t.Errorf("a good OTP = %v", err)
+		}
+		var refusal *validation.StatusError
+		if err := ask("16", validationAPIKey, o, server); !errors.As(err, &refusal) || refusal.Status != validation.ReplayedOTP || !refusal.Signed {
+			t.Errorf("the same again = %v", err)
+		}
+	}
+	for what, try := range map[string]struct {
+		id, key, otp string
+		want         error
+	}{
+		"a wrong OTP":     {"16", validationAPIKey, v.touch()[:42] + "cb", validation.BadOTP},
+		"an unknown key":  {"16", validationAPIKey, "cccccccccccc" + v.touch()[12:], validation.BadOTP},
+		"another client":  {"99", validationAPIKey, v.touch(), validation.NoSuchClient},
+		"another API key": {"16", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTE=", v.touch(), validation.BadSignature},
+	} {
+		if err := ask(try.id, try.key, try.otp, server); !errors.Is(err, try.want) {
+			t.Errorf("%s = %v, want %v", what, err, try.want)
+		}
+	}
+	nobody := httptest.NewServer(http.NotFoundHandler())
+	defer nobody.Close()
+	if err := ask("16", validationAPIKey, v.touch(), nobody.URL, server); err != nil {
+		t.Errorf("beside a server that is none = %v", err)
+	}
+}

@@ -82,22 +82,25 @@ func parseAnswer(body []byte) (fields, error) {
 	return f, nil
 }
 
-// timeLayout is of whole seconds; four digits of milliseconds follow it.
+// timeLayout is of whole seconds; digits of a fraction follow it.
 const timeLayout = "2006-01-02T15:04:05Z"
 
+// formatTime writes four digits of milliseconds, as Yubico's server does.
 func formatTime(t time.Time) string {
 	t = t.UTC()
 	return t.Format(timeLayout) + fmt.Sprintf("%04d", t.Nanosecond()/int(time.Millisecond))
 }
 
+// parseTime reads whole seconds. In the fraction servers differ: Yubico's counts
+// milliseconds, YubiStack ten thousandths.
 func parseTime(text string) (time.Time, error) {
-	whole, rest := text[:min(len(text), len(timeLayout))], text[min(len(text), len(timeLayout)):]
+	whole := text[:min(len(text), len(timeLayout))]
+	fraction := text[len(whole):]
 	at, err := time.Parse(timeLayout, whole)
-	ms, bad := strconv.ParseUint("0"+rest, 10, 16)
-	if err != nil || bad != nil || ms > 999 || len(rest) > 4 {
+	if err != nil || len(fraction) > 6 || strings.Trim(fraction, "0123456789") != "" {
 		return time.Time{}, errors.New("a time is not written as " + timeLayout + "0000")
 	}
-	return at.Add(time.Duration(ms) * time.Millisecond), nil
+	return at, nil
 }
 
 // read takes what an answer that is believed says besides OK.

@@ -28,10 +28,11 @@ type Settings struct {
 	Key     APIKey   // signs requests and answers; there is no asking without
 	Servers []string // addresses, all asked at once; none is YubiCloud. What has no path gets Path
 
-	Level   string        // of syncing: "" leaves it to the server, or fast, secure, or 0 to 100 percent
-	Timeout time.Duration // of all together; 0 is 10 s
-	MaxAge  time.Duration // of an answer, by its own time and our clock; 0 is 2 min
-	Plain   bool          // http is allowed to other machines than this one too
+	Counters bool          // asks for the key's counters too; not every server can tell them
+	Level    string        // of syncing: "" leaves it to the server, or fast, secure, or 0 to 100 percent
+	Timeout  time.Duration // of all together; 0 is 10 s
+	MaxAge   time.Duration // of an answer, by its own time and our clock; 0 is 2 min
+	Plain    bool          // http is allowed to other machines than this one too
 
 	HTTP   *http.Client     // nil is net/http's, with its proxies. Redirections are never followed
 	Now    func() time.Time // nil is time.Now
@@ -48,7 +49,7 @@ type Client struct {
 type Answer struct {
 	Server   string    // which said it
 	PublicID string    // whose OTP it is: that it is the right person's is for the caller to know
-	At       time.Time // by the server's clock
+	At       time.Time // by the server's clock, to the second
 	Sync     int       // percent of the server's peers that agreed; -1 when it does not say
 	Counted  bool      // it told the counters
 	Token    otp.Token // Session, Use and Timestamp, where Counted
@@ -228,10 +229,13 @@ func (c *Client) question(o otp.OTP) (question, error) {
 		return question{}, fmt.Errorf("read random bytes for a nonce: %w", err)
 	}
 	q := question{otp: o.Text(), nonce: hex.EncodeToString(random), public: o.PublicID()}
-	f := fields{"id": c.settings.ID, "otp": q.otp, "nonce": q.nonce, "timestamp": "1"}
+	f := fields{"id": c.settings.ID, "otp": q.otp, "nonce": q.nonce}
 	f["timeout"] = strconv.FormatInt(int64(max(c.settings.Timeout/time.Second, 1)), 10)
 	if c.settings.Level != "" {
 		f["sl"] = c.settings.Level
+	}
+	if c.settings.Counters {
+		f["timestamp"] = "1"
 	}
 	f["h"] = f.signature(c.settings.Key)
 	values := url.Values{}
