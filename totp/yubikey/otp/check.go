@@ -19,7 +19,7 @@ type Delayed struct {
 }
 
 func (d *Delayed) Error() string {
-	return fmt.Sprintf("since the last OTP %v went by on the key's clock and %v on ours: unplug the key, plug it in and touch it again; if nobody waited and no computer slept, somebody held an OTP back", d.Key.Round(tick), d.Ours.Round(time.Millisecond))
+	return fmt.Sprintf("since the last OTP %v went by on the key's clock and %v on ours: unplug the key, plug it in and touch it again; if nobody waited and no computer slept, somebody held an OTP back", d.Key, d.Ours)
 }
 
 // How much the clocks may disagree: a key's is no good clock. Yubico's validation
@@ -83,10 +83,10 @@ func (m mark) String() string {
 
 func parseMark(text string) (m mark, err error) {
 	_, err = fmt.Sscanf(text, "%d %d %d %s", &m.step, &m.ticks, &m.at, &m.request)
-	if err == nil && m.String() != text || err != nil {
-		err = errors.New("what the ledger remembers of the last OTP cannot be read: restore the ledger, or add the key again")
+	if err != nil || m.String() != text {
+		return mark{}, errors.New("what the ledger remembers of the last OTP cannot be read: restore the ledger, or add the key again")
 	}
-	return m, err
+	return m, nil
 }
 
 const noRequest = "-"
@@ -131,9 +131,7 @@ const tick = time.Second / 8
 func (m mark) elapsed(before mark) Delayed {
 	ours := time.Duration(max(m.at-before.at, 0)) * time.Millisecond
 	key := time.Duration((m.ticks-before.ticks)&MaxTimestamp) * tick
-	if ours > key {
-		key += (ours - key + around/2) / around * around
-	}
+	key += (ours - key + around/2) / around * around // nothing where ours is less, as / is towards 0
 	return Delayed{Key: key, Ours: ours}
 }
 

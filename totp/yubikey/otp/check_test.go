@@ -171,20 +171,47 @@ func TestHeldBack(t *testing.T) {
 	}
 }
 
+// TestBothClocks: how often the key's has gone around is what agrees best with ours.
+func TestBothClocks(t *testing.T) {
+	const day, around = 24 * time.Hour, 2097152 * time.Second
+	for _, try := range []struct{ ticks, ours, key time.Duration }{
+		{0, 12 * day, 0}, {0, 13 * day, around}, {10 * day, 20 * day, 10 * day}, {5 * day, 20 * day, 5*day + around}, {0, 40 * day, 2 * around},
+		{20 * day, 0, 20 * day}, {time.Hour, -time.Hour, time.Hour}, {around - time.Second/8, 0, around - time.Second/8},
+	} {
+		c := check(t)
+		c.want(nil, otp.Token{Session: 4, Use: 1, Timestamp: 99}, start)
+		second := uint32(99+try.ticks/(time.Second/8)) & otp.MaxTimestamp
+		err := c.try(otp.Token{Session: 4, Use: 2, Timestamp: second}, "", start.Add(try.ours))
+		if d := (*otp.Delayed)(nil); try.ours > 30*day && err != nil || try.ours <= 30*day && (!errors.As(err, &d) || d.Key != try.key || d.Ours != max(try.ours, 0)) {
+			t.Errorf("%v on the key's clock and %v on ours: %v", try.ticks, try.ours, err)
+		}
+	}
+}
+
 func TestTheTextOfADelay(t *testing.T) {
 	c := check(t)
 	c.want(nil, otp.Token{Session: 4, Use: 1}, start)
-	err := c.try(otp.Token{Session: 4, Use: 2, Timestamp: 81}, "", start.Add(time.Hour))
-	want := "code for key " + c.c.ID() + ": since the last OTP 10.125s went by on the key's clock and 1h0m0s on ours: unplug the key, plug it in and touch it again; if nobody waited and no computer slept, somebody held an OTP back"
+	err := c.try(otp.Token{Session: 4, Use: 2, Timestamp: 81}, "", start.Add(time.Hour+1234567*time.Microsecond))
+	want := "code for key " + c.c.ID() + ": since the last OTP 10.125s went by on the key's clock and 1h0m1.234s on ours: unplug the key, plug it in and touch it again; if nobody waited and no computer slept, somebody held an OTP back"
 	if err == nil || err.Error() != want {
 		t.Errorf("a delay = %v, want %s", err, want)
 	}
-	var d *otp.Delayed
-	if !errors.As(err, &d) || d.Key != 10125*time.Millisecond || d.Ours != time.Hour {
-		t.Errorf("a delay = %+v", d)
-	}
 	// An OTP that was used is told as that, however late it comes.
 	c.want(totp.ErrReplayed, otp.Token{Session: 4, Use: 1}, start.Add(time.Hour))
+}
+
+// TestTheRow is what is written for an OTP: other versions read it too.
+func TestTheRow(t *testing.T) {
+	c := check(t)
+	for _, try := range []struct{ request, mark string }{{"", "259 7 1800000000000 -"}, {"a", "260 7 1800000000000 ca978112ca1bbdcafac231b3"}} {
+		use := uint8(3 + len(try.request))
+		if err := c.try(otp.Token{Session: 1, Use: use, Timestamp: 7}, try.request, start); err != nil {
+			t.Fatal(err)
+		}
+		if row := string(c.store.Rows["verify#yubikey dteffuje ce9809f8"]); !strings.HasSuffix(row, `"Mark":"`+try.mark+`"}}`) {
+			t.Errorf("the row is %s, want the mark %s", row, try.mark)
+		}
+	}
 }
 
 // TestADelayDoesNotMoveTheReference: after a refusal the next one is compared with what
@@ -237,9 +264,12 @@ func TestWhatIsNoAttempt(t *testing.T) {
 				t.Fatalf("Check(%v) = %v", o, err)
 			}
 		}
+		if _, err := otp.Check(t.Context(), c.Verifier, credential(t, ""), otp.OTP{}, "", start); !errors.Is(err, otp.ErrOtherKey) {
+			t.Fatalf("no OTP for a credential without a public id = %v", err)
+		}
 		for _, none := range []otp.Credential{{}, gone} {
-			if _, err := otp.Check(t.Context(), c.Verifier, none, otp.OTP{}, "", start); err == nil {
-				t.Fatal("an OTP for no credential is accepted")
+			if _, err := otp.Check(t.Context(), c.Verifier, none, otp.OTP{}, "", start); err == nil || !strings.Contains(err.Error(), "no credential") {
+				t.Fatalf("an OTP for no credential = %v", err)
 			}
 		}
 	}

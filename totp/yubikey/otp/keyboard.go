@@ -45,9 +45,6 @@ func (k Keyboard) toModhex(text string) (string, error) {
 	if letters == "" {
 		return "", fmt.Errorf("keyboard layout %q is not one of %s", k.Layout, strings.Join(Layouts(), ", "))
 	}
-	if len(text) > 4*mostLetters { // no letter has more bytes
-		return "", ErrMalformed
-	}
 	digits := []rune(letters)
 	var typed strings.Builder
 	place := 0

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mfawatch/totp"
+	"mfawatch/totp/ledger"
 	"mfawatch/totp/yubikey/otp"
 )
 
@@ -135,6 +136,11 @@ func TestKeyboards(t *testing.T) {
 			t.Errorf("%s with caps lock: %v", layout, err)
 		}
 	}
+	for _, layout := range []string{"colemak", "turkish-q", "greek", "russian"} { // the Dvorak layout has an x
+		if _, err := (otp.Keyboard{Layout: layout}).Parse("x"); !errors.Is(err, otp.ErrMalformed) {
+			t.Errorf("%s: x = %v, want it refused", layout, err)
+		}
+	}
 	if len(typed) != len(otp.Layouts()) {
 		t.Errorf("layouts %v, want a text of each", otp.Layouts())
 	}
@@ -144,7 +150,7 @@ func TestKeyboards(t *testing.T) {
 	if o, err := (otp.Keyboard{}).Parse(vectorOTP); err != nil || o.Text() != vectorOTP {
 		t.Errorf("the zero keyboard: %v", err)
 	}
-	for text, want := range map[string]string{"c" + typed["greek"]: "character 1", strings.Repeat("ψ", 31): "31 characters", strings.Repeat("c", 1<<20): "no Yubico OTP"} {
+	for text, want := range map[string]string{"c" + typed["greek"]: "character 1", strings.Repeat("ψ", 31): "31 characters", strings.Repeat("c", 1<<20): "character 1", strings.Repeat("ψ", 1<<20): "1048576 characters"} {
 		if _, err := (otp.Keyboard{Layout: "greek"}).Parse(text); !errors.Is(err, otp.ErrMalformed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.20q = %v, want an error: %s", text, err, want)
 		}
@@ -273,8 +279,10 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%v: Equal is wrong", c)
 		}
 	}
-	if got := credential(t, "dteffuje").ID(); !strings.HasPrefix(got, "yubikey dteffuje ") || len(got) != 25 {
-		t.Errorf("an id is %q", got)
+	for public, want := range map[string]string{"dteffuje": "yubikey dteffuje ce9809f8", "": "yubikey - a6ca7dbe"} {
+		if got := credential(t, public).ID(); got != want {
+			t.Errorf("an id is %q, want %q: ledgers have rows under it", got, want)
+		}
 	}
 }
 
@@ -356,5 +364,51 @@ func TestWhatNewCredentialCopies(t *testing.T) {
 	clear(key)
 	if !c.Equal(credential(t, "dteffuje")) {
 		t.Error("it changed with its caller's bytes")
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	if otp.MaxSession != 32767 || otp.MaxUse != 255 || otp.MaxTimestamp != 16777215 {
+		t.Error("a key counts to 32767, 255 and 16777215")
+	}
+	if c := credential(t, "cccccccccccccccc"); c.PublicID() != "cccccccccccccccc" {
+		t.Error("a public id of 16 letters is refused")
+	}
+}
+
+func TestTexts(t *testing.T) {
+	parse := func(text string) error { _, err := otp.Parse(text); return err }
+	read := func(text string) error { _, err := otp.ParseCredential([]byte(text)); return err }
+	decode := func(text string) error { _, err := otp.DecodeModhex(text); return err }
+	typed := func(layout, text string) error { _, err := otp.Keyboard{Layout: layout}.Parse(text); return err }
+	_, none := otp.Credential{}.Open(otp.OTP{})
+	_, over := credential(t, "").Simulate(otp.Token{Session: 40000, Timestamp: 7})
+	_, other := otp.Check(t.Context(), ledger.Verifier{}, credential(t, "dteffuje"), made(t, credential(t, "dteffujf"), otp.Token{}), "", start)
+	_, place := otp.Place(t.Context(), ledger.Verifier{}, credential(t, "dteffuje"), made(t, credential(t, "dteffujf"), otp.Token{}), start)
+	const malformed = "this is no Yubico OTP: touch the key with the cursor in an empty field, and type nothing before or after"
+	for want, err := range map[string]error{
+		malformed + " (it has 3 characters, not 32 to 48)":                                                                   parse("ccc"),
+		malformed + " (it has 33 characters, an odd number)":                                                                 parse(strings.Repeat("c", 33)),
+		malformed + " (character 2 is none of cbdefghijklnrtuv)":                                                             parse("ca" + strings.Repeat("c", 30)),
+		malformed + " (character 3 is none of cbsftdhuneikpglv)":                                                             typed("colemak", "ccé"),
+		`keyboard layout "x" is not one of colemak, dvorak, greek, russian, turkish-q`:                                       typed("x", "c"),
+		"character 1 is none of cbdefghijklnrtuv":                                                                            decode("x"),
+		"modhex has two letters for each byte, and one is missing":                                                           decode("c"),
+		"it is not written as yubico-otp/1 PUBLIC-ID PRIVATE-ID AES-KEY, with one space between":                             read("x"),
+		"the private id or the AES key is no hex":                                                                            read("yubico-otp/1 - x x"),
+		"the private id has 1 bytes: it must have 6":                                                                         read("yubico-otp/1 - 00 00"),
+		"the AES key has 1 bytes: it must have 16":                                                                           read("yubico-otp/1 - 000000000000 00"),
+		"the public id has 18 letters of modhex: at most 16 are taken":                                                       read("yubico-otp/1 " + strings.Repeat("c", 18) + " 00 00"),
+		"the public id is no modhex: character 1 is none of cbdefghijklnrtuv":                                                read("yubico-otp/1 x 000000000000 00000000000000000000000000000000"),
+		"it is not in its canonical form: hex and modhex are in lower case, and an empty public id is -":                     read("yubico-otp/1  000000000000 00000000000000000000000000000000"),
+		"there is no credential: make one with NewCredential or ParseCredential, and wipe it when it is not needed any more": none,
+		"session 40000 and timestamp 7 are at most 32767 and 16777215":                                                       over,
+		"OTP of dteffujf for key yubikey dteffuje ce9809f8: the OTP is another key's":                                        other,
+		"OTP of dteffujf: the OTP is another key's":                                                                          place,
+		"the code was used, or one after it: by the same request":                                                            otp.ErrRepeated,
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
