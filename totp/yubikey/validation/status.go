@@ -38,12 +38,11 @@ var fixes = map[Status]string{
 	ReplayedRequest:     "the server says that it had this request before, and did not say what it answered then: touch the key again",
 }
 
-func (s Status) Error() string {
-	if fix := fixes[s]; fix != "" {
-		return string(s) + ": " + fix
-	}
-	return "a status that is none of the protocol's"
-}
+func (s Status) Error() string { return string(s) }
+
+// Fix says what a refusal means and what to do; "" of OK and what is none of the
+// protocol's.
+func (s Status) Fix() string { return fixes[s] }
 
 // isStatus tells whether a text could be a status, also one that is not known here. It
 // cannot hold an OTP.
@@ -59,11 +58,9 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	text := e.Server + ": "
-	if fixes[e.Status] == "" {
-		text += "it answered " + string(e.Status) + ", which is none of protocol 2.0's: check the server's address"
-	} else {
-		text += e.Status.Error()
+	text := fmt.Sprintf("%s: %v: %s", e.Server, e.Status, e.Status.Fix())
+	if e.Status.Fix() == "" {
+		text = fmt.Sprintf("%s: it answered %v, which is none of protocol 2.0's: check the server's address", e.Server, e.Status)
 	}
 	if !e.Signed {
 		text += " (said without a right signature)"
