@@ -22,7 +22,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"mfawatch/totp"
 	"mfawatch/totp/ledger"
@@ -414,6 +417,43 @@ func TestYubiOTPAndOurServer(t *testing.T) {
 		if got != want[i] {
 			t.Errorf("YubiOTP, case %d: %s, want %s", i, got, want[i])
 		}
+	}
+}
+
+// TestOneOTPOfManyOverAFile: of 64 that bring the same OTP over TCP at the same time, to a
+// server whose ledger is a file, one gets in.
+func TestOneOTPOfManyOverAFile(t *testing.T) {
+	v := startValidation(t)
+	key, err := validation.ParseAPIKey(validationAPIKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := validation.NewClient(validation.Settings{ID: "16", Key: key, Servers: []string{v.url}, Timeout: time.Minute, Counters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := otp.Parse(v.touch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var accepted, refused atomic.Int32
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			a, err := c.Verify(t.Context(), o)
+			switch {
+			case err == nil && a.Token.Session == 1:
+				accepted.Add(1)
+			case errors.Is(err, validation.ReplayedOTP), errors.Is(err, validation.BadOTP): // used, or a wait
+				refused.Add(1)
+			default:
+				t.Errorf("one of many = %+v, %v", a, err)
+			}
+		})
+	}
+	all.Wait()
+	if accepted.Load() != 1 || refused.Load() != 63 {
+		t.Errorf("%d of 64 accepted, %d refused, want 1 and 63", accepted.Load(), refused.Load())
 	}
 }
 

@@ -63,6 +63,28 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
+// TestRefuseSeesWhatCameBetween: another code that is accepted while this one is compared
+// is the last one for Refuse, and for the counter.
+func TestRefuseSeesWhatCameBetween(t *testing.T) {
+	for between, want := range map[int64]error{3: nil, 5: totp.ErrReplayed} {
+		v := ledger.Verifier{Store: &ledgertest.Memory{}}
+		err := v.CheckCounted(t.Context(), "id", start, func() (ledger.Counted, error) {
+			if err := counted(t, v, ledger.Counted{Step: between, Mark: "between"}, start); err != nil {
+				t.Error(err)
+			}
+			return ledger.Counted{Step: 5, Refuse: func(last string) error {
+				if last != "between" {
+					t.Errorf("the last mark is %q", last)
+				}
+				return nil
+			}}, nil
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("after step %d came between: %v, want %v", between, err, want)
+		}
+	}
+}
+
 // TestCountedIsCountedFirst: an attempt is counted before anything is compared, and
 // wrong ones make everybody wait.
 func TestCountedIsCountedFirst(t *testing.T) {

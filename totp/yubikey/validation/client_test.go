@@ -203,7 +203,9 @@ func TestLiars(t *testing.T) {
 			w.WriteHeader(500)
 			_, _ = io.WriteString(w, lines(resign(t, honest(t, r))))
 		})},
-		"HTTP status 302":            {answering(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, good(t)+"?"+r.URL.RawQuery, 302) })},
+		"HTTP status 302": {answering(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, good(t)+"?"+r.URL.RawQuery, http.StatusFound)
+		})},
 		"ends before it is whole":    {broken(t, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nstatus=OK\r\n"), broken(t, ""), broken(t, "HTTP/1.1 200 O")},
 		"no HTTP that is understood": {broken(t, "+OK ready OTP\r\n\r\n"), broken(t, "HTTP/1.1 OTP\r\n\r\n"), broken(t, "HTTP/1.1 200 OK\r\nOTP\r\n\r\n"), broken(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: OTP\r\n\r\n")},
 	} {

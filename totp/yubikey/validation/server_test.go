@@ -471,6 +471,17 @@ func TestOneOfMany(t *testing.T) {
 	}
 }
 
+// TestTwoServersOfOneLedger are one server.
+func TestTwoServersOfOneLedger(t *testing.T) {
+	a := serve(t, nil)
+	b := serve(t, func(s *Service) { s.Ledger.Store = a.store })
+	query := sign(t, question1(touch(t, 7, 3).Text()))
+	a.want(a.get(query), OK, true)
+	b.want(b.get(query), ReplayedRequest, true)
+	b.want(b.get(sign(t, question1(touch(t, 7, 4).Text()))), OK, true)
+	a.want(a.get(sign(t, fields{"id": "1", "otp": touch(t, 7, 4).Text(), "nonce": nonce + "x"})), ReplayedOTP, true)
+}
+
 // TestNothingIsAcceptedUnrecorded: no record, no OK, and the OTP is spent all the same.
 func TestNothingIsAcceptedUnrecorded(t *testing.T) {
 	s := serve(t, nil)
