@@ -69,7 +69,7 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 	    echo "== $$p $$f"; go test -run xxx -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
 
 mutate: ## change each condition of the judges: every change must fail a case
-	go run ./internal/mutate ./audit ./audit/signin ./audit/detect ./audit/posture ./audit/pattern ./audit/pattern/deployed ./totp ./totp/ledger
+	go run ./internal/mutate ./audit ./audit/signin ./audit/detect ./audit/posture ./audit/pattern ./audit/pattern/deployed ./totp ./totp/ledger ./totp/yubikey/otp
 
 lint: ## gofmt, go vet, staticcheck, a tidy go.mod
 	@files="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$files" || { echo "gofmt would change: $$files"; exit 1; }

@@ -135,6 +135,8 @@ var rules = []struct {
 	{"totp/migration", []string{"std", "mfawatch/totp"}, "reading and writing an export is pure"},
 	{"totp/keyring", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal"}, "joins sealed keys to names; clocks and AWS are its callers'"},
 	{"totp/device", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "changes devices through the clients, the ledger and the seals that it is given"},
+	{"totp/yubikey/otp", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger"}, "decrypts and counts: it is given the time, and asks nobody"},
+	{"totp/yubikey/validation", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/yubikey/otp"}, "speaks the protocol; keys, clients, records and the ledger's store are given to it"},
 	{"totp/ledger/file", []string{"std", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/ledger/table", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/ledger/ledgertest", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger"}, "holds stores to the contract"},
@@ -352,7 +354,7 @@ func TestPureRoomsStayPure(t *testing.T) {
 
 // A pure room is given the time.
 func TestNobodyAsksTheClock(t *testing.T) {
-	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/config/compiled", "audit/trail", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed", "totp", "totp/ledger", "totp/migration", "totp/qr"} {
+	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/config/compiled", "audit/trail", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed", "totp", "totp/ledger", "totp/migration", "totp/qr", "totp/yubikey/otp"} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v", dir, err)

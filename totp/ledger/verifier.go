@@ -45,10 +45,11 @@ type Verifier struct {
 type verified struct {
 	Next     int64 // first step not used
 	Drift    int64
-	Attempts int64 // all there ever were; it only grows
-	Cleared  int64 // those that no longer count: up to the last one that was right
-	Last     int64 // when the last attempt began, in milliseconds
-	Known    int64 // when a code was last accepted or the counter set, in milliseconds
+	Attempts int64  // all there ever were; it only grows
+	Cleared  int64  // those that no longer count: up to the last one that was right
+	Last     int64  // when the last attempt began, in milliseconds
+	Known    int64  // when a code was last accepted or the counter set, in milliseconds
+	Mark     string `json:",omitempty"` // a Counted's, of the last one that was accepted
 }
 
 // Attempt is one guess that was counted.
@@ -108,13 +109,17 @@ func (v Verifier) attempt(ctx context.Context, id string, k totp.Key, now time.T
 // Begin counts an attempt before anybody compares anything, so that guesses at the
 // same time cannot all be made before the first is counted.
 func (v Verifier) Begin(ctx context.Context, id string, k totp.Key, now time.Time) (Attempt, error) {
+	return v.begin(ctx, id, k.Settings().Counter, now)
+}
+
+func (v Verifier) begin(ctx context.Context, id string, first int64, now time.Time) (Attempt, error) {
 	a := Attempt{id: id, at: now}
 	err := update(ctx, v.Store, verifierKey(id), func(r *verified) error {
 		if err := r.count(now); err != nil {
 			return fmt.Errorf("key %s: %w", id, err)
 		}
 		a.number = r.Attempts
-		a.used = totp.Used{Next: max(r.Next, k.Settings().Counter), Drift: r.Drift, Slack: v.Slack}
+		a.used = totp.Used{Next: max(r.Next, first), Drift: r.Drift, Slack: v.Slack}
 		return nil
 	})
 	return a, err
@@ -149,17 +154,21 @@ func (v Verifier) Spend(ctx context.Context, a Attempt, k totp.Key, m totp.Match
 		return ErrBeforeFloor
 	}
 	return update(ctx, v.Store, verifierKey(a.id), func(r *verified) error {
-		switch {
-		case m.Step < max(r.Next, k.Settings().Counter):
-			return totp.ErrReplayed
-		case k.Settings().Kind == totp.HOTP && !v.Floor.IsZero() && time.UnixMilli(r.Known).Before(v.Floor):
-			return ErrBeforeFloor // which counters the ledger forgot, nobody can tell
-		}
-		r.Next, r.Drift = m.Step+1, m.Drift
-		r.Cleared = max(r.Cleared, a.number)
-		r.Known = max(r.Known, a.at.UnixMilli())
-		return nil
+		return v.spend(r, a, m, k.Settings().Counter, k.Settings().Kind == totp.HOTP)
 	})
+}
+
+func (v Verifier) spend(r *verified, a Attempt, m totp.Match, first int64, counts bool) error {
+	switch {
+	case m.Step < max(r.Next, first):
+		return totp.ErrReplayed
+	case counts && !v.Floor.IsZero() && time.UnixMilli(r.Known).Before(v.Floor):
+		return ErrBeforeFloor // which counters the ledger forgot, nobody can tell
+	}
+	r.Next, r.Drift = m.Step+1, m.Drift
+	r.Cleared = max(r.Cleared, a.number)
+	r.Known = max(r.Known, a.at.UnixMilli())
+	return nil
 }
 
 // forgotten tells whether a step may have been used in a time that a restored ledger
