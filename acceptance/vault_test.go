@@ -476,6 +476,24 @@ const hvacSteps = `
 {"step": "another token", "error": "Forbidden", "errors": ["permission denied"]}
 `
 
+// TestSecondReaderWaitsLong: the bounds of connections are shorter than a wait may be,
+// and do not end it.
+func TestSecondReaderWaitsLong(t *testing.T) {
+	s := newVaultServer(t)
+	a := attacks{t, s}
+	k := a.write("slow", vaultURL+"&period=15")
+	step := a.step(k, 13*time.Second)
+	for i := range int64(2) {
+		data, err := s.ask(0, "read", "code/slow", nil)
+		if err != "" || data["code"] != a.at(k, step+i) {
+			t.Errorf("reader %d has not the code of its step: %s", i, err)
+		}
+	}
+	if early := time.Until(k.Starts(step + 1)); early > 0 {
+		t.Errorf("the second reader had its code %v early", early)
+	}
+}
+
 // described says of a secret or a code what can be said of it.
 func described(t *testing.T, k totp.Key, step, field, value string) string {
 	t.Helper()

@@ -171,6 +171,12 @@ func TestLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := (&vaultapi.Lines{W: closed}).Record(t.Context(), vaultapi.Entry{Token: "ada"}); err != nil {
+		t.Error(err)
+	}
+	if kept, err := os.ReadFile(closed.Name()); err != nil || strings.Count(string(kept), "\n") != 1 || !strings.Contains(string(kept), `"token":"ada"`) {
+		t.Errorf("the file has %q, %v", kept, err)
+	}
 	closed.Close()
 	if err := (&vaultapi.Lines{W: closed}).Record(t.Context(), vaultapi.Entry{}); err == nil {
 		t.Error("a line in a closed file is kept")

@@ -135,7 +135,7 @@ func TestRoutes(t *testing.T) {
 				t.Errorf("%s: %s %s %q is on record as %+v, want outcome %s", c.token, c.method, c.path, c.headers, e, c.outcome)
 			}
 		}
-		if got := r.Header.Get("Access-Control-Allow-Origin"); got != "" || r.Header.Get("Cache-Control") != "no-store" {
+		if got := r.Header.Get("Access-Control-Allow-Origin"); got != "" || r.Header.Get("Cache-Control") != "no-store" || r.Header["Retry-After"] != nil {
 			t.Errorf("%s %s: headers %v", c.method, c.path, r.Header)
 		}
 	}
@@ -189,6 +189,9 @@ func TestServersAreWhole(t *testing.T) {
 // TestTokensByEitherHeader: what the vault command sends, and what others do.
 func TestTokensByEitherHeader(t *testing.T) {
 	s := serve(t)
+	if r := s.ask("", "GET", "auth/token/lookup-self", "", "Authorization", "Basic "+s.tokens["all"]); r.Status != http.StatusForbidden {
+		t.Errorf("a token of another scheme = %d", r.Status)
+	}
 	for _, scheme := range []string{"Bearer ", "bearer "} {
 		if r := s.ask("", "GET", "auth/token/lookup-self", "", "Authorization", scheme+s.tokens["all"]); r.Status != http.StatusOK || r.Data["id"] != s.tokens["all"] {
 			t.Errorf("%s= %d", scheme, r.Status)
