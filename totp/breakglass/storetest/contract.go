@@ -18,7 +18,7 @@ import (
 )
 
 // callers is how many ask at once.
-const callers = 12
+const callers = 8
 
 // contract is one store under test. Keys are made unlike any other run's, so that it
 // need not be empty.
@@ -225,7 +225,7 @@ func counted(c contract) {
 // skew is what is lost where only written rows are looked at: two who each read both
 // rows and write one of them must not both come through as if alone.
 func skew(c contract) {
-	for round := range 6 {
+	for round := range 3 {
 		a, b := fmt.Sprint("a", round), fmt.Sprint("b", round)
 		on := c.many(func(i int) (bool, error) {
 			mine := []string{a, b}[i%2]
@@ -250,7 +250,7 @@ func skew(c contract) {
 
 // missing: one takes what it saw missing, the other what it saw there.
 func missing(c contract) {
-	for round := range 6 {
+	for round := range 3 {
 		flag, door := fmt.Sprint("flag", round), fmt.Sprint("door", round)
 		c.many(func(i int) (bool, error) {
 			return true, c.store.Transact(c.Context(), func(tx breakglass.Tx) error {
