@@ -128,8 +128,10 @@ func (t *turn) ask(id string, c Caller, p Person, role Role, a Ask) (Request, er
 
 // ready makes a request usable after it cooled off, for as long as the rules say.
 func (t *turn) ready(r Request, coolOff time.Duration) Request {
-	r.State, r.From = Ready, t.now.Add(coolOff)
-	r.Ends = r.From.Add(t.door.Rules.Use)
+	r.State, r.Ends = Ready, t.now.Add(coolOff+t.door.Rules.Use)
+	if coolOff > 0 { // else a clock that is a little behind would have to wait
+		r.From = t.now.Add(coolOff)
+	}
 	return r
 }
 

@@ -166,9 +166,7 @@ func (a *try) count(t *turn) (*Refusal, error) {
 	if r := tooMany(err); r != nil || err != nil {
 		return r, err
 	}
-	if a.enrolled {
-		t.strain(1)
-	}
+	a.strain(t, 1)
 	g.Attempts++
 	return nil, put(t.tx, guardKey(a.caller.Principal), g)
 }
@@ -197,7 +195,12 @@ func (t *turn) strained(g guard) time.Time {
 	return until
 }
 
-func (t *turn) strain(by int) {
+// strain counts an attempt of a person, as wrong until it is found to be right. What
+// nobody can guess strains nobody, and strangers are counted elsewhere.
+func (a *try) strain(t *turn, by int) {
+	if !a.enrolled || !a.factor.Guessable() {
+		return
+	}
 	s := &t.desk.Strain
 	if !t.within(s.Since) {
 		*s = strain{Since: t.now}
@@ -258,7 +261,7 @@ func (a *try) clear(t *turn) error {
 	if err != nil {
 		return err
 	}
-	t.strain(-1)
+	a.strain(t, -1)
 	g.Cleared = g.Attempts
 	return errors.Join(t.forgetNobody(a.caller.Principal), put(t.tx, guardKey(a.caller.Principal), g))
 }

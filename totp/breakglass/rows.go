@@ -131,7 +131,7 @@ type Request struct {
 	Asked             time.Time
 	State             State
 	Approvals         []Approval
-	From              time.Time // when it can be used
+	From              time.Time // when it can be used, if it has to cool off
 	Ends              time.Time // when its stage, or its credentials, end
 	GrantedAt         time.Time
 	Device            string // whose code opened the door

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,11 +14,31 @@ import (
 	"time"
 
 	"mfawatch/totp/breakglass"
-	"mfawatch/totp/breakglass/storetest"
 )
 
 var now = time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC)
 var _ breakglass.Factor = Factor{}
+
+// memory is one transaction after the other.
+type memory struct {
+	mutex sync.Mutex
+	Rows  map[string][]byte
+}
+
+func (m *memory) Transact(_ context.Context, change func(breakglass.Tx) error) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	was := maps.Clone(m.Rows)
+	err := change(m)
+	if err != nil {
+		m.Rows = was
+	}
+	return err
+}
+
+func (m *memory) Get(key string) ([]byte, error)   { return m.Rows[key], nil }
+func (m *memory) Put(key string, row []byte) error { m.Rows[key] = row; return nil }
+func (m *memory) Delete(key string) error          { delete(m.Rows, key); return nil }
 
 func pepper(t *testing.T, letter string) Pepper {
 	t.Helper()
@@ -28,13 +49,13 @@ func pepper(t *testing.T, letter string) Pepper {
 	return p
 }
 
-func enrolled(t *testing.T, id string) (*storetest.Memory, Sheet, Factor) {
+func enrolled(t *testing.T, id string) (*memory, Sheet, Factor) {
 	t.Helper()
 	s, err := Make(id, 10, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, p := &storetest.Memory{}, pepper(t, "p")
+	m, p := &memory{Rows: map[string][]byte{}}, pepper(t, "p")
 	if err := m.Transact(t.Context(), func(tx breakglass.Tx) error { return Enrol(tx, p, s, now) }); err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,8 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 
@@ -25,7 +23,7 @@ type Memory struct {
 	Twice bool // runs every change twice, as a store may that was in another's way
 }
 
-// Transact runs a change on a copy: breakglass.Store.
+// Transact runs a change over what there is: breakglass.Store.
 func (m *Memory) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -33,34 +31,45 @@ func (m *Memory) Transact(ctx context.Context, change func(breakglass.Tx) error)
 		return err
 	}
 	if m.Twice {
-		_ = change(copied{maps.Clone(m.Rows)})
+		_ = change(overlay{m.Rows, map[string][]byte{}})
 	}
-	tx := copied{maps.Clone(m.Rows)}
-	if tx.rows == nil {
-		tx.rows = map[string][]byte{}
-	}
+	tx := overlay{m.Rows, map[string][]byte{}}
 	if err := change(tx); err != nil {
 		return err
 	}
-	m.Rows = tx.rows
+	if m.Rows == nil {
+		m.Rows = map[string][]byte{}
+	}
+	for key, row := range tx.changed {
+		if m.Rows[key] = row; row == nil {
+			delete(m.Rows, key)
+		}
+	}
 	return nil
 }
 
-type copied struct{ rows map[string][]byte }
+// overlay is what a transaction changed, over what there is.
+type overlay struct{ rows, changed map[string][]byte }
 
-func (c copied) Get(key string) ([]byte, error) { return slices.Clone(c.rows[key]), nil }
+// Get reads a row: breakglass.Tx.
+func (o overlay) Get(key string) ([]byte, error) {
+	if row, there := o.changed[key]; there {
+		return slices.Clone(row), nil
+	}
+	return slices.Clone(o.rows[key]), nil
+}
 
-func (c copied) Put(key string, row []byte) error {
+// Put keeps a row: breakglass.Tx.
+func (o overlay) Put(key string, row []byte) error {
 	if row == nil {
 		return errors.New("nil is no row: delete it")
 	}
-	if c.rows != nil {
-		c.rows[key] = bytes.Clone(row)
-	}
+	o.changed[key] = slices.Clone(row)
 	return nil
 }
 
-func (c copied) Delete(key string) error { delete(c.rows, key); return nil }
+// Delete removes a row: breakglass.Tx.
+func (o overlay) Delete(key string) error { o.changed[key] = nil; return nil }
 
 // Faulty is a store whose transactions fail as a test says: before they are kept, or
 // after, so that only the answer is lost.
