@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"mfawatch/totp"
@@ -74,16 +75,18 @@ type Factors interface {
 	Open(ctx context.Context, device string) (Factor, error)
 }
 
-// OTP is the factor of a TOTP or HOTP key.
+// OTP is the factor of a TOTP or HOTP key. Two codes that follow each other, with a space
+// between them, find a device whose clock or counter is far off; both are used then.
 type OTP struct {
 	Key   totp.Key
 	Slack int       // as ledger.Verifier's
 	Floor time.Time // as ledger.Verifier's
 }
 
-// WellFormed wants the key's number of digits.
+// WellFormed wants the key's number of digits, once or twice.
 func (o OTP) WellFormed(c Code) error {
-	if !o.Key.WellFormed(c.Reveal()) {
+	first, second, two := strings.Cut(c.Reveal(), " ")
+	if !o.Key.WellFormed(first) || two && !o.Key.WellFormed(second) {
 		return totp.ErrMalformed
 	}
 	return nil
@@ -112,8 +115,13 @@ type otpGuess struct {
 }
 
 func (g *otpGuess) Compare(c Code) error {
-	m, err := g.attempt.Match(g.otp.Key, c.Reveal())
-	g.match = m
+	first, second, two := strings.Cut(c.Reveal(), " ")
+	var err error
+	if two {
+		g.match, err = ledger.Verifier{Floor: g.otp.Floor}.Resync(g.attempt, g.otp.Key, first, second)
+	} else {
+		g.match, err = g.attempt.Match(g.otp.Key, first)
+	}
 	return refusedAs(err)
 }
 

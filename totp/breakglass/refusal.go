@@ -38,7 +38,7 @@ const (
 
 // advice tells an honest person what to do.
 var advice = map[Reason]string{
-	NotAccepted:     "the code was not accepted: look at the request, the device's name and its clock, wait for a code that was not used, and try again",
+	NotAccepted:     "the code was not accepted: look at the request, the device's name and its clock, wait for a code that was not used, and try again; if its clock is off, type two codes that follow each other",
 	NotAllowed:      "the door's rules do not let this principal ask for this role: ask who keeps the rules",
 	BadRequest:      "the request is not complete",
 	Malformed:       "what was typed cannot be a code of the device: type it again; it was not counted as a wrong code",

@@ -85,13 +85,17 @@ func (v Verifier) Enrol(ctx context.Context, id string, k totp.Key, first, secon
 	if !k.WellFormed(first) || !k.WellFormed(second) {
 		return totp.Match{}, fmt.Errorf("codes for key %s: %w", id, totp.ErrMalformed)
 	}
-	return v.attempt(ctx, id, k, now, func(a Attempt) (totp.Match, error) {
-		m, err := k.Resync(first, second, now, a.used, resyncReach)
-		if err == nil && v.forgotten(k, m.Step-1) { // the first is spent too
-			return totp.Match{}, ErrBeforeFloor
-		}
-		return m, err
-	})
+	return v.attempt(ctx, id, k, now, func(a Attempt) (totp.Match, error) { return v.Resync(a, k, first, second) })
+}
+
+// Resync compares two codes that follow each other with those that an attempt may be
+// of, far to both sides. It asks no store, as Match.
+func (v Verifier) Resync(a Attempt, k totp.Key, first, second string) (totp.Match, error) {
+	m, err := k.Resync(first, second, a.at, a.used, resyncReach)
+	if err == nil && v.forgotten(k, m.Step-1) { // the first is spent too
+		return totp.Match{}, ErrBeforeFloor
+	}
+	return m, err
 }
 
 func (v Verifier) attempt(ctx context.Context, id string, k totp.Key, now time.Time, compare func(Attempt) (totp.Match, error)) (totp.Match, error) {

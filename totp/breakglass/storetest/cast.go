@@ -138,6 +138,12 @@ func (c *Cast) Now(device string, now time.Time) breakglass.Proof {
 	return c.Proof(device, now.Unix()/30)
 }
 
+// Pair is two codes of a TOTP device that follow each other, the second of a time.
+func (c *Cast) Pair(device string, now time.Time) breakglass.Proof {
+	step := now.Unix() / 30
+	return breakglass.Proof{Device: device, Code: breakglass.Typed(c.Proof(device, step-1).Code.Reveal() + " " + c.Proof(device, step).Code.Reveal())}
+}
+
 // Wrong is a code of a device that is of another time.
 func (c *Cast) Wrong(device string, now time.Time) breakglass.Proof {
 	return c.Proof(device, now.Unix()/30+100_000)
