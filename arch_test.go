@@ -121,6 +121,13 @@ var rules = []struct {
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
 	{"totp/seal", []string{"std", "mfawatch/internal/outfile", "filippo.io/age", "golang.org/x/term"}, "seals and opens: it declares the KMS it needs, and knows nothing of AWS nor of audits"},
 	{"totp/keyring", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal"}, "joins sealed keys to names; clocks and AWS are its callers'"},
+	{"totp/breakglass/record/folder", []string{"std", "mfawatch/totp/breakglass/record"}, "keeps lines in a folder and judges none"},
+	{"totp/breakglass/record", []string{"std"}, "a record is bytes, hashes and signatures"},
+	{"totp/breakglass/storetest", []string{"std", "mfawatch/totp", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/breakglass/record", "mfawatch/totp/ledger", "mfawatch/totp/ledger/ledgertest"}, "holds stores and the door to their promises"},
+	{"totp/breakglass/file", []string{"std", "mfawatch/totp/breakglass", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
+	{"totp/breakglass/table", []string{"std", "mfawatch/totp/breakglass", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
+	{"totp/breakglass/codes", []string{"std", "mfawatch/totp/breakglass"}, "makes and checks recovery codes; pepper and rows are given to it"},
+	{"totp/breakglass", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/breakglass/record"}, "decides who may come in from rows and a time; stores and devices are given to it"},
 	{"totp/ledger/file", []string{"std", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/ledger/table", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/ledger/ledgertest", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger"}, "holds stores to the contract"},
@@ -224,6 +231,7 @@ var heavy = map[string]string{
 	"mfawatch/functions/alerting/awstest":      "it stands in for AWS in tests",
 	"mfawatch/functions/delivery/deliverytest": "it stands in for stores in tests",
 	"mfawatch/totp/ledger/ledgertest":          "it stands in for stores in tests",
+	"mfawatch/totp/breakglass/storetest":       "it stands in for stores in tests",
 	"go.etcd.io/bbolt":                         "a function's ledger is in DynamoDB",
 }
 
@@ -328,9 +336,23 @@ func TestPureRoomsStayPure(t *testing.T) {
 	}
 }
 
+// Rooms that hand a context on to the stores they are given have no use for the rest.
+func TestDecidingRoomsStayPure(t *testing.T) {
+	for _, p := range house(t) {
+		if !slices.Contains([]string{"totp/ledger", "totp/breakglass", "totp/breakglass/record", "totp/breakglass/codes"}, p.dir) {
+			continue
+		}
+		for imported, at := range p.imports {
+			if what, bad := impure[imported]; bad && imported != "context" {
+				t.Errorf("%s: %s decides and must not import %s (%s)", at, p.dir, imported, what)
+			}
+		}
+	}
+}
+
 // A pure room is given the time.
 func TestNobodyAsksTheClock(t *testing.T) {
-	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/config/compiled", "audit/trail", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed", "totp", "totp/ledger"} {
+	for _, dir := range []string{"audit", "audit/signin", "audit/detect", "audit/posture", "audit/alert", "audit/config/compiled", "audit/trail", "audit/enforce", "audit/enforce/catalogue", "audit/enforce/explain", "audit/enforce/guardrail", "audit/enforce/guardrail/matrix", "audit/enforce/reach", "audit/pattern", "audit/pattern/deployed", "totp", "totp/ledger", "totp/breakglass", "totp/breakglass/record", "totp/breakglass/codes"} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v", dir, err)

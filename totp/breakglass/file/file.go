@@ -54,27 +54,44 @@ func (s Store) Transact(ctx context.Context, change func(breakglass.Tx) error) (
 		if err != nil {
 			return err
 		}
-		refused = change(rows{b})
+		r := &rows{bucket: b}
+		if refused = change(r); refused == nil && !r.changed {
+			return errNothing
+		}
 		return refused
 	})
 	switch {
 	case refused != nil:
 		return refused
+	case errors.Is(err, errNothing):
+		return nil
 	case err != nil:
 		return fmt.Errorf("write %s: %w", s.Path, err)
 	}
 	return nil
 }
 
-type rows struct{ bucket *bbolt.Bucket }
+// errNothing keeps a transaction that only looked from being written to the disk.
+var errNothing = errors.New("nothing was changed")
 
-func (r rows) Get(key string) ([]byte, error) { return bytes.Clone(r.bucket.Get([]byte(key))), nil }
-func (r rows) Delete(key string) error        { return r.bucket.Delete([]byte(key)) }
+// rows are breakglass.Tx.
+type rows struct {
+	bucket  *bbolt.Bucket
+	changed bool
+}
 
-func (r rows) Put(key string, row []byte) error {
+func (r *rows) Get(key string) ([]byte, error) { return bytes.Clone(r.bucket.Get([]byte(key))), nil }
+
+func (r *rows) Delete(key string) error {
+	r.changed = true
+	return r.bucket.Delete([]byte(key))
+}
+
+func (r *rows) Put(key string, row []byte) error {
 	if row == nil {
 		return fmt.Errorf("row %s is nil: delete it", key)
 	}
+	r.changed = true
 	return r.bucket.Put([]byte(key), bytes.Clone(row)) // the database keeps what it is given until it commits
 }
 

@@ -69,7 +69,7 @@ func TestContract(t *testing.T) {
 }
 
 func TestDoor(t *testing.T) {
-	storetest.TestDoor(t, func(t *testing.T) breakglass.Store { return file.Store{Path: filepath.Join(t.TempDir(), "door")} }, 3)
+	storetest.TestDoor(t, func(t *testing.T) breakglass.Store { return file.Store{Path: filepath.Join(t.TempDir(), "door")} }, 1)
 }
 
 // TestKilled kills processes at any moment: no number that one of them told is lost or

@@ -40,7 +40,7 @@ type play struct {
 // facts are what the record says of one request.
 type facts struct {
 	person, actor, role string
-	alone, drill        bool
+	alone, drill, over  bool
 	at                  time.Time
 	approved            map[string]bool
 	used                int
@@ -118,22 +118,25 @@ func (p *play) any(of []string) string {
 }
 
 func (p *play) move() {
-	who := actors[p.IntN(len(actors))]
+	who, id, kind := actors[p.IntN(len(actors))], p.any(p.requests), p.IntN(16)
+	if p.IntN(3) > 0 && 3 <= kind && kind <= 10 {
+		who, id, kind = p.sensible(who, id, kind)
+	}
 	ctx, as, at := p.Context(), As(who), p.clock(who)
 	var err error
 	used := "" // the code
-	switch p.IntN(16) {
+	switch kind {
 	case 0, 1, 2:
 		err = p.ask(who, at)
 	case 3, 4, 5, 6:
 		proof, code := p.proof(who)
-		_, err = p.door.Approve(ctx, as, p.any(p.requests), proof, at)
+		_, err = p.door.Approve(ctx, as, id, proof, at)
 		used = code
 	case 7, 8, 9, 10:
 		proof, code := p.proof(who)
 		used = code
 		var g breakglass.Grant
-		if g, err = p.door.Use(ctx, as, p.any(p.requests), proof, at); err == nil {
+		if g, err = p.door.Use(ctx, as, id, proof, at); err == nil {
 			p.grants = append(p.grants, g)
 		}
 	case 11:
@@ -142,11 +145,11 @@ func (p *play) move() {
 		}
 	case 12:
 		if p.IntN(2) == 0 {
-			err = p.door.End(ctx, as, p.any(p.requests), at)
+			err = p.door.End(ctx, as, id, at)
 			break
 		}
 		proof, code := p.proof(who)
-		used, err = code, p.door.Revoke(ctx, as, p.any(p.requests), proof, at)
+		used, err = code, p.door.Revoke(ctx, as, id, proof, at)
 	case 13:
 		proof, code := p.proof(who)
 		used = code
@@ -172,6 +175,25 @@ func (p *play) ask(who string, at time.Time) error {
 	}
 	return err
 }
+
+// sensible is a move that may come to something: a request's requester uses it when it
+// has its approvals, and somebody else approves it until then.
+func (p *play) sensible(who, id string, kind int) (string, string, int) {
+	for i := len(p.requests) - 1; i >= max(len(p.requests)-4, 0); i-- {
+		f := p.facts[p.requests[i]]
+		switch {
+		case f == nil || f.used > 0 || f.over:
+		case f.alone || len(f.approved) >= wanted[f.role]:
+			return strings.TrimPrefix(f.actor, User("")), p.requests[i], 7
+		default:
+			return []string{"ada", "bob", "cyd", "dan"}[p.IntN(4)], p.requests[i], 3
+		}
+	}
+	return who, id, kind
+}
+
+// wanted is how many approvals the rules of the cast want.
+var wanted = map[string]int{"admin": 1, "core": 2}
 
 // answer is AWS's, as the edge tells it, if it does not die.
 func (p *play) answer(g breakglass.Grant, at time.Time) error {
@@ -287,10 +309,11 @@ func (p *play) entry(e record.Entry, code string) {
 			p.Fatalf("%s approved the request of %s, and before: %v", e.Person, f.person, f.approved)
 		}
 		f.approved[e.Person] = true
+	case record.Ended, record.Revoked, record.Expired:
+		f.over = true
 	case record.Used:
 		f.usedAt = e.At
-		wanted := map[string]int{"admin": 1, "core": 2}[f.role]
-		if f.used++; f.used > 1 || e.Actor != f.actor || len(f.approved) < wanted && !f.alone {
+		if f.used++; f.used > 1 || e.Actor != f.actor || len(f.approved) < wanted[f.role] && !f.alone {
 			p.Fatalf("request %s of %s: granted %d times, to %s, approved by %v", e.Request, f.actor, f.used, e.Actor, f.approved)
 		}
 		// The stages, and two minutes that each clock may be behind.
