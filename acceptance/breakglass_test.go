@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/record/folder"
-	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/storetest"
 	"mfawatch/totp/breakglass/table"
 	ledgertable "mfawatch/totp/ledger/table"
