@@ -134,6 +134,7 @@ func (s *scene) wants(what string, err error, reason breakglass.Reason, recorded
 
 func TestTheWholeWay(t *testing.T) {
 	s := newScene(t)
+	s.Door.Rules.Roles[0].Policies = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 	r := s.ask("ada", "admin")
 	if r.State != breakglass.Waiting || !r.Ends.Equal(s.now.Add(30*time.Minute)) {
 		t.Errorf("after asking %+v", r)
@@ -152,7 +153,7 @@ func TestTheWholeWay(t *testing.T) {
 	}
 	want := breakglass.Grant{
 		Request: r.ID, Role: "arn:aws:iam::111122223333:role/break-glass", Session: "mfawatch-" + r.ID, SourceIdentity: "ada",
-		Tags: map[string]string{"mfawatch:request": r.ID, "mfawatch:ticket": "INC-7"}, Duration: 20 * time.Minute, Until: s.now.Add(20 * time.Minute), Recipient: r.Recipient,
+		Tags: map[string]string{"mfawatch:request": r.ID, "mfawatch:ticket": "INC-7"}, Policies: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, Duration: 20 * time.Minute, Until: s.now.Add(20 * time.Minute), Recipient: r.Recipient,
 	}
 	if fmt.Sprint(g) != fmt.Sprint(want) {
 		t.Errorf("the grant is\n%+v, want\n%+v", g, want)

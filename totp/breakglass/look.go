@@ -74,35 +74,73 @@ const (
 )
 
 // SignHead signs the record's end, where a head is due or one is wanted now. It tells
-// whether it did.
+// whether it did. An end that has a head keeps it.
 func (d *Door) SignHead(ctx context.Context, s record.Signer, wanted bool, now time.Time) (head record.Signed, signed bool, err error) {
 	var k desk
 	err = d.Store.Transact(ctx, func(tx Tx) (err error) { k, _, err = get[desk](tx, deskKey); return err })
-	if err != nil || k.Seq == 0 || !wanted && !record.Due(k.Signed, k.Seq, k.SignedAt, now, headEntries, headEvery) {
+	if err != nil || k.Signed == k.Seq || !wanted && !record.Due(k.Signed, k.Seq, k.SignedAt, now, headEntries, headEvery) {
 		return head, false, err
 	}
 	if head, err = record.Sign(ctx, s, d.Rules.Door, k.Seq, k.Hash, now); err != nil {
 		return head, false, err
 	}
-	line, err := head.Line()
-	if err != nil {
-		return head, false, err
-	}
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		k, _, err := get[desk](tx, deskKey)
-		if err != nil {
-			return err
-		}
-		if k.Signed < head.Seq {
-			k.Signed, k.SignedAt = head.Seq, now.UTC().Truncate(time.Millisecond)
-		}
-		return errors.Join(tx.Put(headKey(head.Seq), line), put(tx, deskKey, k))
-	})
-	return head, err == nil, err
+	err = d.Store.Transact(ctx, func(tx Tx) (err error) { signed, err = keepHead(tx, head); return err })
+	return head, signed && err == nil, err
 }
 
-// Archive copies entries that an archive has not got, and a head where one is due.
+// keepHead keeps a head, where nobody signed the same end meanwhile.
+func keepHead(tx Tx, head record.Signed) (kept bool, err error) {
+	k, _, err := get[desk](tx, deskKey)
+	if err != nil {
+		return false, err
+	}
+	there, err := tx.Get(headKey(head.Seq))
+	if err != nil || there != nil {
+		return false, err
+	}
+	line, err := head.Line()
+	if err != nil {
+		return false, err
+	}
+	if k.Signed < head.Seq {
+		k.Signed, k.SignedAt = head.Seq, head.At.UTC().Truncate(time.Millisecond)
+	}
+	return true, errors.Join(tx.Put(headKey(head.Seq), line), put(tx, deskKey, k))
+}
+
+// Head is the newest signed head.
+func (d *Door) Head(ctx context.Context) (head record.Signed, there bool, err error) {
+	err = d.Store.Transact(ctx, func(tx Tx) error {
+		k, _, err := get[desk](tx, deskKey)
+		if there = k.Signed > 0; err != nil || !there {
+			return err
+		}
+		line, err := tx.Get(headKey(k.Signed))
+		if err == nil {
+			head, err = record.ParseHead(line)
+		}
+		return err
+	})
+	return head, there && err == nil, err
+}
+
+// Archive signs a head where one is due, and copies what an archive has not got: the
+// entries, and the newest head when all that it vouches for is there.
 func (d *Door) Archive(ctx context.Context, to record.Archive, s record.Signer, now time.Time) error {
+	if _, _, err := d.SignHead(ctx, s, false, now); err != nil {
+		return err
+	}
+	head, there, err := d.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.archiveLines(ctx, to); err != nil || !there {
+		return err
+	}
+	return to.AppendHead(ctx, head)
+}
+
+func (d *Door) archiveLines(ctx context.Context, to record.Archive) error {
 	for {
 		next, err := to.Next(ctx)
 		if err != nil {
@@ -110,18 +148,10 @@ func (d *Door) Archive(ctx context.Context, to record.Archive, s record.Signer, 
 		}
 		lines, err := d.Lines(ctx, next, mostRows)
 		if err != nil || len(lines) == 0 {
-			return errors.Join(err, d.archiveHead(ctx, to, s, now))
+			return err
 		}
 		if err := to.Append(ctx, next, lines); err != nil {
 			return err
 		}
 	}
-}
-
-func (d *Door) archiveHead(ctx context.Context, to record.Archive, s record.Signer, now time.Time) error {
-	head, signed, err := d.SignHead(ctx, s, false, now)
-	if err != nil || !signed {
-		return err
-	}
-	return to.AppendHead(ctx, head)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -158,8 +159,15 @@ func TestHeads(t *testing.T) {
 		return h
 	}
 	sign(false, false)
+	if _, there, err := s.Door.Head(t.Context()); there || err != nil {
+		t.Errorf("a head is there: %v", err)
+	}
 	if h := sign(true, true); h.Seq != 2 || h.Door != "main" {
 		t.Errorf("the head is %+v", h)
+	}
+	sign(true, false) // that end has one
+	if h, there, err := s.Door.Head(t.Context()); !there || err != nil || h.Seq != 2 {
+		t.Errorf("the head is %+v, %v", h, err)
 	}
 	sign(false, false)
 	for range 19 {
@@ -219,6 +227,14 @@ func TestArchive(t *testing.T) {
 	r, err := record.Verify("main", lines, heads, []ed25519.PublicKey{signer.Key()})
 	if err != nil || r.Entries != 122 || r.Signed != 122 || len(heads) != 1 {
 		t.Errorf("the archive has %+v and %d heads, %v", r, len(heads), err)
+	}
+	// An archive that failed to keep the head is given it the next time.
+	if err := os.Remove(filepath.Join(f.Dir, fmt.Sprintf("head-%012d-%s.json", 122, record.KeyID(signer.Key())))); err != nil {
+		t.Fatal(err)
+	}
+	archive()
+	if _, heads, err = f.Read(); err != nil || len(heads) != 1 {
+		t.Errorf("%d heads, %v", len(heads), err)
 	}
 	s.wait(time.Minute)
 	_, _ = s.use("ada", "x")

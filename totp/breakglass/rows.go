@@ -175,6 +175,7 @@ type Grant struct {
 	Session        string
 	SourceIdentity string
 	Tags           map[string]string
+	Policies       []string // ARNs, of the session
 	Duration       time.Duration
 	Until          time.Time
 	Recipient      string
@@ -205,7 +206,7 @@ func (r Request) grant(role Role, now time.Time) Grant {
 	g.Until = r.GrantedAt.Add(r.Duration)
 	g.Duration = max(min(r.Duration, g.Until.Sub(now).Truncate(time.Second)), ShortestSession)
 	if !r.Drill {
-		g.Role = role.ARN
+		g.Role, g.Policies = role.ARN, role.Policies
 	}
 	return g
 }

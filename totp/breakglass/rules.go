@@ -77,6 +77,7 @@ type Role struct {
 	Grade      Grade         // the least that is accepted, of requesters and of approvers
 	Sheets     bool          // recovery codes are accepted too
 	Ticket     bool          // a request has to name one
+	Policies   []string      // ARNs of managed policies: the session has what both they and the role allow
 	Alone      Alone
 }
 
@@ -104,14 +105,16 @@ const (
 	longestStage    = 24 * time.Hour
 	mostPeople      = 50
 	mostDevices     = 10
+	mostPolicies    = 10 // AWS's, for a session
 )
 
 var (
 	// A name is a source identity and part of a session tag, so AWS's characters.
 	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{1,62}$`)
 	// A role session's ARN names no one person: only users may come in.
-	userForm = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::[0-9]{12}:user/[!-~]{1,600}$`)
-	roleForm = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[!-~]{1,600}$`)
+	userForm   = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::[0-9]{12}:user/[!-~]{1,600}$`)
+	policyForm = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[!-~]{1,600}$`)
+	roleForm   = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[!-~]{1,600}$`)
 )
 
 // Check says all that is wrong with rules. Rules with a fault open nothing.
@@ -185,8 +188,16 @@ func (c *checker) roles() {
 		c.wants(r.Longest >= ShortestSession && r.Longest <= LongestSession, "role %s: longest %v: 15 to 60 minutes are possible", r.Name, r.Longest)
 		c.wants(r.CoolOff >= 0 && r.CoolOff <= longestStage, "role %s: cool-off %v: up to a day is possible", r.Name, r.CoolOff)
 		c.wants(r.Grade > Ungraded && int(r.Grade) < len(grades), "role %s: %v: say the least grade that is accepted", r.Name, r.Grade)
+		c.policies(r)
 		c.alone(r)
 		c.access(r)
+	}
+}
+
+func (c *checker) policies(r Role) {
+	c.wants(len(r.Policies) <= mostPolicies, "role %s: %d session policies: %d are possible", r.Name, len(r.Policies), mostPolicies)
+	for _, arn := range r.Policies {
+		c.wants(policyForm.MatchString(arn), "role %s: %q is no managed policy's ARN", r.Name, arn)
 	}
 }
 

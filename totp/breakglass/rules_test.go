@@ -2,6 +2,7 @@ package breakglass_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,12 +72,14 @@ func TestRulesAreChecked(t *testing.T) {
 		"say how its codes are made": func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) {
 			ada.Devices[0].Grade = breakglass.Ungraded
 		},
-		"device ada-totp: grade 6": func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) { ada.Devices[0].Grade = 6 },
-		"there are none":           func(r *breakglass.Rules, _ *breakglass.Person, _ *breakglass.Role) { r.Roles = nil },
-		"role \"\"":                func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.Name = "" },
-		"role core is there twice": func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.Name = "core" },
-		"has two names":            func(r *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.ARN = r.Roles[1].ARN },
-		"is no IAM role's ARN":     func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.ARN = "break-glass" },
+		"device ada-totp: grade 6":   func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) { ada.Devices[0].Grade = 6 },
+		"\"x\" is no managed policy": func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.Policies = []string{"x"} },
+		"11 session policies":        func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.Policies = make([]string, 11) },
+		"there are none":             func(r *breakglass.Rules, _ *breakglass.Person, _ *breakglass.Role) { r.Roles = nil },
+		"role \"\"":                  func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.Name = "" },
+		"role core is there twice":   func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.Name = "core" },
+		"has two names":              func(r *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.ARN = r.Roles[1].ARN },
+		"is no IAM role's ARN":       func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) { a.ARN = "break-glass" },
 		"longest 14m59s": func(_ *breakglass.Rules, _ *breakglass.Person, a *breakglass.Role) {
 			a.Longest = 15*time.Minute - time.Second
 		},
@@ -132,6 +135,9 @@ func TestBoundsOfRules(t *testing.T) {
 			r.People[0].Principals[0] = "arn:aws-us-gov:iam::111122223333:user/emergency/ada"
 		},
 		func(r *breakglass.Rules) { r.Roles[0].Approvals = 2 },
+		func(r *breakglass.Rules) {
+			r.Roles[0].Policies = slices.Repeat([]string{"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::111122223333:policy/own"}, 5)
+		},
 	} {
 		r := storetest.NewCast(t).Rules
 		change(&r)

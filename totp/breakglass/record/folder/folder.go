@@ -36,8 +36,8 @@ func (f Folder) Next(context.Context) (int64, error) {
 		return 1, err
 	}
 	lines, err := f.lines(names[len(names)-1])
-	if err != nil || len(lines) == 0 {
-		return 0, fmt.Errorf("record %s: its last file has no entries: %w", names[len(names)-1], err)
+	if err != nil {
+		return 0, err
 	}
 	e, err := record.Parse(lines[len(lines)-1])
 	if err != nil {
