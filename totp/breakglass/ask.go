@@ -45,7 +45,10 @@ func (d *Door) Ask(ctx context.Context, c Caller, a Ask, now time.Time) (Request
 		r, err = t.ask(id, c, p, role, a)
 		return err
 	})
-	return r, err
+	if err != nil {
+		return Request{}, err
+	}
+	return r, nil
 }
 
 // wants looks at a request by the rules. An unknown role and one that is not for who

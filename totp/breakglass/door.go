@@ -92,11 +92,15 @@ func (d *Door) turn(ctx context.Context, now time.Time, run func(*turn) error) e
 }
 
 func (t *turn) sitDown() error {
-	var there bool
-	var err error
-	if t.desk, there, err = get[desk](t.tx, deskKey); err == nil && !there {
-		t.desk = desk{Hash: record.Start, First: 1, SignedAt: t.now}
+	name := t.door.Rules.Door
+	k, there, err := get[desk](t.tx, deskKey)
+	if err == nil && !there {
+		k = desk{Door: name, Hash: record.Start, First: 1, SignedAt: t.now}
 	}
+	if err == nil && k.Door != name {
+		err = fmt.Errorf("the rows are of door %s, and the rules of door %s: a record is one door's", k.Door, name)
+	}
+	t.desk = k
 	return err
 }
 

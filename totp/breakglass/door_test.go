@@ -838,6 +838,11 @@ func TestLostRow(t *testing.T) {
 			t.Errorf("a row that is %s = %v", row, err)
 		}
 	}
+	s.Door.Rules.Door = "other"
+	if err := s.Door.Tend(t.Context(), s.now); err == nil || !strings.Contains(err.Error(), "door main") {
+		t.Errorf("another door's rows = %v", err)
+	}
+	s.Door.Rules.Door = "main"
 	s.memory.Rows["desk#door"] = []byte("{")
 	if err := s.Door.Tend(t.Context(), s.now); err == nil {
 		t.Error("a desk that cannot be read is taken for an empty one")

@@ -24,7 +24,9 @@ func guardKey(principal string) string { return "guard#" + short(principal) }
 func unlockKey(device string) string   { return "unlock#" + device }
 
 // nobody is the ledger's id for attempts of a principal at what is not theirs.
-func nobody(principal string) string { return "nobody-" + short(principal) }
+func nobody(principal string) string { return nobodys + short(principal) }
+
+const nobodys = "nobody-"
 
 func short(text string) string {
 	sum := sha256.Sum256([]byte(text))
@@ -34,6 +36,7 @@ func short(text string) string {
 // desk is what every transaction reads and writes, so that they come one after the
 // other.
 type desk struct {
+	Door      string
 	Seq       int64  // of the record's last entry
 	Hash      string // of it
 	Signed    int64  // the last entry that a head vouches for

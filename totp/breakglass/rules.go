@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,7 +52,8 @@ const (
 	RecoveryCodes Kind = "recovery-codes" // a printed sheet
 )
 
-// Device is a person's second factor. A sheet of recovery codes has no grade.
+// Device is a person's second factor. A sheet of recovery codes has no grade. The id names
+// one secret, and the ledger remembers its codes by it: another secret is another id.
 type Device struct {
 	ID    string
 	Kind  Kind
@@ -167,6 +169,7 @@ func (c *checker) people() {
 
 func (c *checker) device(person string, d Device) {
 	c.wants(nameForm.MatchString(d.ID), "person %s: device %q: an id of 2 to 63 letters, digits, _ . @ and - is wanted", person, d.ID)
+	c.wants(!strings.HasPrefix(d.ID, nobodys), "device %s: %s is kept for attempts at what is nobody's: give another id", d.ID, nobodys)
 	c.wants(slices.Contains([]Kind{TOTP, HOTP, YubicoOTP, RecoveryCodes}, d.Kind), "device %s: kind %q: totp, hotp, yubico-otp or recovery-codes is wanted", d.ID, d.Kind)
 	switch d.Kind {
 	case RecoveryCodes:

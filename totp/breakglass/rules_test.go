@@ -62,6 +62,7 @@ func TestRulesAreChecked(t *testing.T) {
 				ada.Devices = append(ada.Devices, ada.Devices[0])
 			}
 		},
+		"device nobody-1: ":                  func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) { ada.Devices[0].ID = "nobody-1" },
 		"device \"a/b\"":                     func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) { ada.Devices[0].ID = "a/b" },
 		"device bob-totp is ada's and bob's": func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) { ada.Devices[0].ID = "bob-totp" },
 		"device ada-totp is ada's and ada's": func(_ *breakglass.Rules, ada *breakglass.Person, _ *breakglass.Role) { ada.Devices[2].ID = "ada-totp" },

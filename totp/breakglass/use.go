@@ -30,7 +30,10 @@ func (d *Door) Approve(ctx context.Context, c Caller, id string, proof Proof, no
 			return err
 		},
 	})
-	return r, err
+	if err != nil {
+		return Request{}, err
+	}
+	return r, nil
 }
 
 // live reads a request that is not over, and its role.

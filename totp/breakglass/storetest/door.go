@@ -15,6 +15,8 @@ import (
 // guesses until a device locks, and so many rounds at random.
 func TestDoor(t *testing.T, store func(*testing.T) breakglass.Store, rounds int) {
 	t.Run("64 at once with one code", func(t *testing.T) { oneCode(t, store(t)) })
+	t.Run("one code for three requests", func(t *testing.T) { threeRequests(t, store(t)) })
+	t.Run("the whole way", func(t *testing.T) { wholeWay(t, store(t)) })
 	t.Run("guesses lock, and two unlock", func(t *testing.T) { Guesses(t, store(t), 60) })
 	for seed := range rounds {
 		t.Run(fmt.Sprint("play ", seed), func(t *testing.T) { Play(t, store(t), uint64(seed), 250) })
@@ -72,6 +74,57 @@ func oneCode(t *testing.T, store breakglass.Store) {
 	}
 	if granted != 1 || used != 1 || again > 3 || granted+again+refused != 64 {
 		t.Errorf("of 64 with one code %d were granted and %d handed the same again; the record has %d grants", granted, again, used)
+	}
+}
+
+// threeRequests are ready, and one code is shown for all of them at once.
+func threeRequests(t *testing.T, store breakglass.Store) {
+	c := NewCast(t)
+	d := c.Door(store)
+	var requests []string
+	for n := range 3 {
+		now := Start.Add(time.Duration(n-3) * time.Minute)
+		requests = append(requests, opening(t, c, d, now).ID)
+	}
+	var wait sync.WaitGroup
+	var mutex sync.Mutex
+	granted := map[string]int{}
+	for i := range 12 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			g, err := d.Use(t.Context(), As("ada"), requests[i%3], c.Now("ada-totp", Start), Start)
+			refusal := (*breakglass.Refusal)(nil)
+			mutex.Lock()
+			defer mutex.Unlock()
+			if err != nil && !errors.As(err, &refusal) {
+				t.Error(err)
+			}
+			if err == nil && g.Again == 0 {
+				granted[g.Request]++
+			}
+		}()
+	}
+	wait.Wait()
+	if len(granted) != 1 || granted[requests[0]]+granted[requests[1]]+granted[requests[2]] != 1 {
+		t.Errorf("one code for three requests granted %v", granted)
+	}
+}
+
+// wholeWay tells how long the machine takes from request to credentials, both people
+// being ready.
+func wholeWay(t *testing.T, store breakglass.Store) {
+	c := NewCast(t)
+	d := c.Door(store)
+	started := time.Now()
+	r := opening(t, c, d, Start)
+	g, err := d.Use(t.Context(), As("ada"), r.ID, c.Now("ada-totp", Start), Start)
+	if err == nil {
+		err = d.Issued(t.Context(), g, g.Until, Start)
+	}
+	t.Logf("from request to credentials: %v", time.Since(started))
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -9,7 +9,9 @@
 // The tables: partition key "key" and, where a place has one, sort key "sort", both
 // strings; no time to live, since what was used stays used. CreateTable says the same
 // in code. Rows are written as totp/ledger/table writes them, so that one table of a
-// ledger serves both.
+// ledger serves both, though not at once: a single update that meets a transaction is
+// refused by DynamoDB. Who runs this needs dynamodb:GetItem, PutItem, DeleteItem and
+// ConditionCheckItem on the tables.
 package table
 
 import (
