@@ -1,6 +1,8 @@
 package breakglass
 
 import (
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -62,6 +64,9 @@ var advice = map[Reason]string{
 	RulesChanged:    "the rules changed since the request was made and no longer allow it: ask anew",
 	SamePerson:      "you are the first of the two who unlock it: another person has to be the second",
 }
+
+// Reasons are all of them, by name.
+func Reasons() []Reason { return slices.Sorted(maps.Keys(advice)) }
 
 // Refusal is an answer that is no. It is recorded, and an error to who asked.
 type Refusal struct {

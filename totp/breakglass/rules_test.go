@@ -2,10 +2,18 @@ package breakglass_test
 
 import (
 	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/storetest"
@@ -32,6 +40,7 @@ func TestRulesAreChecked(t *testing.T) {
 	if err := storetest.NewCast(t).Rules.Check(); err != nil {
 		t.Fatal(err)
 	}
+	said := map[string]bool{}
 	for want, change := range map[string]func(r *breakglass.Rules, ada *breakglass.Person, admin *breakglass.Role){
 		"door \"\"": func(r *breakglass.Rules, _ *breakglass.Person, _ *breakglass.Role) { r.Door = "" },
 		"approve: 59.999s": func(r *breakglass.Rules, _ *breakglass.Person, _ *breakglass.Role) {
@@ -121,10 +130,45 @@ func TestRulesAreChecked(t *testing.T) {
 	} {
 		r := storetest.NewCast(t).Rules
 		change(&r, &r.People[0], &r.Roles[0])
-		if err := r.Check(); err == nil || !strings.Contains(err.Error(), want) {
+		err := r.Check()
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("rules that are wrong = %v, want %q in it", err, want)
 		}
+		for line := range strings.Lines(fmt.Sprint(err, "\n")) {
+			said[line] = true
+		}
 	}
+	golden(t, "rules.txt", strings.Join(slices.Sorted(maps.Keys(said)), ""))
+}
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	name = filepath.Join("testdata", name)
+	if *update {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(name, []byte(got), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// TestAdvice: reasons never change, and each says what to do.
+func TestAdvice(t *testing.T) {
+	var b strings.Builder
+	for _, r := range breakglass.Reasons() {
+		fmt.Fprintf(&b, "%s: %s\n", r, (&breakglass.Refusal{Reason: r}).Error())
+	}
+	whole := breakglass.Refusal{Reason: breakglass.Wait, Detail: "detail", Until: storetest.Start}
+	golden(t, "refusals.txt", b.String()+whole.Error()+"\n")
 }
 
 func TestBoundsOfRules(t *testing.T) {

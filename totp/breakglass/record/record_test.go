@@ -164,6 +164,8 @@ func TestTheFirstBrokenLinkIsNamed(t *testing.T) {
 		s.Seq = 0
 		return s
 	}()}, 1, 0, record.Forged)
+	broken(t, "a signed head of nothing", lines, []record.Signed{sign(t, key(0), "main", 0, record.Start)}, 1, 0, record.Forged)
+	broken(t, "a signed head of nothing at all", nil, []record.Signed{sign(t, key(0), "main", 0, record.Start)}, 1, 0, record.Forged)
 	broken(t, "another door's head", lines, []record.Signed{sign(t, key(0), "other", 3, hashes[2])}, 3, 3, record.OtherDoor)
 	other, _ := chain(t, "other", 6)
 	broken(t, "another door's entries", other, nil, 1, 1, record.OtherDoor)
@@ -275,4 +277,112 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is an entry, and written again %q, %v", text, again, err)
 		}
 	})
+}
+
+// TestWords: the words of the record never change.
+func TestWords(t *testing.T) {
+	e := entry("")
+	e.Facts = map[record.Fact]string{}
+	for fact, word := range map[record.Fact]string{
+		record.Role: "role", record.Why: "why", record.Ticket: "ticket", record.Seconds: "seconds", record.Until: "until", record.Device: "device", record.Grade: "grade",
+		record.Approvers: "approvers", record.Wanted: "wanted", record.Alone: "alone", record.Drill: "drill", record.Recipient: "recipient", record.Session: "session",
+		record.Target: "target", record.Count: "count", record.TookMS: "took_ms", record.Attempt: "attempt",
+	} {
+		if e.Facts[fact] = "x"; string(fact) != word {
+			t.Errorf("fact %s is written %s", word, fact)
+		}
+	}
+	for what, word := range map[record.What]string{
+		record.Asked: "asked", record.Approved: "approved", record.Used: "used", record.Retried: "retried", record.Issued: "issued", record.NotIssued: "not-issued", record.Ended: "ended",
+		record.Revoked: "revoked", record.Closed: "closed", record.Expired: "expired", record.Unlocked: "unlocked", record.Drilled: "drilled", record.Unanswered: "unanswered", record.Outsiders: "outsiders",
+	} {
+		for _, outcome := range []record.Outcome{"done", "refused", "failed"} {
+			e.What, e.Outcome = what, outcome
+			if _, _, err := record.Append(0, record.Start, e); err != nil || string(what) != word {
+				t.Errorf("step %s is written %s, %v", word, what, err)
+			}
+		}
+	}
+	if got := strings.Join([]string{string(record.Done), string(record.Refused), string(record.Failed)}, " "); got != "done refused failed" {
+		t.Error(got)
+	}
+	var faults []string
+	for _, f := range []record.Fault{record.Unreadable, record.OtherDoor, record.Missing, record.Reordered, record.Edited, record.Truncated, record.ForeignKey, record.Forged} {
+		faults = append(faults, string(f))
+	}
+	if got := strings.Join(faults, " "); got != "unreadable other-door missing reordered edited truncated foreign-key forged-head" {
+		t.Error(got)
+	}
+	if got := len(record.KeyID(key(0).Key())); got != 32 {
+		t.Errorf("a key is named by %d letters", got)
+	}
+}
+
+// TestSentences: what is said of faults names the thing and where it is.
+func TestSentences(t *testing.T) {
+	lines, hashes := chain(t, "main", 4)
+	head := func(door string, seq int) record.Signed { return sign(t, key(0), door, seq, hashes[min(seq, 4)-1]) }
+	forged := head("main", 3)
+	forged.Hash = hashes[0]
+	swapped := [][]byte{lines[0], lines[2], lines[1], lines[3]}
+	cut := [][]byte{lines[0], lines[3]}
+	middle := [][]byte{lines[0], edited(lines[1]), lines[2], lines[3]}
+	twice := [][]byte{lines[0], lines[1], lines[1]}
+	for want, c := range map[string]struct {
+		lines [][]byte
+		heads []record.Signed
+	}{
+		"line 3: entry 3: reordered: entry 2 stands there, whose place is before":                                                                   {twice, nil},
+		"line 2: entry 2: reordered: entry 3 stands there, and entry 2 later":                                                                       {swapped, nil},
+		"line 2: entry 2: missing: after entry 1 comes entry 4":                                                                                     {cut, nil},
+		"line 2: entry 2: edited: entry 3 follows another than this: this one was edited, or that one's prev":                                       {middle, nil},
+		"line 3: entry 3: edited: it does not follow the entry before it, which is as it was":                                                       {[][]byte{lines[0], lines[1], []byte(strings.Replace(string(lines[2]), hashes[1], hashes[0], 1))}, []record.Signed{head("main", 2)}},
+		"line 2: entry 2: edited: a signed head ends with another entry 2: this one, or some after entry 0 and all hashes since, were written anew": {middle[:2], []record.Signed{head("main", 2)}},
+		"line 5: entry 5: truncated: a signed head says that there were 9 entries":                                                                  {lines, []record.Signed{head("main", 9)}},
+		"line 3: entry 3: forged-head: the head: its signature is not of its key: head or signature was edited":                                     {lines, []record.Signed{forged}},
+		"line 3: entry 3: foreign-key: the head: it is signed by a key that is not one of the record's":                                             {lines, []record.Signed{sign(t, key(1), "main", 3, hashes[2])}},
+		`line 3: entry 3: other-door: a head is of door "other"`:                                                                                    {lines, []record.Signed{head("other", 3)}},
+		`line 1: entry 1: other-door: the entry is of door "other" and not of "main"`:                                                               {func() [][]byte { l, _ := chain(t, "other", 1); return l }(), nil},
+		"line 1: entry 0: forged-head: a head ends with an entry that no record has":                                                                {nil, []record.Signed{sign(t, key(0), "main", 0, record.Start)}},
+		"line 2: entry 2: unreadable: entry 2 is not in canonical form":                                                                             {[][]byte{lines[0], append(slices.Clone(lines[1]), ' ')}, nil},
+		"line 1: entry 1: unreadable: the line is no entry: unexpected end of JSON input":                                                           {[][]byte{nil}, nil},
+		"line 1: entry 1: unreadable: the entry's time is not written as 2006-01-02T15:04:05.000Z":                                                  {[][]byte{[]byte("{}")}, nil},
+	} {
+		_, err := record.Verify("main", c.lines, c.heads, []ed25519.PublicKey{key(0).Key()})
+		if err == nil || err.Error() != want {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+	bad := entry(record.Asked)
+	bad.Reason = "\xff"
+	worse := entry("x")
+	unnamed := entry(record.Asked)
+	unnamed.Facts = map[record.Fact]string{"x": ""}
+	inside := entry(record.Asked)
+	inside.Facts = map[record.Fact]string{record.Why: "a\u2028b"}
+	for want, e := range map[string]record.Entry{
+		"entry 1: reason: a text is not UTF-8":                                                    bad,
+		`entry 1: "x" with outcome "done" is no step of the door`:                                 worse,
+		`entry 1: "x" is no fact of the record`:                                                   unnamed,
+		"entry 1: facts: why: a text has the character U+2028, which does not show: leave it out": inside,
+	} {
+		if _, _, err := record.Append(0, record.Start, e); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, _, err := record.Append(-1, record.Start, bad); err == nil || err.Error() != "entry 0: its number must be 1 to 2^53" {
+		t.Error(err)
+	}
+	down := errors.New("down")
+	for want, s := range map[string]record.Signer{
+		"sign the head at entry 1: down":                                    signer{key(0), func() ([]byte, error) { return nil, down }},
+		"sign the head at entry 1: the signer's signature is not its key's": signer{key(0), func() ([]byte, error) { return nil, nil }},
+	} {
+		if _, err := record.Sign(t.Context(), s, "main", 1, record.Start, start); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := record.Sign(t.Context(), key(0), "a\n", 1, record.Start, start); err == nil || !strings.HasPrefix(err.Error(), "head of a\n: door: ") {
+		t.Error(err)
+	}
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type Report struct {
 func Verify(door string, lines [][]byte, heads []Signed, keys []ed25519.PublicKey) (Report, error) {
 	w := walk{door: door, lines: lines, keys: keys, report: Report{Hash: Start}}
 	heads = slices.Clone(heads)
-	slices.SortStableFunc(heads, func(a, b Signed) int { return int(min(max(a.Seq-b.Seq, -1), 1)) })
+	slices.SortStableFunc(heads, func(a, b Signed) int { return cmp.Compare(a.Seq, b.Seq) })
 	for i := range lines {
 		if b := w.entry(i); b != nil {
 			return w.report, b
@@ -114,9 +115,6 @@ func (w *walk) head(h Signed) *Broken {
 	if b := w.signature(h, at); b != nil {
 		return b
 	}
-	if h.Seq != w.report.Entries { // sorted, so it is below the first
-		return &Broken{at, h.Seq, Forged, "a head ends with an entry that no record has"}
-	}
 	if h.Hash != w.report.Hash {
 		return &Broken{at, h.Seq, Edited, fmt.Sprintf("a signed head ends with another entry %d: this one, or some after entry %d and all hashes since, were written anew", h.Seq, w.report.Signed)}
 	}
@@ -142,6 +140,8 @@ func (w *walk) signature(h Signed, at int) *Broken {
 		return &Broken{at, h.Seq, Forged, "the head: " + err.Error()}
 	case h.Door != w.door:
 		return &Broken{at, h.Seq, OtherDoor, fmt.Sprintf("a head is of door %q", h.Door)}
+	case h.Seq < 1:
+		return &Broken{at, h.Seq, Forged, "a head ends with an entry that no record has"}
 	}
 	return nil
 }
