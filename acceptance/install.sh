@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
-for program in jq gzip python3 node npm chromium; do
+for program in jq gzip openssl python3 node npm chromium; do
   command -v "$program" >/dev/null || missing+=("${program/node/nodejs}")
 done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -14,7 +14,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-for program in jq gzip python3 node npm chromium; do
+for program in jq gzip openssl python3 node npm chromium; do
   command -v "$program" >/dev/null || { echo "acceptance: $program is missing: install it" >&2; exit 1; }
 done
 for part in acceptance/*/install.sh; do
