@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
-programs=(jq gzip python3 node npm chromium zbarimg qrencode rsvg-convert oathtool pass gpg /usr/bin/aws)
+programs=(jq gzip openssl python3 node npm chromium zbarimg qrencode rsvg-convert oathtool pass gpg /usr/bin/aws)
 declare -A package=([node]=nodejs [zbarimg]=zbar-tools [rsvg-convert]=librsvg2-bin [gpg]=gnupg [/usr/bin/aws]=awscli)
 for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]:-$program}")

@@ -69,11 +69,15 @@ func (v Verifier) Check(ctx context.Context, id string, k totp.Key, code string,
 	if !k.WellFormed(code) {
 		return totp.Match{}, fmt.Errorf("code for key %s: %w", id, totp.ErrMalformed)
 	}
-	return v.attempt(ctx, id, k, now, func(used totp.Used) (totp.Match, error) {
-		m, err := k.Verify(code, now, used)
-		m.Drift = min(max(m.Drift, used.Drift-1), used.Drift+1) // one code says little
-		return m, err
-	})
+	return v.attempt(ctx, id, k, now, func(a Attempt) (totp.Match, error) { return a.Match(k, code) })
+}
+
+// Match compares a code with those that an attempt may be of. It asks no store: it is
+// for who counts in one transaction with Begin and spends in another with Spend.
+func (a Attempt) Match(k totp.Key, code string) (totp.Match, error) {
+	m, err := k.Verify(code, a.at, a.used)
+	m.Drift = min(max(m.Drift, a.used.Drift-1), a.used.Drift+1) // one code says little
+	return m, err
 }
 
 // Enrol takes two codes that follow each other: they prove a new device, or say how
@@ -82,21 +86,25 @@ func (v Verifier) Enrol(ctx context.Context, id string, k totp.Key, first, secon
 	if !k.WellFormed(first) || !k.WellFormed(second) {
 		return totp.Match{}, fmt.Errorf("codes for key %s: %w", id, totp.ErrMalformed)
 	}
-	return v.attempt(ctx, id, k, now, func(used totp.Used) (totp.Match, error) {
-		m, err := k.Resync(first, second, now, used, resyncReach)
-		if err == nil && v.forgotten(k, m.Step-1) { // the first is spent too
-			return totp.Match{}, ErrBeforeFloor
-		}
-		return m, err
-	})
+	return v.attempt(ctx, id, k, now, func(a Attempt) (totp.Match, error) { return v.Resync(a, k, first, second) })
 }
 
-func (v Verifier) attempt(ctx context.Context, id string, k totp.Key, now time.Time, compare func(totp.Used) (totp.Match, error)) (totp.Match, error) {
+// Resync compares two codes that follow each other with those that an attempt may be
+// of, far to both sides. It asks no store, as Match.
+func (v Verifier) Resync(a Attempt, k totp.Key, first, second string) (totp.Match, error) {
+	m, err := k.Resync(first, second, a.at, a.used, resyncReach)
+	if err == nil && v.forgotten(k, m.Step-1) { // the first is spent too
+		return totp.Match{}, ErrBeforeFloor
+	}
+	return m, err
+}
+
+func (v Verifier) attempt(ctx context.Context, id string, k totp.Key, now time.Time, compare func(Attempt) (totp.Match, error)) (totp.Match, error) {
 	a, err := v.Begin(ctx, id, k, now)
 	if err != nil {
 		return totp.Match{}, err
 	}
-	m, err := compare(a.used)
+	m, err := compare(a)
 	if err == nil {
 		err = v.Spend(ctx, a, k, m)
 	}

@@ -356,3 +356,44 @@ func TestTextsOfTheVerifier(t *testing.T) {
 		}
 	}
 }
+
+// TestInTwoSteps: counted, compared without a store, and spent, as who does all else in
+// the same transactions does it.
+func TestInTwoSteps(t *testing.T) {
+	v, k := ledger.Verifier{Store: &ledgertest.Memory{}, Slack: 1}, newKey(t, totp.Settings{})
+	begin := func() ledger.Attempt {
+		t.Helper()
+		a, err := v.Begin(t.Context(), "id", k, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	one, two := begin(), begin()
+	for _, a := range []ledger.Attempt{one, two} {
+		if m, err := a.Match(k, codeOf(t, k, present+1)); err != nil || m != (totp.Match{Step: present + 1, Drift: 1}) {
+			t.Errorf("Match = %+v, %v", m, err)
+		}
+	}
+	if _, err := one.Match(k, codeOf(t, k, present+2)); !errors.Is(err, totp.ErrNoMatch) {
+		t.Errorf("a code outside of the window = %v", err)
+	}
+	far, err := v.Resync(one, k, codeOf(t, k, present+39), codeOf(t, k, present+40))
+	if err != nil || far != (totp.Match{Step: present + 40, Drift: 40}) {
+		t.Errorf("Resync = %+v, %v", far, err)
+	}
+	v.Floor = k.Starts(present + 40)
+	if _, err := v.Resync(one, k, codeOf(t, k, present+39), codeOf(t, k, present+40)); !errors.Is(err, ledger.ErrBeforeFloor) {
+		t.Errorf("Resync with a first code from before the floor = %v", err)
+	}
+	v.Floor = time.Time{}
+	if err := v.Spend(t.Context(), one, k, far); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Spend(t.Context(), two, k, far); !errors.Is(err, totp.ErrReplayed) {
+		t.Errorf("the second that found the same = %v", err)
+	}
+	if _, err := begin().Match(k, codeOf(t, k, present+1)); !errors.Is(err, totp.ErrNoMatch) {
+		t.Errorf("after a resync to 40 steps ahead = %v", err)
+	}
+}

@@ -1,0 +1,159 @@
+package breakglass
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"mfawatch/totp/breakglass/record"
+	"mfawatch/totp/ledger"
+)
+
+// End is for who asked: they need it no more. It wants no code, as it gives nothing.
+func (d *Door) End(ctx context.Context, c Caller, id string, now time.Time) error {
+	return d.turn(ctx, now, func(t *turn) error {
+		p, enrolled := d.Rules.whose(c.Principal)
+		if !enrolled {
+			return t.outsider(c, record.Ended, refuse(NotAllowed))
+		}
+		e := by(record.Entry{What: record.Ended}, c, p)
+		r, there, err := t.request(id)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			return t.refused(e, refuse(NoSuchRequest))
+		case r.Person != p.Name:
+			e.Request = id
+			return t.refused(e, refuse(OthersRequest))
+		case r.State.IsOver():
+			e.Request = id
+			return t.refused(e, refuse(Over))
+		}
+		return t.close(r, Closed, by(r.entry(record.Ended), c, p))
+	})
+}
+
+// Revoke takes a request back, whoever asked and however far it is, with a code of any
+// person of the rules. Without a code it would be a way to keep the rescuer out.
+func (d *Door) Revoke(ctx context.Context, c Caller, id string, proof Proof, now time.Time) error {
+	var r Request
+	return d.attempt(ctx, c, proof, now, step{
+		what: record.Revoked, request: id,
+		possible: func(t *turn, _ Person, _ Device) (_ bool, _ *Refusal, err error) {
+			var there bool
+			r, there, err = t.request(id)
+			switch {
+			case err != nil:
+				return false, nil, err
+			case !there:
+				return false, refuse(NoSuchRequest), nil
+			case r.State.IsOver():
+				return false, refuse(Over), nil
+			}
+			return false, nil, nil
+		},
+		do: func(t *turn, who Person, device Device) error {
+			e := by(r.entry(record.Revoked), c, who)
+			e.Facts[record.Device] = device.ID
+			return t.close(r, Taken, e)
+		},
+	})
+}
+
+// close ends a request before its time, and owes what AWS has to be told.
+func (t *turn) close(r Request, s State, e record.Entry) error {
+	if r.State == Granted || r.State == Active {
+		t.owe(r)
+	}
+	r.State = s
+	if err := t.enter(e); err != nil {
+		return err
+	}
+	return t.keep(r)
+}
+
+// Owed are the grants whose tokens AWS has still to refuse, as far as it is known. The
+// edge does it, as often as it takes, and then says Closed.
+func (d *Door) Owed(ctx context.Context, now time.Time) (all []Closing, err error) {
+	err = d.Store.Transact(ctx, func(tx Tx) error {
+		all = nil
+		k, _, err := get[desk](tx, deskKey)
+		for _, id := range k.Owed[:min(len(k.Owed), mostRows)] {
+			r, _, bad := get[Request](tx, requestKey(id))
+			if err = errors.Join(err, bad); err != nil {
+				return err
+			}
+			role, _ := d.Rules.role(r.Role)
+			all = append(all, Closing{id, role.ARN, r.session(), r.Person, now})
+		}
+		return err
+	})
+	return all, err
+}
+
+// Closed says that AWS refuses the tokens of a grant that was taken back. It may be
+// told twice.
+func (d *Door) Closed(ctx context.Context, c Closing, now time.Time) error {
+	return d.turn(ctx, now, func(t *turn) error {
+		at := slices.Index(t.desk.Owed, c.Request)
+		if at < 0 {
+			return nil
+		}
+		t.desk.Owed = slices.Delete(t.desk.Owed, at, at+1)
+		r, _, err := t.request(c.Request)
+		if err != nil {
+			return err
+		}
+		return t.enter(r.entry(record.Closed))
+	})
+}
+
+// Unlock forgets the wrong codes of a device, when a second person agrees within a
+// quarter of an hour. It tells whether they are forgotten. The device's own person may
+// be one of the two, with another device.
+func (d *Door) Unlock(ctx context.Context, c Caller, device string, proof Proof, now time.Time) (unlocked bool, err error) {
+	var first unlocking
+	err = d.attempt(ctx, c, proof, now, step{
+		what: record.Unlocked, target: device,
+		possible: func(t *turn, who Person, with Device) (_ bool, _ *Refusal, err error) {
+			if _, known := d.Rules.owner(device); !known {
+				return false, refuse(NoSuchDevice), nil
+			}
+			if first, err = t.firstOfTwo(device); err == nil && first.Person == who.Name {
+				return false, refuse(SamePerson), nil
+			}
+			return false, nil, err
+		},
+		do: func(t *turn, who Person, with Device) (err error) {
+			e := by(record.Entry{What: record.Unlocked, Outcome: record.Done, Facts: map[record.Fact]string{record.Target: device, record.Device: with.ID, record.Wanted: "2"}}, c, who)
+			unlocked = first.Person != ""
+			if !unlocked {
+				e.Facts[record.Approvers] = who.Name
+				return errors.Join(t.enter(e), put(t.tx, unlockKey(device), unlocking{who.Name, t.now}))
+			}
+			e.Facts[record.Approvers] = first.Person + " " + who.Name
+			return errors.Join(t.enter(e), t.unlock(device))
+		},
+	})
+	return unlocked && err == nil, err
+}
+
+// firstOfTwo is who began to unlock a device, where that is not long ago by any clock.
+func (t *turn) firstOfTwo(device string) (unlocking, error) {
+	u, _, err := get[unlocking](t.tx, unlockKey(device))
+	if t.now.Sub(u.At).Abs() > unlockWithin {
+		u = unlocking{}
+	}
+	return u, err
+}
+
+func (t *turn) unlock(device string) error {
+	owner, _ := t.door.Rules.owner(device)
+	err := errors.Join(t.tx.Delete(unlockKey(device)), ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, device))
+	for _, principal := range owner.Principals {
+		err = errors.Join(err, t.tx.Delete(guardKey(principal)), t.forgetNobody(principal))
+	}
+	return err
+}

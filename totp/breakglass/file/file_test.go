@@ -1,0 +1,171 @@
+package file_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/file"
+	"mfawatch/totp/breakglass/storetest"
+)
+
+// child makes this test binary one of the processes that share a file: it counts up
+// two rows in one transaction for ever, and prints each number that was kept.
+const child = "MFAWATCH_TEST_DOOR"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(child); path != "" {
+		if err := count(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func count(path string) error {
+	for {
+		n, err := step(context.Background(), file.Store{Path: path})
+		if err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+// step adds one to both rows, which must be the same.
+func step(ctx context.Context, s file.Store) (n int, err error) {
+	err = s.Transact(ctx, func(tx breakglass.Tx) error {
+		a, err := tx.Get("a")
+		b, bad := tx.Get("b")
+		if err = errors.Join(err, bad); err != nil {
+			return err
+		}
+		if string(a) != string(b) {
+			return fmt.Errorf("half a transaction is there: %s and %s", a, b)
+		}
+		old, _ := strconv.Atoi(string(a))
+		n = old + 1
+		row := []byte(strconv.Itoa(n))
+		return errors.Join(tx.Put("a", row), tx.Put("b", row))
+	})
+	return n, err
+}
+
+func TestContract(t *testing.T) {
+	storetest.TestStore(t, file.Store{Path: filepath.Join(t.TempDir(), "new", "door")})
+}
+
+func TestDoor(t *testing.T) {
+	storetest.TestDoor(t, func(t *testing.T) breakglass.Store { return file.Store{Path: filepath.Join(t.TempDir(), "door")} }, 1)
+}
+
+// TestKilled kills processes at any moment: no number that one of them told is lost or
+// told again, and both rows are always the same.
+func TestKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "door")
+	seen := map[string]bool{}
+	for round := range 10 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), child+"="+path)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		tell := func() {
+			if seen[lines.Text()] {
+				t.Errorf("%s was told twice", lines.Text())
+			}
+			seen[lines.Text()] = true
+		}
+		for i := 0; i < 2 && lines.Scan(); i++ {
+			tell()
+		}
+		time.Sleep(time.Duration(round) * 300 * time.Microsecond) // another point of a transaction
+		_ = cmd.Process.Kill()                                    // SIGKILL
+		for lines.Scan() {
+			tell()
+		}
+		_ = cmd.Wait()
+		n, err := step(t.Context(), file.Store{Path: path})
+		if err != nil || seen[strconv.Itoa(n)] || n <= len(seen) {
+			t.Fatalf("after a kill: %d after %d that were told, %v", n, len(seen), err)
+		}
+		seen[strconv.Itoa(n)] = true
+	}
+	if len(seen) < 30 {
+		t.Errorf("only %d transactions", len(seen))
+	}
+}
+
+func TestOnlyItsOwnersFile(t *testing.T) {
+	dir := t.TempDir()
+	s := file.Store{Path: filepath.Join(dir, "state", "door")}
+	if _, err := step(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{s.Path: 0o600, filepath.Dir(s.Path): 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, %v, want %v", path, info.Mode().Perm(), err, want)
+		}
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(s.Path, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := step(t.Context(), file.Store{Path: link}); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("a link = %v, want it refused", err)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o602} {
+		if err := os.Chmod(s.Path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := step(t.Context(), s); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %v = %v, want it refused", mode, err)
+		}
+	}
+}
+
+func TestFaultsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	damaged := filepath.Join(dir, "damaged")
+	if err := os.WriteFile(damaged, []byte(strings.Repeat("no database", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{damaged, filepath.Join(damaged, "below"), dir} {
+		if _, err := step(t.Context(), file.Store{Path: path}); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v, want an error that names it", path, err)
+		}
+	}
+}
+
+func TestHeldByAnother(t *testing.T) {
+	s := file.Store{Path: filepath.Join(t.TempDir(), "door")}
+	db, err := bbolt.Open(s.Path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	if _, err := step(ctx, s); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a file that is held = %v, want that another process holds it", err)
+	}
+}

@@ -1,0 +1,331 @@
+// Package table keeps the emergency door's rows in DynamoDB, each transaction one
+// TransactWriteItems.
+//
+// It promises that every row a transaction read or wrote is still the one that was read
+// when it is kept, those that were missing included, and that the whole change is made
+// again if not. Reads are consistent. A transaction whose answer was lost is not done
+// twice: a try again carries the same token, and where nobody knows, the rows say.
+//
+// The tables: partition key "key" and, where a place has one, sort key "sort", both
+// strings; no time to live, since what was used stays used. CreateTable says the same
+// in code. Rows are written as totp/ledger/table writes them, so that one table of a
+// ledger serves both, though not at once: a single update that meets a transaction is
+// refused by DynamoDB. Who runs this needs dynamodb:GetItem, PutItem, DeleteItem and
+// ConditionCheckItem on the tables.
+package table
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"mfawatch/totp/breakglass"
+)
+
+// Client is what the store asks of DynamoDB; *dynamodb.Client is one.
+type Client interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// Place is where a row is. Without a sort the table has a partition key only.
+type Place struct{ Table, Key, Sort string }
+
+// Store is one or more tables.
+type Store struct {
+	Client Client
+	Place  func(key string) Place
+}
+
+// Places puts the ledger's rows into its own table, and all others into the door's,
+// where kind#name is the partition kind and the sort name: those of a kind can be
+// queried in order.
+func Places(door, ledger string) func(string) Place {
+	return func(key string) Place {
+		kind, name, _ := strings.Cut(key, "#")
+		if kind == "verify" {
+			return Place{Table: ledger, Key: key}
+		}
+		if name == "" {
+			name = "-" // a sort key is not empty
+		}
+		return Place{Table: door, Key: kind, Sort: name}
+	}
+}
+
+// The bounds of a transaction.
+const (
+	tries    = 200                    // how often others may come first
+	mostRows = 100                    // DynamoDB's
+	longest  = 120 * time.Millisecond // pause
+)
+
+// ErrBusy is a transaction that others were before each time. Nothing was written.
+var ErrBusy = errors.New("others changed the rows each time: try again")
+
+// row is an item as it was read; version 0 is none.
+type row struct {
+	version int
+	writer  string
+	text    []byte
+}
+
+// run is one run of a change.
+type run struct {
+	ctx    context.Context
+	store  *Store
+	read   map[string]row
+	write  map[string][]byte // nil deletes
+	order  []string          // of keys as they were first read
+	failed error             // of a read: the change may not have told it
+}
+
+// Transact runs a change: breakglass.Store.
+func (s *Store) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
+	for n := range tries {
+		r := &run{ctx: ctx, store: s, read: map[string]row{}, write: map[string][]byte{}}
+		err := change(r)
+		if r.failed != nil {
+			return r.failed
+		}
+		if err != nil && len(r.read) < 2 {
+			return err
+		}
+		// A refusal counts only if what it was made from was there at one time.
+		kept, bad := r.commit(err != nil)
+		switch {
+		case err != nil && (kept || bad != nil):
+			return err
+		case kept || bad != nil:
+			return bad
+		}
+		if err := pause(ctx, n); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("dynamodb transaction: %w", ErrBusy)
+}
+
+// pause lets others go first, by chance, and longer each time.
+func pause(ctx context.Context, n int) error {
+	var chance [1]byte
+	_, _ = rand.Read(chance[:])
+	most := min(4*time.Millisecond<<min(n, 10), longest)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(most * time.Duration(chance[0]) / 256):
+		return nil
+	}
+}
+
+// Get reads a row once in a run, and then remembers it: breakglass.Tx.
+func (r *run) Get(key string) ([]byte, error) {
+	old, err := r.fetch(key)
+	if err != nil {
+		return nil, err
+	}
+	if text, written := r.write[key]; written {
+		return bytes.Clone(text), nil
+	}
+	return bytes.Clone(old.text), nil
+}
+
+// Put keeps a row: breakglass.Tx. What is there is read first, for its version.
+func (r *run) Put(key string, text []byte) error {
+	if text == nil {
+		return fmt.Errorf("row %s is nil: delete it", key)
+	}
+	_, err := r.fetch(key)
+	r.write[key] = bytes.Clone(text)
+	return err
+}
+
+// Delete removes a row: breakglass.Tx.
+func (r *run) Delete(key string) error {
+	_, err := r.fetch(key)
+	r.write[key] = nil
+	return err
+}
+
+func (r *run) fetch(key string) (row, error) {
+	if old, there := r.read[key]; there {
+		return old, nil
+	}
+	p := r.store.Place(key)
+	out, err := r.store.Client.GetItem(r.ctx, &dynamodb.GetItemInput{TableName: &p.Table, Key: p.item(), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		r.failed = fmt.Errorf("dynamodb read of %s in %s: %w", key, p.Table, err)
+		return row{}, r.failed
+	}
+	old, err := rowOf(key, out.Item)
+	if err != nil {
+		r.failed = err
+		return row{}, err
+	}
+	r.read[key], r.order = old, append(r.order, key)
+	return old, nil
+}
+
+// commit keeps what was written, if all that was read is still so. Of a refused change
+// only the reading is looked at.
+func (r *run) commit(refused bool) (kept bool, err error) {
+	writer := rand.Text()
+	var items []types.TransactWriteItem
+	wrote := ""
+	for _, key := range r.order {
+		text, written := r.write[key]
+		if written && !refused {
+			wrote = key
+		}
+		items = append(items, r.item(key, text, written && !refused, writer))
+	}
+	if wrote == "" && len(items) < 2 {
+		return true, nil // one row was read, and that was at one time
+	}
+	if len(items) > mostRows {
+		return false, fmt.Errorf("dynamodb transaction of %d rows: %d are possible", len(items), mostRows)
+	}
+	return r.send(&dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: aws.String(writer)}, wrote, writer)
+}
+
+// item is one row of a transaction: what it becomes, and what it must have been.
+func (r *run) item(key string, text []byte, written bool, writer string) types.TransactWriteItem {
+	old, p := r.read[key], r.store.Place(key)
+	names, values := map[string]string{"#key": "key"}, item(nil)
+	condition := aws.String("attribute_not_exists(#key)")
+	if old.version > 0 {
+		condition = aws.String("#version = :version AND #writer = :writer")
+		names = map[string]string{"#version": "version", "#writer": "writer"}
+		values = item{":version": number(old.version), ":writer": str(old.writer)}
+	}
+	switch {
+	case written && text != nil:
+		i := p.item()
+		i["version"], i["writer"], i["row"] = number(old.version+1), str(writer), str(string(text))
+		return types.TransactWriteItem{Put: &types.Put{TableName: &p.Table, Item: i, ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+	case written && old.version > 0:
+		return types.TransactWriteItem{Delete: &types.Delete{TableName: &p.Table, Key: p.item(), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+	}
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &p.Table, Key: p.item(), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+}
+
+// send sends a transaction. Not kept without an error is one that others came before.
+func (r *run) send(in *dynamodb.TransactWriteItemsInput, wrote, writer string) (kept bool, err error) {
+	for n := range tries {
+		_, err = r.store.Client.TransactWriteItems(r.ctx, in)
+		if running := (*types.TransactionInProgressException)(nil); !errors.As(err, &running) {
+			break
+		}
+		// An earlier try of ours is still on its way: the same token asks for its end.
+		if err := pause(r.ctx, n); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case others(err):
+		return false, nil
+	case r.landed(wrote, writer):
+		return true, nil
+	}
+	return false, fmt.Errorf("dynamodb transaction of %d rows: %w", len(in.TransactItems), err)
+}
+
+// others tells whether a transaction was not kept for the sake of others, and of
+// nothing else.
+func others(err error) bool {
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) {
+		return false
+	}
+	for _, reason := range cancelled.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "", "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+		default:
+			return false
+		}
+	}
+	return len(cancelled.CancellationReasons) > 0
+}
+
+// landed looks whether a transaction was kept whose answer says otherwise, or was lost
+// for good. It was kept whole, so one row tells.
+func (r *run) landed(wrote, writer string) bool {
+	if wrote == "" || r.write[wrote] == nil {
+		for key, text := range r.write {
+			if text != nil {
+				wrote = key
+			}
+		}
+	}
+	if r.write[wrote] == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), 2*time.Second)
+	defer cancel()
+	p := r.store.Place(wrote)
+	out, err := r.store.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &p.Table, Key: p.item(), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return false
+	}
+	now, err := rowOf(wrote, out.Item)
+	return err == nil && now.writer == writer
+}
+
+// rowOf reads an item. One that is there and was not written here is an error: taking
+// it for none would forget what was used.
+func rowOf(key string, i item) (row, error) {
+	if len(i) == 0 {
+		return row{}, nil
+	}
+	version, _ := i["version"].(*types.AttributeValueMemberN)
+	writer, _ := i["writer"].(*types.AttributeValueMemberS)
+	kept, _ := i["row"].(*types.AttributeValueMemberS)
+	if version == nil || writer == nil || kept == nil {
+		return row{}, fmt.Errorf("dynamodb item %s is no row of a door: version, writer and row are wanted", key)
+	}
+	n, err := strconv.Atoi(version.Value)
+	if err != nil || n < 1 {
+		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero", key)
+	}
+	return row{version: n, writer: writer.Value, text: []byte(kept.Value)}, nil
+}
+
+// CreateTable is the door's table, for tests and for whoever makes it by hand. infra
+// declares the same.
+func CreateTable(name string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("key"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("sort"), AttributeType: types.ScalarAttributeTypeS},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("key"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("sort"), KeyType: types.KeyTypeRange},
+		},
+	}
+}
+
+type item = map[string]types.AttributeValue
+
+func (p Place) item() item {
+	if p.Sort == "" {
+		return item{"key": str(p.Key)}
+	}
+	return item{"key": str(p.Key), "sort": str(p.Sort)}
+}
+
+func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func number(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }

@@ -1,0 +1,416 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/storetest"
+)
+
+// tables is DynamoDB as far as this store asks it, with a word in each call. That
+// conditions mean what they say is DynamoDB Local's to show, in the acceptance tests.
+type tables struct {
+	mutex sync.Mutex
+	items map[string]item
+	sent  []*dynamodb.TransactWriteItemsInput
+	read  func(key string) error
+	write func(n int) error // before it is done
+	lost  func(n int) error // after it was done
+}
+
+func place(table *string, key item) string {
+	name := *table + "/" + key["key"].(*types.AttributeValueMemberS).Value
+	if sort, there := key["sort"]; there {
+		name += "/" + sort.(*types.AttributeValueMemberS).Value
+	}
+	return name
+}
+
+func (s *tables) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.read != nil {
+		if err := s.read(place(in.TableName, in.Key)); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil || !aws.ToBool(in.ConsistentRead) {
+		return &dynamodb.GetItemOutput{}, err
+	}
+	return &dynamodb.GetItemOutput{Item: maps.Clone(s.items[place(in.TableName, in.Key)])}, nil
+}
+
+func (s *tables) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.sent = append(s.sent, in)
+	if s.write != nil {
+		if err := s.write(len(s.sent)); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.conditions(in); err != nil {
+		return nil, err
+	}
+	for _, i := range in.TransactItems {
+		switch {
+		case i.Put != nil:
+			s.put(place(i.Put.TableName, i.Put.Item), i.Put.Item)
+		case i.Delete != nil:
+			delete(s.items, place(i.Delete.TableName, i.Delete.Key))
+		}
+	}
+	if s.lost != nil {
+		if err := s.lost(len(s.sent)); err != nil {
+			return nil, err
+		}
+	}
+	return &dynamodb.TransactWriteItemsOutput{}, nil
+}
+
+func (s *tables) put(name string, i item) {
+	if s.items == nil {
+		s.items = map[string]item{}
+	}
+	s.items[name] = i
+}
+
+func (s *tables) conditions(in *dynamodb.TransactWriteItemsInput) error {
+	var reasons []types.CancellationReason
+	failed := false
+	for _, i := range in.TransactItems {
+		var table, condition *string
+		var key, values item
+		switch {
+		case i.Put != nil:
+			table, key, condition, values = i.Put.TableName, i.Put.Item, i.Put.ConditionExpression, i.Put.ExpressionAttributeValues
+		case i.Delete != nil:
+			table, key, condition, values = i.Delete.TableName, i.Delete.Key, i.Delete.ConditionExpression, i.Delete.ExpressionAttributeValues
+		default:
+			table, key, condition, values = i.ConditionCheck.TableName, i.ConditionCheck.Key, i.ConditionCheck.ConditionExpression, i.ConditionCheck.ExpressionAttributeValues
+		}
+		there := s.items[place(table, key)]
+		ok := there == nil
+		if !strings.HasPrefix(*condition, "attribute_not_exists") {
+			ok = there != nil && same(there["version"], values[":version"]) && same(there["writer"], values[":writer"])
+		}
+		code := "None"
+		if !ok {
+			code, failed = "ConditionalCheckFailed", true
+		}
+		reasons = append(reasons, types.CancellationReason{Code: &code})
+	}
+	if failed {
+		return &types.TransactionCanceledException{CancellationReasons: reasons}
+	}
+	return nil
+}
+
+func same(a, b types.AttributeValue) bool {
+	return fmt.Sprintf("%+v", deref(a)) == fmt.Sprintf("%+v", deref(b))
+}
+
+func deref(v types.AttributeValue) any {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return v.Value
+	}
+	return nil
+}
+
+func store(s *tables) *Store { return &Store{Client: s, Place: Places("door", "ledger")} }
+
+func TestContract(t *testing.T) { storetest.TestStore(t, store(&tables{})) }
+
+func TestDoor(t *testing.T) {
+	storetest.TestDoor(t, func(*testing.T) breakglass.Store { return store(&tables{}) }, 5)
+}
+
+// other is what another wrote.
+func (s *tables) other(name string, version int, text string) {
+	s.put(name, item{"version": number(version), "writer": str("other"), "row": str(text)})
+}
+
+func (s *tables) row(name string) string {
+	if r, ok := s.items[name]["row"].(*types.AttributeValueMemberS); ok {
+		return r.Value
+	}
+	return "-"
+}
+
+// add appends a letter to two rows, and tells what it saw.
+func add(ctx context.Context, s *tables) (seen []string, err error) {
+	err = store(s).Transact(ctx, func(tx breakglass.Tx) error {
+		a, err := tx.Get("k#a")
+		b, bad := tx.Get("verify#b")
+		seen = append(seen, string(a)+string(b))
+		return errors.Join(err, bad, tx.Put("k#a", append(a, 'x')), tx.Put("verify#b", append(b, 'x')))
+	})
+	return seen, err
+}
+
+func TestWhereRowsAre(t *testing.T) {
+	s := &tables{}
+	if _, err := add(t.Context(), s); err != nil || s.row("door/k/a") != "x" || s.row("ledger/verify#b") != "x" || len(s.items) != 2 {
+		t.Errorf("%v, %v", s.items, err)
+	}
+	if p := Places("door", "ledger")("desk#"); p != (Place{"door", "desk", "-"}) {
+		t.Errorf("a key without a name is at %+v", p)
+	}
+}
+
+// TestOthersComeFirst: the whole change is made again from what others wrote, whatever
+// of it they did.
+func TestOthersComeFirst(t *testing.T) {
+	for what, change := range map[string]func(s *tables){
+		"a row":                func(s *tables) { s.other("door/k/a", 1, "o") },
+		"the ledger's":         func(s *tables) { s.other("ledger/verify#b", 1, "o") },
+		"the same version":     func(s *tables) { s.other("door/k/a", 1, "o") },
+		"a transaction's lock": func(*tables) {},
+	} {
+		s := &tables{}
+		s.write = func(n int) error {
+			if n == 1 {
+				change(s)
+				if what == "a transaction's lock" {
+					return &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("None")}, {Code: aws.String("TransactionConflict")}}}
+				}
+			}
+			return nil
+		}
+		seen, err := add(t.Context(), s)
+		want := ",o"
+		if what == "a transaction's lock" {
+			want = ","
+		}
+		if err != nil || strings.Join(seen, ",") != want {
+			t.Errorf("%s: changes of %q, %v, want %q", what, seen, err, want)
+		}
+	}
+}
+
+// TestSameVersionOfAnother: a row that was deleted and made again has the version that
+// was read, and is another all the same.
+func TestSameVersionOfAnother(t *testing.T) {
+	s := &tables{}
+	s.other("door/k/a", 1, "old")
+	s.write = func(n int) error {
+		if n == 1 {
+			s.put("door/k/a", item{"version": number(1), "writer": str("another"), "row": str("new")})
+		}
+		return nil
+	}
+	if seen, err := add(t.Context(), s); err != nil || strings.Join(seen, ",") != "old,new" {
+		t.Errorf("changes of %q, %v", seen, err)
+	}
+}
+
+// TestRefusalsAreOfOneTime: a change that refuses for what it read at two times is asked
+// again.
+func TestRefusalsAreOfOneTime(t *testing.T) {
+	s, mine, asked := &tables{}, errors.New("mine"), 0
+	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+		asked++
+		a, err := tx.Get("k#a")
+		if asked == 1 { // others write both between the two reads
+			s.other("door/k/a", 1, "1")
+			s.other("door/k/b", 1, "1")
+		}
+		b, bad := tx.Get("k#b")
+		if string(a) != string(b) {
+			return mine
+		}
+		return errors.Join(err, bad)
+	})
+	if err != nil || asked != 2 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+	for _, i := range s.sent[0].TransactItems {
+		if i.ConditionCheck == nil {
+			t.Errorf("a refused change is sent: %+v", i)
+		}
+	}
+	err = store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+		_, _ = tx.Get("k#a")
+		_, _ = tx.Get("k#b")
+		return mine
+	})
+	if err != mine {
+		t.Errorf("a refusal = %v, want it as it is", err)
+	}
+	down := errors.New("down")
+	s.write = func(int) error { return down }
+	err = store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+		_, _ = tx.Get("k#a")
+		_, _ = tx.Get("k#b")
+		return mine
+	})
+	if err != mine {
+		t.Errorf("a refusal while DynamoDB is down = %v, want it as it is", err)
+	}
+}
+
+// TestLostAnswer: what was done and not answered is found to be our own; what was not
+// done is an error.
+func TestLostAnswer(t *testing.T) {
+	lost := errors.New("connection reset")
+	s := &tables{lost: func(int) error { return lost }}
+	if seen, err := add(t.Context(), s); err != nil || len(seen) != 1 || s.row("door/k/a") != "x" || len(s.sent) != 1 {
+		t.Errorf("an answer that was lost: %q, %v", seen, err)
+	}
+	s = &tables{write: func(int) error { return lost }}
+	if _, err := add(t.Context(), s); !errors.Is(err, lost) || len(s.items) != 0 || len(s.sent) != 1 {
+		t.Errorf("a request that was lost: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s = &tables{lost: func(int) error { cancel(); return context.Canceled }}
+	if _, err := add(ctx, s); err != nil || s.row("door/k/a") != "x" {
+		t.Errorf("a caller that gave up, and was answered: %v", err)
+	}
+	s = &tables{lost: func(int) error { return lost }}
+	s.other("door/k/a", 1, "o")
+	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error { return tx.Delete("k#a") })
+	if !errors.Is(err, lost) || len(s.items) != 0 {
+		t.Errorf("of a deletion nobody can tell: %v", err)
+	}
+}
+
+// TestInProgress: an earlier try is still on its way: the same token asks for its end.
+func TestInProgress(t *testing.T) {
+	s := &tables{}
+	s.write = func(n int) error {
+		if n <= 2 {
+			return &types.TransactionInProgressException{}
+		}
+		return nil
+	}
+	if seen, err := add(t.Context(), s); err != nil || len(seen) != 1 || len(s.sent) != 3 || *s.sent[0].ClientRequestToken != *s.sent[2].ClientRequestToken || len(*s.sent[0].ClientRequestToken) > 36 {
+		t.Errorf("%q in %d requests, %v", seen, len(s.sent), err)
+	}
+	s = &tables{write: func(int) error {
+		return &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("TransactionConflict")}}}
+	}}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.read = func(string) error {
+		if len(s.sent) == 3 {
+			cancel()
+		}
+		return nil
+	}
+	if _, err := add(ctx, s); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that ends = %v", err)
+	}
+	if *s.sent[0].ClientRequestToken == *s.sent[1].ClientRequestToken {
+		t.Error("another try of the change has the same token")
+	}
+}
+
+func TestAlwaysBusy(t *testing.T) { synctest.Test(t, alwaysBusy) }
+
+func alwaysBusy(t *testing.T) {
+	s := &tables{write: func(int) error {
+		return &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("TransactionConflict")}}}
+	}}
+	if _, err := add(t.Context(), s); !errors.Is(err, ErrBusy) || len(s.sent) != tries || len(s.items) != 0 {
+		t.Errorf("%d tries, %v", len(s.sent), err)
+	}
+}
+
+func TestErrorsAreNotTriedAgain(t *testing.T) {
+	down := errors.New("down")
+	for what, s := range map[string]*tables{
+		"read":  {read: func(string) error { return down }},
+		"write": {write: func(int) error { return down }},
+		"invalid": {write: func(int) error {
+			return errors.Join(down, &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("ConditionalCheckFailed")}, {Code: aws.String("ValidationError")}}})
+		}},
+		"silent": {write: func(int) error { return errors.Join(down, &types.TransactionCanceledException{}) }},
+	} {
+		if seen, err := add(t.Context(), s); !errors.Is(err, down) || !strings.Contains(err.Error(), "dynamodb") || len(seen) > 1 {
+			t.Errorf("%s: %v after changes of %q", what, err, seen)
+		}
+	}
+	// A change that does not tell that a read failed is not kept.
+	s := &tables{read: func(key string) error {
+		if key == "door/k/b" {
+			return down
+		}
+		return nil
+	}}
+	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+		_, _ = tx.Get("k#b")
+		return tx.Put("k#a", []byte("x"))
+	})
+	if !errors.Is(err, down) || len(s.items) != 0 {
+		t.Errorf("a read that failed unsaid: %v, %v", err, s.items)
+	}
+}
+
+func TestMostRows(t *testing.T) {
+	write := func(n int) error {
+		return store(&tables{}).Transact(t.Context(), func(tx breakglass.Tx) (err error) {
+			for i := range n {
+				err = errors.Join(err, tx.Put(fmt.Sprint("k#", i), []byte("x")))
+			}
+			return err
+		})
+	}
+	if err := write(100); err != nil {
+		t.Error(err)
+	}
+	if err := write(101); err == nil || !strings.Contains(err.Error(), "101 rows") {
+		t.Errorf("101 rows = %v", err)
+	}
+}
+
+// TestForeignItems: what is there and is no row is never taken for no row.
+func TestForeignItems(t *testing.T) {
+	for what, change := range map[string]func(item){
+		"no version": func(i item) { delete(i, "version") }, "no writer": func(i item) { delete(i, "writer") }, "no row": func(i item) { delete(i, "row") },
+		"a version in letters": func(i item) { i["version"] = str("1") }, "version 0": func(i item) { i["version"] = number(0) },
+		"version 1.5": func(i item) { i["version"] = &types.AttributeValueMemberN{Value: "1.5"} },
+	} {
+		s := &tables{}
+		s.other("door/k/a", 1, "o")
+		change(s.items["door/k/a"])
+		if seen, err := add(t.Context(), s); err == nil || !strings.Contains(err.Error(), "item k#a") || len(s.sent) != 0 {
+			t.Errorf("%s: %v after changes of %q, want an error", what, err, seen)
+		}
+	}
+}
+
+func TestReadingOneRowWritesNothing(t *testing.T) {
+	s := &tables{}
+	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error { _, err := tx.Get("k#a"); return err })
+	if err != nil || len(s.sent) != 0 {
+		t.Errorf("%d transactions, %v", len(s.sent), err)
+	}
+	s.other("door/k/a", 1, "o")
+	err = store(s).Transact(t.Context(), func(tx breakglass.Tx) error { return tx.Delete("k#b") })
+	if err != nil || len(s.sent) != 1 || s.sent[0].TransactItems[0].ConditionCheck == nil {
+		t.Errorf("to delete what is not there: %+v, %v", s.sent, err)
+	}
+}
+
+func TestTableHasNoTimeToLive(t *testing.T) {
+	in := CreateTable("breakglass")
+	if len(in.KeySchema) != 2 || *in.KeySchema[0].AttributeName != "key" || *in.KeySchema[1].AttributeName != "sort" || in.KeySchema[1].KeyType != types.KeyTypeRange || len(in.GlobalSecondaryIndexes) != 0 {
+		t.Errorf("the table is %+v, want key and sort alone", in)
+	}
+}
