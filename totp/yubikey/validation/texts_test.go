@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,8 @@ func TestTexts(t *testing.T) {
 		"a: its answer is not believed: b":                                              &Untrusted{"a", "b"},
 		"no server decided: context canceled; a: its answer is not believed: b":         undecided{context.Canceled, &Untrusted{"a", "b"}},
 		"a: it did not answer in time: context deadline exceeded":                       unreached("a", context.DeadlineExceeded),
-		"a: context canceled": unreached("a", context.Canceled),
+		"a: dial tcp: refused": unreached("a", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("refused")}),
+		"a: context canceled":  unreached("a", context.Canceled),
 		"a: its answer is not believed: it ends before it is whole":                                   unreached("a", io.ErrUnexpectedEOF),
 		"a: its answer is not believed: it is no HTTP that is understood: check the server's address": unreached("a", errors.New("malformed: OTP")),
 	} {
