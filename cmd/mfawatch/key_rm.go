@@ -68,7 +68,7 @@ func runKeyRm(ctx context.Context, t terminal, yes, ref string) error {
 // its name only, and nothing is known of it.
 func removable(ring keyring.Ring, ref string) (keyring.Entry, error) {
 	e, err := ring.Find(ref)
-	if _, unread := ring.List(); unread != nil && errors.Is(err, keyring.ErrNotFound) {
+	if _, unread := ring.List(); unread != nil && err != nil && !errors.Is(err, keyring.ErrAmbiguous) {
 		return keyring.Entry{Name: ref}, nil
 	}
 	return e, err
