@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"filippo.io/age"
 )
 
 // ends runs a command line and gives its exit code and what it said.
@@ -196,4 +198,64 @@ func TestANameThatIsNoAccount(t *testing.T) {
 	if code, said := ends(t, rfcSeed32+"\n", "key", "add", arn, "-", "--account", "ada"); code != 0 {
 		t.Errorf("with --account: %d, %s", code, said)
 	}
+}
+
+// TestReseal goes from a passphrase to age, to others, and back, with keys that are
+// there: what is sealed anew opens, and the old way does not open it any more.
+func TestReseal(t *testing.T) {
+	h := ownHome(t)
+	file := func(name, text string) string {
+		t.Helper()
+		if err := os.WriteFile(h.path(name), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return h.path(name)
+	}
+	one, other := newIdentity(t), newIdentity(t)
+	first, second := file("first.txt", one.String()), file("second.txt", other.String())
+	both := file("both.txt", one.String()+"\n"+other.String())
+	phrase := file("phrase.txt", "correct horse battery staple")
+	for _, name := range []string{recipientsFile, "identity.txt"} {
+		if err := os.Remove(h.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, said := ends(t, rfcSeed32+"\n", "key", "add", "door", "-", "--passphrase-file", phrase); code != 0 {
+		t.Fatal(said)
+	}
+	show := func(opens ...string) int {
+		code, _ := ends(t, "", append([]string{"key", "show", "door"}, opens...)...)
+		return code
+	}
+	if code, said := ends(t, "", "key", "reseal", "--to", one.Recipient().String(), "--passphrase-file", phrase); code != exitCannotRun || !strings.Contains(said, "--identity") {
+		t.Errorf("without an identity of it: %d, %s", code, said)
+	}
+	if code, said := ends(t, "", "key", "reseal", "--to", one.Recipient().String(), "--passphrase-file", phrase, "--identity", second); code != exitCannotRun || show("--passphrase-file", phrase) != 0 {
+		t.Errorf("with another's identity: %d, %s", code, said)
+	}
+	mustRun(t, "key", "reseal", "--to", one.Recipient().String(), "--passphrase-file", phrase, "--identity", first)
+	if show("--identity", first) != 0 || show("--identity", second, "--passphrase-file", phrase) == 0 {
+		t.Error("from a passphrase to an identity")
+	}
+	mustRun(t, "key", "reseal", "--to", other.Recipient().String(), "--identity", both)
+	if show("--identity", second) != 0 || show("--identity", first) == 0 {
+		t.Error("from an identity to another")
+	}
+	mustRun(t, "key", "reseal", "--to", one.Recipient().String(), "--to", other.Recipient().String(), "--identity", second)
+	if show("--identity", second) != 0 || show("--identity", first) != 0 {
+		t.Error("to two")
+	}
+	mustRun(t, "key", "reseal", "--to", "passphrase", "--new-passphrase-file", phrase, "--identity", first)
+	if show("--passphrase-file", phrase) != 0 || show("--identity", first) == 0 {
+		t.Error("back to a passphrase")
+	}
+}
+
+func newIdentity(t *testing.T) *age.X25519Identity {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
