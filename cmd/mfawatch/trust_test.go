@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+
+	"mfawatch/totp/ledger"
 )
 
 // ends runs a command line and gives its exit code and what it said.
@@ -258,4 +260,23 @@ func newIdentity(t *testing.T) *age.X25519Identity {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// TestVerifyNamesTheKey: a person knows a key by its name, and has to learn what opens a
+// lock.
+func TestVerifyNamesTheKey(t *testing.T) {
+	h := ownHome(t)
+	if code, said := ends(t, rfcSeed32+"\n", "key", "add", "door", "-"); code != 0 {
+		t.Fatal(said)
+	}
+	if code, said := ends(t, "12345\n", "verify", "door"); code != exitRefused || !strings.Contains(said, `"door"`) {
+		t.Errorf("%d, %s", code, said)
+	}
+	o, err := (&opener{home: h}).open(t.Context(), "door")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := fmt.Sprint(o.told(fmt.Errorf("x: %w", ledger.ErrLocked))); !strings.Contains(said, "'mfawatch verify door --unlock'") {
+		t.Error(said)
+	}
 }
