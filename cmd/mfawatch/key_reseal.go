@@ -34,8 +34,8 @@ changed, and each new file is tried before its old one goes: the identity file h
 hold an identity of one of the new recipients, and what opens the old files. A run that
 is killed is ended by the same command again.
 
-The old recipients still open copies of the old files: where one was lost to
-somebody, replace the devices too.`),
+Sessions that are kept are forgotten. The old recipients still open copies of the old
+files: where one was lost to somebody, replace the devices too.`),
 		Example: strings.TrimRight(`
   mfawatch key reseal --to passphrase                 a new passphrase
   mfawatch key reseal --to age1… --to age1yubikey1…
@@ -70,6 +70,10 @@ func runKeyReseal(ctx context.Context, t terminal, f resealFlags) error {
 	}
 	if err := h.writeRecipients(to); err != nil {
 		return err
+	}
+	// Kept sessions are sealed to the old recipients, who may be why this is done.
+	if _, err := forgetSessions(h); err != nil {
+		return fmt.Errorf("keys are sealed anew, and sessions are still kept for the old recipients: %w; 'mfawatch session forget'", err)
 	}
 	fmt.Fprintf(t.err, "Keys are sealed to %s: %d sealed anew, %d were so already.\n", strings.Join(to, ", "), len(done.Resealed), len(done.Already))
 	return nil

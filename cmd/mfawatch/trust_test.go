@@ -16,6 +16,7 @@ import (
 	"filippo.io/age"
 
 	"mfawatch/totp/ledger"
+	"mfawatch/totp/seal"
 )
 
 // ends runs a command line and gives its exit code and what it said.
@@ -239,7 +240,17 @@ func TestReseal(t *testing.T) {
 	if show("--identity", first) != 0 || show("--identity", second, "--passphrase-file", phrase) == 0 {
 		t.Error("from a passphrase to an identity")
 	}
+	kept, err := seal.OpenStore(h.path("sessions"), seal.Keys{Recipients: []age.Recipient{one.Recipient()}})
+	if err == nil {
+		err = kept.Put(t.Context(), seal.Header{ID: "session-0", Kind: "aws-session"}, seal.NewSecret([]byte("kept")))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	mustRun(t, "key", "reseal", "--to", other.Recipient().String(), "--identity", both)
+	if all, err := kept.List(); err != nil || len(all) != 0 {
+		t.Errorf("a session is kept for the old recipient: %v, %v", all, err)
+	}
 	if show("--identity", second) != 0 || show("--identity", first) == 0 {
 		t.Error("from an identity to another")
 	}
