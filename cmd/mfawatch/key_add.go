@@ -274,7 +274,7 @@ func (u unlocking) store(ctx context.Context, t terminal, h home, keys ...namedK
 }
 
 func putNamed(ctx context.Context, ring keyring.Ring, k namedKey) error {
-	err := ring.Put(ctx, k.name, k.device, k.key)
+	err := patiently(func() error { return ring.Put(ctx, k.name, k.device, k.key) })
 	if errors.Is(err, seal.ErrExists) {
 		return fmt.Errorf("there is a key %q already: choose another name", k.name)
 	}

@@ -57,7 +57,7 @@ func runKeyRm(ctx context.Context, t terminal, yes, ref string) error {
 	if yes != e.Name {
 		return usage("the name that was typed is not %q: nothing is removed", e.Name)
 	}
-	if err := closed.Delete(e.Name); err != nil {
+	if err := patiently(func() error { return closed.Delete(e.Name) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.err, "Removed %s. Backups and snapshots of the disk may still hold it, sealed.\n", report.Plain(e.Name))

@@ -91,6 +91,19 @@ func (h home) ledger(ctx context.Context) (ledger.Store, time.Time, error) {
 	return watched{s, s.Path, floor}, floor, nil
 }
 
+// busyPatience is how long a writer waits for another. One that waits for a YubiKey to be
+// touched may take longer, and then the error says so.
+const busyPatience = 10 * time.Second
+
+// patiently does what needs a folder's lock, as soon as others have given it back.
+func patiently(do func() error) error {
+	for end := time.Now().Add(busyPatience); ; time.Sleep(20 * time.Millisecond) {
+		if err := do(); !errors.Is(err, seal.ErrBusy) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 // lost tells of a ledger that is missing, or that a crash or a full disk left empty: it
 // would begin anew.
 func lost(path string) bool {

@@ -60,18 +60,14 @@ func (name tokens) write(list []vaultapi.Token) error {
 	})
 }
 
-// tokenPatience is how long a change of tokens waits for another.
-const tokenPatience = 10 * time.Second
-
 // hold keeps out who changes the file at the same time: of two changes each would lose
 // the other's, and a token that was revoked would be good again.
-func (name tokens) hold() (io.Closer, error) {
-	for end := time.Now().Add(tokenPatience); ; time.Sleep(20 * time.Millisecond) {
-		held, err := seal.Lock(filepath.Dir(string(name)))
-		if !errors.Is(err, seal.ErrBusy) || time.Now().After(end) {
-			return held, err
-		}
-	}
+func (name tokens) hold() (held io.Closer, err error) {
+	err = patiently(func() error {
+		held, err = seal.Lock(filepath.Dir(string(name)))
+		return err
+	})
+	return held, err
 }
 
 func newServeToken(t terminal) *cobra.Command {

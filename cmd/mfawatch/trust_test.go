@@ -291,3 +291,27 @@ func TestVerifyNamesTheKey(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// TestKeysAtOnce: who writes waits for another that writes, and fails only when that
+// takes long.
+func TestKeysAtOnce(t *testing.T) {
+	h := ownHome(t)
+	mustRun(t, "key", "list")
+	held, err := seal.Lock(h.path("keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { _ = held.Close() })
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			if code, said := ends(t, rfcSeed32+"\n", "key", "add", fmt.Sprint("k", i), "-"); code != 0 {
+				t.Error(said)
+			}
+		})
+	}
+	all.Wait()
+	if code, said := ends(t, "", "key", "list"); code != 0 || strings.Count(said, "\nk") != 6 {
+		t.Errorf("%d:\n%s", code, said)
+	}
+}
