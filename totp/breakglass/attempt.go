@@ -86,7 +86,7 @@ func (a *try) open(ctx context.Context) (err error) {
 // entry is what the record says of the attempt. A request or device that is not known
 // is left out: the caller may have typed anything.
 func (a *try) entry() record.Entry {
-	e := by(record.Entry{What: a.step.what, Facts: map[record.Fact]string{record.Attempt: a.id}}, a.caller, a.person)
+	e := by(record.Entry{What: a.step.what, Facts: map[record.Fact]string{}}, a.caller, a.person)
 	if idForm.MatchString(a.step.request) {
 		e.Request = a.step.request
 	}
@@ -214,6 +214,7 @@ func (a *try) strain(t *turn, by int) {
 // end is the second transaction: the code is spent and the change made, or the
 // refusal recorded.
 func (a *try) end(t *turn, compared error) error {
+	t.attempt = a.id
 	at := slices.IndexFunc(t.desk.Pending, func(p pending) bool { return p.ID == a.id })
 	if at < 0 {
 		return a.refuse(t, refuse(TooSlow)) // the record says already that nobody answered

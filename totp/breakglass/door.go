@@ -64,6 +64,8 @@ type turn struct {
 	door *Door
 	now  time.Time
 	desk desk
+
+	attempt string // which is answered in this turn
 }
 
 // turn runs a transaction that may append to the record. A refusal keeps what the turn
@@ -118,6 +120,12 @@ func (t *turn) enter(e record.Entry) error {
 		e.Actor = "door"
 	}
 	e.Actor = readable(e.Actor)
+	if t.attempt != "" {
+		if e.Facts == nil {
+			e.Facts = map[record.Fact]string{}
+		}
+		e.Facts[record.Attempt] = t.attempt
+	}
 	line, hash, err := record.Append(t.desk.Seq, t.desk.Hash, e)
 	if err != nil {
 		return fmt.Errorf("the record refuses an entry: %w", err)

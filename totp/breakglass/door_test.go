@@ -181,6 +181,9 @@ func TestTheWholeWay(t *testing.T) {
 	if e := s.entries()[3]; e.Facts[record.TookMS] != "121000" || e.Actor != "door" {
 		t.Errorf("what AWS gave is told as %+v", e)
 	}
+	if all := s.entries(); all[0].Facts[record.Attempt] != "" || len(all[1].Facts[record.Attempt]) != 16 || len(all[2].Facts[record.Attempt]) != 16 || all[1].Facts[record.Attempt] == all[2].Facts[record.Attempt] {
+		t.Error("the attempts that were answered are not named")
+	}
 	if e := s.entries()[2]; e.Facts[record.Approvers] != "bob" || e.Facts[record.Grade] != "yubikey-touch" || e.Facts[record.Why] == "" || e.Facts[record.Session] != g.Session {
 		t.Errorf("the use is told as %+v", e)
 	}
