@@ -57,10 +57,8 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 	if err := d.turn(ctx, now, func(t *turn) error { return a.begin(t, opened) }); err != nil || a.done {
 		return err
 	}
-	// Who names a device that is not theirs has a decoy compared, and its answer is
-	// not looked at.
 	compared := a.guess.Compare(proof.Code)
-	if !a.own && (compared == nil || errors.Is(compared, ErrUsed)) {
+	if !a.own { // what a decoy's comparison says is not looked at
 		compared = ErrWrong
 	}
 	return d.turn(ctx, now, func(t *turn) error { return a.end(t, compared) })
@@ -163,8 +161,8 @@ func (a *try) count(t *turn) (*Refusal, error) {
 		id = nobody(a.caller.Principal)
 	}
 	a.guess, err = a.factor.Begin(t.ctx, t.tx, id, t.now)
-	if r := tooMany(err); r != nil || err != nil {
-		return r, err
+	if err != nil {
+		return tooMany(err), err
 	}
 	a.strain(t, 1)
 	g.Attempts++

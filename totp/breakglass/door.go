@@ -96,14 +96,17 @@ func (d *Door) turn(ctx context.Context, now time.Time, run func(*turn) error) e
 func (t *turn) sitDown() error {
 	name := t.door.Rules.Door
 	k, there, err := get[desk](t.tx, deskKey)
-	if err == nil && !there {
+	if err != nil {
+		return err
+	}
+	if !there {
 		k = desk{Door: name, Hash: record.Start, First: 1, SignedAt: t.now}
 	}
-	if err == nil && k.Door != name {
-		err = fmt.Errorf("the rows are of door %s, and the rules of door %s: a record is one door's", k.Door, name)
+	if k.Door != name {
+		return fmt.Errorf("the rows are of door %s, and the rules of door %s: a record is one door's", k.Door, name)
 	}
 	t.desk = k
-	return err
+	return nil
 }
 
 func (t *turn) standUp(err error) error {

@@ -140,7 +140,6 @@ type Request struct {
 	Device            string    // whose code opened the door
 	Again             int       // how often the grant was handed out once more
 	Handed            time.Time // when it was last; zero where AWS gave nothing for it
-	ActiveAt          time.Time
 	Seen              time.Time // the latest time that it was changed at
 }
 

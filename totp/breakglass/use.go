@@ -215,9 +215,6 @@ func (t *turn) issued(r Request, until time.Time) error {
 	took := max(t.now.Sub(r.Asked), 0)
 	e := r.entry(record.Issued)
 	e.Facts[record.TookMS], e.Facts[record.Session] = fmt.Sprint(took.Milliseconds()), r.session()
-	if r.State == Granted {
-		r.ActiveAt = t.now
-	}
 	switch {
 	case r.Drill:
 		e.What = record.Drilled
