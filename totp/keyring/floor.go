@@ -25,6 +25,17 @@ func Restored(ctx context.Context, s ledger.Store, now time.Time) error {
 	})
 }
 
+// ClockWasWrong takes back a floor that is later than now: a clock that was ahead set it.
+func ClockWasWrong(ctx context.Context, s ledger.Store, now time.Time) error {
+	return s.Update(ctx, floorKey, func(old []byte) ([]byte, error) {
+		floor, err := readFloor(old)
+		if err != nil || !floor.After(now) {
+			return old, err
+		}
+		return []byte(now.UTC().Format(time.RFC3339)), nil
+	})
+}
+
 // errRead ends an update that only wanted to read.
 var errRead = errors.New("read")
 

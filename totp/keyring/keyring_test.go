@@ -241,6 +241,14 @@ func TestFloorOnlyRises(t *testing.T) {
 		if floor, err := keyring.Floor(t.Context(), s); err != nil || !floor.Equal(at.Add(time.Second)) {
 			t.Errorf("%s: floor %v, %v, want the latest", name, floor, err)
 		}
+		for _, now := range []time.Time{at.Add(time.Hour), at} { // of the two only the second is before the floor
+			if err := keyring.ClockWasWrong(t.Context(), s, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if floor, err := keyring.Floor(t.Context(), s); err != nil || !floor.Equal(at) {
+			t.Errorf("%s: floor %v, %v, want that of a clock that is right", name, floor, err)
+		}
 	}
 }
 
