@@ -233,6 +233,9 @@ func TestFloorOnlyRises(t *testing.T) {
 			t.Errorf("%s: a ledger that was never lost has the floor %v, %v", name, floor, err)
 		}
 		at := time.Unix(1_800_000_000, 0)
+		if err := keyring.ClockWasWrong(t.Context(), s, at); err != nil {
+			t.Errorf("%s: without a floor: %v", name, err)
+		}
 		for _, now := range []time.Time{at, at.Add(-time.Hour), at.Add(time.Second)} {
 			if err := keyring.Restored(t.Context(), s, now); err != nil {
 				t.Fatal(err)
