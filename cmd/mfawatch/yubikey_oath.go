@@ -185,6 +185,9 @@ func runOATHAdd(ctx context.Context, t terminal, f oathAddFlags, args []string) 
 		return err
 	}
 	fmt.Fprintf(t.err, "Put %s onto YubiKey %s.\n", plainName(put), serialText(y.info.Serial))
+	if k.Short() {
+		fmt.Fprintln(t.err, shortSecret)
+	}
 	switch {
 	case f.key != "":
 		fmt.Fprintf(t.err, "Key %s is sealed here still, and makes the same codes without a touch: 'mfawatch key rm' removes it.\n", report.Plain(f.key))

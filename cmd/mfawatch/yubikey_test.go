@@ -213,7 +213,7 @@ func TestOATHLife(t *testing.T) {
 		d.in = seedText
 		d.wants(exitCannotRun, "has a credential of that name already", "yubikey", "oath", "add", adaARN, "-")
 		d.wants(exitClean, "Put "+adaARN+"2", "yubikey", "oath", "add", adaARN+"2", d.file("seed.txt", seedText+"\n"), "--no-touch")
-		d.wants(exitCannotRun, "line 1 is no key", "yubikey", "oath", "add", "bad", d.file("seed.txt", "not a seed"))
+		d.wants(exitCannotRun, "line 1 is no key", "yubikey", "oath", "add", "bad", d.file("seed.txt", "0189!"))
 		d.wants(exitUsage, "in the command line", "yubikey", "oath", "add", "x", "otpauth://totp/x?secret=AAAA")
 		d.wants(exitClean, `^84755224\n`, "code", "--yubikey", "Example:door")
 		d.wants(exitClean, `^94287082\n`, "yubikey", "oath", "code", "Example:door")
