@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -47,7 +48,8 @@ func cannotRun(err error) error { return exit{exitCannotRun, err} }
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	cards    card.Readers // nil: those of this computer
+	cards    card.Readers   // nil: those of this computer
+	aws      aws.HTTPClient // nil: the SDK's
 }
 
 // width is the number of columns of the terminal that w is, or 0 when it is

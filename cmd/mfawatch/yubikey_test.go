@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,6 +32,7 @@ type desk struct {
 	cards map[string]*yubikeytest.Card
 	down  error
 	in    string
+	aws   *http.Client
 }
 
 const readerName = "Yubico YubiKey OTP+FIDO+CCID 00 00"
@@ -111,7 +113,11 @@ type ran struct {
 func (d *desk) run(args ...string) ran {
 	d.Helper()
 	var out, errs bytes.Buffer
-	code := execute(d.Context(), terminal{in: strings.NewReader(d.in), out: &out, err: &errs, cards: d}, args)
+	t := terminal{in: strings.NewReader(d.in), out: &out, err: &errs, cards: d}
+	if d.aws != nil {
+		t.aws = d.aws
+	}
+	code := execute(d.Context(), t, args)
 	for _, text := range []string{out.String(), errs.String()} {
 		if strings.Contains(text, seedText) {
 			d.Errorf("mfawatch %s shows the seed", args[0])
@@ -294,8 +300,8 @@ func TestOATHPassword(t *testing.T) {
 		t.Setenv("MFAWATCH_OATH_PASSWORD_FILE", "")
 		d.wants(exitClean, adaARN, list...)
 		if r := d.wants(exitClean, `^\d{6}\n`, "code", "--yubikey", adaARN); r.err != "" {
-		d.Errorf("said %q", r.err)
-	}
+			d.Errorf("said %q", r.err)
+		}
 		d.wants(exitClean, "No keys", "key", "list")
 		d.wants(exitClean, "is set", append(set, second, "--remember")...)
 		d.wants(exitClean, adaARN, list...)
