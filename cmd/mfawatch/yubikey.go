@@ -37,7 +37,7 @@ in time.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newYubikeyList(t), newYubikeyInfo(t), newYubikeyOATH(t), newYubikeyInventory(t))
+	c.AddCommand(newYubikeyList(t), newYubikeyInfo(t), newYubikeyOATH(t), newYubikeyInventory(t), newYubikeyOTP(t))
 	return c
 }
 
