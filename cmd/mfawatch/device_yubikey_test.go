@@ -95,7 +95,10 @@ func TestDeviceOnYubikey(t *testing.T) {
 		if _, touch := o.card().Names(); !touch[adaARN] {
 			o.Error("codes want no touch")
 		}
-		o.wants(exitClean, "No keys", "key", "list")
+		if r := o.wants(exitClean, `"device":"`+adaARN+`","sealed_to":\[\],"grade":"yubikey-touch","yubikey":12345678`, "key", "list", "--format", "json"); strings.Count(r.out, `"name"`) != 1 {
+			o.Errorf("keys: %s", r.out)
+		}
+		o.wants(exitClean, adaARN+` +yubikey-touch +on YubiKey 12345678\n`, "key", "list")
 		o.sameSeed(adaARN)
 		o.wants(exitClean, `(?s)USER +YUBIKEY.*ada +12345678 +`+adaARN+` +yubikey-touch +2000-01-01 00:0\dZ +arn:aws:iam::111122223333:user/ada`, "yubikey", "inventory")
 		// Again: nothing is done, and it is proved once more.
@@ -130,7 +133,9 @@ func TestReplaceByYubikey(t *testing.T) {
 		o.wants(exitClean, "sealed as ada-laptop", "device", "create", "ada-laptop")
 		o.wants(exitClean, `mfa/ada is in the place of arn:aws:iam::111122223333:mfa/ada-laptop, enabled for ada, and a session proved it`, "device", "replace", "ada-laptop", "ada", "--yubikey")
 		o.want("ada ada on 12345678")
-		o.wants(exitClean, "No keys", "key", "list")
+		if r := o.run("key", "list"); strings.Contains(r.out, "ada-laptop") {
+			o.Errorf("the old key is still there: %s", r.out)
+		}
 		o.sameSeed(adaARN)
 		// And back, from the key: AWS wants a session with MFA, which the key makes.
 		o.plug("Yubico YubiKey OTP+FIDO+CCID 01 00", 2)
