@@ -86,7 +86,7 @@ func newDeviceDeactivate(t terminal) *cobra.Command {
 Takes a device from a user. The last one, or the last that the command line can use,
 goes only with --force.`, `
   mfawatch device deactivate GAKT12345678 --user ada`,
-		func(c *cobra.Command, f *deviceFlags) { forceFlag(c, &force) },
+		func(c *cobra.Command, f *deviceFlags) { forceFlag(c, &force, f) },
 		func(ctx context.Context, b *bench, serial string) error {
 			if err := forced(b.Deactivate(ctx, device.Removal{User: b.f.user, Serial: serial, Force: force})); err != nil {
 				return err
@@ -102,7 +102,7 @@ Takes a virtual device from its user and deletes it, and then the key that is se
 here. The last one, or the last that the command line can use, goes only with
 --force.`, `
   mfawatch device delete ada-laptop`,
-		func(c *cobra.Command, f *deviceFlags) { forceFlag(c, &force) },
+		func(c *cobra.Command, f *deviceFlags) { forceFlag(c, &force, f) },
 		func(ctx context.Context, b *bench, serial string) error {
 			if err := forced(b.Delete(ctx, device.Removal{User: b.f.user, Serial: serial, Force: force})); err != nil {
 				return err
@@ -114,7 +114,8 @@ here. The last one, or the last that the command line can use, goes only with
 		})
 }
 
-func forceFlag(c *cobra.Command, force *bool) {
+func forceFlag(c *cobra.Command, force *bool, f *deviceFlags) {
+	f.addYubikey(c, "where AWS wants a session with MFA for this, get it with a YubiKey")
 	c.Flags().BoolVar(force, "force", false, "also when the user is left without a device, or without one for the command line")
 }
 
