@@ -200,7 +200,8 @@ type deviceRow struct {
 	Kind    string     `json:"kind"`
 	User    string     `json:"user,omitempty"`
 	Enabled *time.Time `json:"enabled,omitempty"`
-	Key     string     `json:"key,omitempty"` // under which its key is sealed here
+	Key     string     `json:"key,omitempty"`     // under which its key is sealed here
+	YubiKey uint32     `json:"yubikey,omitempty"` // that has its seed, by the inventory
 }
 
 func newDeviceList(t terminal) *cobra.Command {
@@ -245,6 +246,10 @@ func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bo
 	if err != nil {
 		return err
 	}
+	known, err := b.home.inventory()
+	if err != nil {
+		return err
+	}
 	rows := make([]deviceRow, 0, len(all))
 	for _, d := range all {
 		row := deviceRow{Serial: d.Serial, Kind: string(d.Kind), User: d.User}
@@ -253,6 +258,9 @@ func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bo
 		}
 		if e, err := b.find(d.Serial); err == nil {
 			row.Key = e.Name
+		}
+		if e, there := known.Find(d.Serial); there {
+			row.YubiKey = e.YubiKey
 		}
 		rows = append(rows, row)
 	}
@@ -274,6 +282,9 @@ func printDevices(t terminal, rows []deviceRow, format string) error {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SERIAL\tKIND\tUSER\tENABLED\tKEY HERE")
 	for _, r := range rows {
+		if r.Key == "" && r.YubiKey != 0 {
+			r.Key = "on YubiKey " + serialText(r.YubiKey)
+		}
 		enabled := "-"
 		if r.Enabled != nil {
 			enabled = r.Enabled.UTC().Format(time.DateOnly)

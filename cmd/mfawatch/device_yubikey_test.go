@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"mfawatch/internal/fakeaws"
 	"mfawatch/totp"
+	"mfawatch/totp/yubikey/inventory"
 	"mfawatch/totp/yubikey/yubikeytest"
 )
 
@@ -239,5 +242,65 @@ func (o *office) afterPulling(at int, r ran) {
 		}
 	case !strings.Contains(r.err, "is enabled, and no session proves it"):
 		o.Errorf("pulled out at command %d: there is %s, and said %s", at, state, r.err)
+	}
+}
+
+// A name that is on the key already is of a device that AWS has no more; a key without
+// room gets no device.
+func TestDeviceNameAndRoom(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.add(adaARN)
+		o.wants(exitClean, "(?s)is enabled for ada.*good for nothing any more: it is replaced", "device", "create", "ada", "--yubikey")
+		o.want("ada ada on 12345678")
+		o.sameSeed(adaARN)
+		o.wants(exitClean, `virtual +ada +2000-01-01 +on YubiKey 12345678`, "device", "list")
+		o.card().Room = 1
+		o.wants(exitCannotRun, "the device was deleted again", "device", "create", "ada2", "--yubikey")
+		o.want("ada ada on 12345678")
+		o.wants(exitClean, "AWS asks for codes of "+adaARN, "yubikey", "oath", "rm", adaARN, "--yes", adaARN)
+	})
+}
+
+// Where AWS does not let the device be deleted again, how it is removed is told.
+func TestDeviceThatStays(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.card().Room = 1
+		o.add("Example:other")
+		o.srv.Fault(fakeaws.Denied("iam:DeleteVirtualMFADevice"))
+		o.wants(exitCannotRun, "aws iam delete-virtual-mfa-device --serial-number "+adaARN, "device", "create", "ada", "--yubikey")
+		o.want("unassigned ada")
+	})
+}
+
+// Many write the inventory at once, and none is lost; what is damaged is not written over.
+func TestInventoryOfMany(t *testing.T) {
+	h := ownHome(t)
+	kept, _, err := h.ledger(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			e := inventory.Entry{Account: management, User: "ada", Device: fmt.Sprint("arn:aws:iam::", management, ":mfa/", i), Enrolled: time.Now()}
+			if err := h.changeInventory(t.Context(), kept, func(l inventory.List) inventory.List { return l.With(e) }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	l, err := h.inventory()
+	if err != nil || len(l.All()) != 8 {
+		t.Errorf("%d entries, %v", len(l.All()), err)
+	}
+	if info, err := os.Stat(h.path(inventoryFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := os.WriteFile(h.path(inventoryFile), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = h.changeInventory(t.Context(), kept, func(l inventory.List) inventory.List { return l })
+	if text, _ := os.ReadFile(h.path(inventoryFile)); err == nil || string(text) != "damaged" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"mfawatch/audit/report"
 	"mfawatch/totp"
+	"mfawatch/totp/device"
 	"mfawatch/totp/seal"
 	"mfawatch/totp/yubikey/oath"
 )
@@ -320,6 +321,9 @@ func runOATHRm(ctx context.Context, t terminal, f yubikeyFlags, name, yes string
 	c, err := y.credential(ctx, name)
 	if err != nil {
 		return err
+	}
+	if device.KindOf(c.Label()) == device.Virtual {
+		fmt.Fprintf(t.err, "AWS asks for codes of %s as long as that device is there: 'mfawatch device delete' removes it there.\n", report.Plain(c.Label()))
 	}
 	if yes == "" {
 		if yes, err = retyped(ctx, t, fmt.Sprintf("Type the credential's name to delete it from YubiKey %s", serialText(y.info.Serial))); err != nil {

@@ -31,6 +31,7 @@ type desk struct {
 	mu    sync.Mutex
 	cards map[string]*yubikeytest.Card
 	down  error
+	busy  map[string]chan struct{} // by reader
 	in    string
 	aws   *http.Client
 }
@@ -84,14 +85,31 @@ func (d *desk) Open(_ context.Context, reader string) (apdu.Connection, error) {
 	if c == nil {
 		return nil, apdu.ErrRemoved
 	}
-	return held{c}, nil
+	if d.busy == nil {
+		d.busy = map[string]chan struct{}{}
+	}
+	if d.busy[reader] == nil {
+		d.busy[reader] = make(chan struct{}, 1)
+	}
+	return held{c, d.busy[reader]}, nil
 }
 
-// held is a connection to a key that nobody else wants.
-type held struct{ *yubikeytest.Card }
+// held is a connection to a key, which one program has at a time.
+type held struct {
+	*yubikeytest.Card
+	busy chan struct{}
+}
 
-func (held) Begin(context.Context) error { return nil }
-func (held) End(context.Context) error   { return nil }
+func (h held) Begin(ctx context.Context) error {
+	select {
+	case h.busy <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return apdu.ErrBusy
+	}
+}
+
+func (h held) End(context.Context) error { <-h.busy; return nil }
 func (held) Close() error                { return nil }
 
 // timeless runs a test where waiting takes no time. The environment is the caller's.
@@ -101,6 +119,7 @@ func timeless(t *testing.T, f func(d *desk)) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(12 * time.Second) // into a step
 		d.T = t
+		d.busy = nil // a channel of the bubble's
 		f(d)
 	})
 }
@@ -380,6 +399,41 @@ func TestPairOfAYubikey(t *testing.T) {
 		}
 		if n := d.run("code", "--yubikey", adaARN, "--format", "json"); n.code != exitClean || !strings.Contains(n.err, "Waiting") {
 			d.Errorf("the next code is one of the pair: %d %q", n.code, n.err)
+		}
+	})
+}
+
+// Two programs at once get two codes, the second when its time comes.
+func TestTwoAtOneKey(t *testing.T) {
+	timeless(t, func(d *desk) {
+		d.add(adaARN)
+		d.card().Touch = func(context.Context, string) bool { time.Sleep(2 * time.Second); return true }
+		got := make(chan string, 2)
+		for range 2 {
+			go func() {
+				var out, errs bytes.Buffer
+				code := execute(d.Context(), terminal{in: strings.NewReader(""), out: &out, err: &errs, cards: d}, []string{"code", "--yubikey", adaARN})
+				got <- fmt.Sprint(code, " ", out.String(), map[bool]string{true: errs.String()}[code != exitClean])
+			}()
+		}
+		first, second := <-got, <-got
+		all := codesAround(2)
+		if first != "0 "+all[0]+"\n" || second != "0 "+all[1]+"\n" {
+			d.Errorf("the codes are not those of two steps: one ends with %.2s, the other with %.2s", first, second)
+		}
+	})
+}
+
+// Another program that does not let go of the key is told, and waited for no longer than a
+// person is.
+func TestBusyKey(t *testing.T) {
+	timeless(t, func(d *desk) {
+		d.add(adaARN)
+		d.busy[readerName] <- struct{}{}
+		before := time.Now()
+		d.wants(exitLater, "another program holds the key", "code", "--yubikey", adaARN)
+		if took := time.Since(before); took > 3*time.Minute {
+			d.Errorf("ended after %v", took)
 		}
 	})
 }

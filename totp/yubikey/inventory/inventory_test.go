@@ -87,3 +87,26 @@ func TestCSV(t *testing.T) {
 		t.Errorf("got %s", b.String())
 	}
 }
+
+// What is read is written again as it was meant, and nothing crashes the reader.
+func FuzzParse(f *testing.F) {
+	text, err := List{}.With(entryOf("ada")).Text()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"version":1,"entries":[]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := l.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Parse(again); err != nil || !reflect.DeepEqual(got, l) {
+			t.Errorf("%v: read again it is another", err)
+		}
+	})
+}
