@@ -91,9 +91,14 @@ func TestBinaryAndYkman(t *testing.T) {
 		t.Errorf("the code of ykman's credential is not oathtool's: %v", err)
 	}
 	k.write("password.txt", "a long password\n")
-	k.mustRun("yubikey", "oath", "password", "--new-password-file", "password.txt")
+	if screen := k.typing(t, "a long password\na long password\n", "yubikey", "oath", "password"); !strings.Contains(screen, "is set") {
+		t.Errorf("the screen shows %q", screen)
+	}
 	if _, err := k.yk(t, "oath", "accounts", "list", "--password", "wrong"); err == nil {
 		t.Error("ykman opens it with a wrong password")
+	}
+	if screen := k.typing(t, "a long password\n", "yubikey", "oath", "list"); !strings.Contains(screen, "Peer:one") {
+		t.Errorf("with the password that is typed we list %q", screen)
 	}
 	if out := k.mustYK(t, "oath", "accounts", "list", "--password", "a long password"); !strings.Contains(out, "Peer:one") {
 		t.Errorf("ykman with the password lists %q", out)
@@ -103,6 +108,37 @@ func TestBinaryAndYkman(t *testing.T) {
 	if out := k.mustYK(t, "oath", "accounts", "list"); out != mfaARN {
 		t.Errorf("ykman lists %q at the end", out)
 	}
+}
+
+// typing runs our binary at a terminal of its own, where somebody types.
+func (k keyed) typing(t *testing.T, text string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, tool(t, "script"), "--quiet", "--return", "--command", k.bin+" "+strings.Join(args, " "), "/dev/null")
+	cmd.Dir, cmd.Env = k.laptop.home, k.env
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var screen strings.Builder
+	cmd.Stdout = &screen
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		time.Sleep(2 * time.Second) // until it asks
+		if _, err := in.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("at a terminal: %v: %s", err, screen.String())
+	}
+	if strings.Contains(screen.String(), "a long password") {
+		t.Error("the screen shows what was typed")
+	}
+	return screen.String()
 }
 
 func containsRow(table, first, last string) bool {
