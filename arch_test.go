@@ -153,6 +153,7 @@ var rules = []struct {
 	{"totp/yubikey/slot", []string{"std", "mfawatch/totp/seal", "mfawatch/totp/yubikey/apdu"}, "asks slots: of seal it takes Secret"},
 	{"totp/yubikey/card", []string{"std", "mfawatch/totp/yubikey/apdu"}, "finds keys and changes nothing on them"},
 	{"totp/yubikey/pcsc", []string{"std", "mfawatch/totp/yubikey/apdu"}, "reaches cards through pcscd and knows nothing of what they say"},
+	{"totp/yubikey/inventory", []string{"std"}, "a record of what was done: files and clocks are its callers'"},
 	{"totp/yubikey/yubikeytest", []string{"std"}, "the virtual key is an oracle: it shares no code with what it tests"},
 	{"totp", []string{"std", "github.com/pquerna/otp"}, "making and checking codes is pure, and knows nothing of audit"},
 	{"functions/settings", []string{"std"}, "infra and the functions share it"},
