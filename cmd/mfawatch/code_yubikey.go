@@ -166,7 +166,7 @@ func (k keyCodes) lease(ctx context.Context, f codeFlags, o opened) error {
 var errLate = errors.New("touched too late")
 
 func (k keyCodes) leased(ctx context.Context, f codeFlags, o opened, remains time.Duration) (ledger.Lease, error) {
-	q := ledger.Request{Device: k.device, Owner: rand.Text(), Purpose: ledger.Code, Pair: f.pair, Remains: remains}
+	q := ledger.Request{Device: k.device, Owner: rand.Text(), Purpose: ledger.Code, Pair: f.pair, Remains: remains, Elsewhere: true}
 	if !f.wait {
 		q.Patience = max(usualWait, 2*time.Duration(k.steps.Settings().Period)*time.Second)
 	}

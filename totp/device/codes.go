@@ -122,7 +122,7 @@ func awsTakes(k totp.Key) error {
 // lease gets steps and waits for them. When the machine slept meanwhile, they are over,
 // and others are leased.
 func (s Sealed) lease(ctx context.Context, k totp.Key, p ledger.Purpose) (ledger.Lease, error) {
-	q := ledger.Request{Device: s.Serial, Owner: rand.Text(), Purpose: p, Remains: cmp.Or(s.Remains, remaining)}
+	q := ledger.Request{Device: s.Serial, Owner: rand.Text(), Purpose: p, Remains: cmp.Or(s.Remains, remaining), Elsewhere: s.At != nil}
 	for range leases {
 		if err := s.patient(ctx, k, q); err != nil {
 			return ledger.Lease{}, err
