@@ -110,3 +110,21 @@ func TestErrorsNameTheObject(t *testing.T) {
 		}
 	}
 }
+
+// Create keeps what is there, whoever wrote it.
+func TestCreate(t *testing.T) {
+	b := bucket()
+	c := &s3.Creator{Client: b, Bucket: "record-bucket"}
+	for _, step := range []struct {
+		body string
+		want error
+	}{{"1", nil}, {"1", nil}, {"2", s3.ErrOther}} {
+		if err := c.Create(t.Context(), "a.jsonl", []byte(step.body)); !errors.Is(err, step.want) || string(b.objects["a.jsonl"]) != "1" {
+			t.Errorf("Create(%s) = %v, want %v; kept %s", step.body, err, step.want, b.objects["a.jsonl"])
+		}
+	}
+	b.err = &smithy.GenericAPIError{Code: "AccessDenied"}
+	if err := c.Create(t.Context(), "b.jsonl", []byte("1")); err == nil || errors.Is(err, s3.ErrOther) || !strings.Contains(err.Error(), "record-bucket") {
+		t.Errorf("Create that is denied = %v", err)
+	}
+}
