@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"mfawatch/functions/delivery/deliverytest"
@@ -34,6 +35,8 @@ func (b *writeOnce) PutObject(_ context.Context, in *awss3.PutObjectInput, _ ...
 	switch _, there := b.objects[*in.Key]; {
 	case in.IfNoneMatch == nil || *in.IfNoneMatch != "*":
 		return nil, errors.New("an unconditional write")
+	case in.ChecksumAlgorithm != types.ChecksumAlgorithmSha256:
+		return nil, errors.New("Object Lock wants a checksum")
 	case b.err != nil:
 		return nil, b.err
 	case b.conflicts > 0:
