@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -48,6 +49,19 @@ func (c *Creator) Keep(ctx context.Context, key string, body []byte) (string, er
 	return "", fmt.Errorf("s3 object %s in %s holds something else than its name says", beside(key, body), c.Bucket)
 }
 
+// ErrOther is an object that is there and holds something else.
+var ErrOther = errors.New("it is there and holds something else: nothing was written")
+
+// Create stores body under key unless something is there. The same body there already
+// is no error; another is ErrOther, and stays.
+func (c *Creator) Create(ctx context.Context, key string, body []byte) error {
+	same, err := c.settle(ctx, key, body)
+	if err == nil && !same {
+		err = fmt.Errorf("s3 object %s in %s: %w", key, c.Bucket, ErrOther)
+	}
+	return err
+}
+
 // settle writes body under key, or tells whether what is there is the same.
 func (c *Creator) settle(ctx context.Context, key string, body []byte) (same bool, err error) {
 	for range conflicts {
@@ -66,9 +80,12 @@ func (c *Creator) settle(ctx context.Context, key string, body []byte) (same boo
 	return true, nil
 }
 
+// put names the checksum's algorithm: without it, or Content-MD5, a bucket with a
+// default retention of Object Lock refuses (S3 API reference, PutObject).
 func (c *Creator) put(ctx context.Context, key string, body []byte) error {
 	_, err := c.Client.PutObject(ctx, &awss3.PutObjectInput{
 		Bucket: &c.Bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("application/json"), IfNoneMatch: aws.String("*"),
+		ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 	})
 	return err
 }
