@@ -143,6 +143,7 @@ var rules = []struct {
 	{"totp/breakglass/file", []string{"std", "mfawatch/totp/breakglass", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/breakglass/table", []string{"std", "mfawatch/totp/breakglass", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/breakglass/codes", []string{"std", "mfawatch/totp/breakglass"}, "makes and checks recovery codes; pepper and rows are given to it"},
+	{"totp/breakglass/bundle", []string{"std", "mfawatch/totp/seal", "filippo.io/age"}, "seals and opens bytes, and decides the order of a rotation; files, cards and AWS are given to it"},
 	{"totp/breakglass", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/breakglass/record"}, "decides who may come in from rows and a time; stores and devices are given to it"},
 	{"totp/ledger/file", []string{"std", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/ledger/table", []string{"std", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
