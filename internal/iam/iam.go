@@ -1,8 +1,9 @@
 // Package iam puts a tag on a role, the one change of IAM that mfawatch's own
-// functions make.
+// functions make, and makes and removes access keys of one user, for the rotation of
+// what a break-glass bundle holds.
 //
-// It promises to change nothing else. Its error names the action, the role and
-// AWS's code.
+// It promises to change nothing else. Its errors name the action, the role or user and
+// AWS's code, and never a secret.
 package iam
 
 import (
