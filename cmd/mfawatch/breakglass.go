@@ -50,7 +50,7 @@ or device, 7 not now: locked, or wait, 8 no YubiKey, 1 it could not be asked.`),
 	}
 	offline := c.PersistentFlags().Bool("offline", false, "go by the bundle on this machine, without the door (use, drill, status)")
 	c.AddCommand(newBreakglassInit(t), newBreakglassRequest(t), newBreakglassApprove(t), newBreakglassUse(t, offline), newBreakglassEnd(t),
-		newBreakglassRevoke(t), newBreakglassUnlock(t), newBreakglassDrill(t, offline), newBreakglassStatus(t, offline), newBreakglassLog(t), 
+		newBreakglassRevoke(t), newBreakglassUnlock(t), newBreakglassDrill(t, offline), newBreakglassStatus(t, offline), newBreakglassLog(t),
 		newBreakglassReconcile(t), newBreakglassRotate(t))
 	for _, sub := range c.Commands() {
 		onlineOnly(sub, offline)

@@ -104,8 +104,8 @@ Exit codes: 0 it holds together, 3 it does not.`),
 	return c
 }
 
-// found is a record as it was found.
-type found struct {
+// recordFound is a record as it was found.
+type recordFound struct {
 	lines [][]byte
 	heads []record.Signed
 	told  string // the key that the door itself tells
@@ -171,27 +171,27 @@ func (f logVerifyFlags) keys() ([]ed25519.PublicKey, error) {
 
 const mostRecord = 1 << 30
 
-func (f logVerifyFlags) read(ctx context.Context, t terminal, args []string) (found, error) {
+func (f logVerifyFlags) read(ctx context.Context, t terminal, args []string) (recordFound, error) {
 	if len(args) == 0 {
 		return f.live(ctx, t)
 	}
 	if args[0] == standardOutput {
 		text, err := readAll(t.in, mostRecord)
-		return found{lines: linesOf(text)}, err
+		return recordFound{lines: linesOf(text)}, err
 	}
 	info, err := os.Stat(args[0])
 	if err != nil {
-		return found{}, err
+		return recordFound{}, err
 	}
 	if info.IsDir() {
 		lines, heads, err := folder.Folder{Dir: args[0]}.Read()
 		if err == nil && len(lines) == 0 {
 			err = fmt.Errorf("%s has no entries-*.jsonl: is it the record's folder?", args[0])
 		}
-		return found{lines: lines, heads: heads}, err
+		return recordFound{lines: lines, heads: heads}, err
 	}
 	text, err := os.ReadFile(args[0])
-	return found{lines: linesOf(text)}, err
+	return recordFound{lines: linesOf(text)}, err
 }
 
 func linesOf(text []byte) [][]byte {
@@ -203,7 +203,7 @@ func linesOf(text []byte) [][]byte {
 
 // live is the record as the door gives it now. The head is fetched first: what it vouches
 // for has to be there.
-func (f logVerifyFlags) live(ctx context.Context, t terminal) (k found, err error) {
+func (f logVerifyFlags) live(ctx context.Context, t terminal) (k recordFound, err error) {
 	c, err := f.caller(ctx, t)
 	if err != nil {
 		return k, err

@@ -487,4 +487,3 @@ func folderOf(prefix string) string {
 	}
 	return prefix + "/"
 }
-
