@@ -49,8 +49,8 @@ or device, 7 not now: locked, or wait, 8 no YubiKey, 1 it could not be asked.`),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	offline := c.PersistentFlags().Bool("offline", false, "go by the bundle on this machine, without the door (use, drill, status)")
-	c.AddCommand(newBreakglassInit(t), newBreakglassRequest(t), newBreakglassApprove(t), newBreakglassUse(t, offline), newBreakglassEnd(t),
-		newBreakglassRevoke(t), newBreakglassUnlock(t), newBreakglassDrill(t, offline), newBreakglassStatus(t, offline), newBreakglassLog(t),
+	c.AddCommand(newBreakglassInit(t), newBreakglassEnrol(t), newBreakglassRequest(t), newBreakglassApprove(t), newBreakglassUse(t, offline), newBreakglassEnd(t),
+		newBreakglassRevoke(t), newBreakglassUnlock(t), newBreakglassDrill(t, offline), newBreakglassStatus(t, offline), newBreakglassLog(t), newBreakglassCodes(t),
 		newBreakglassReconcile(t), newBreakglassRotate(t))
 	for _, sub := range c.Commands() {
 		onlineOnly(sub, offline)
