@@ -83,7 +83,7 @@ func (f offlineFlags) desk(t terminal, u unlocking) (*desk, error) {
 func (d *desk) read(ctx context.Context) error {
 	file, err := os.ReadFile(d.file)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("there is no bundle %s: 'mfawatch breakglass init --bundle' makes one, when all is well", d.file)
+		return fmt.Errorf("there is no bundle %s: 'mfawatch breakglass init --seal' makes one, when all is well", d.file)
 	}
 	if err != nil {
 		return err
