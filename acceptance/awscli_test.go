@@ -37,7 +37,19 @@ type desk struct {
 	ada *fakeaws.User
 	dir string // the CLI's home
 	env []string
+	url string
+	cli string
 	now func() time.Time
+}
+
+// awsCLIs are both versions; other programs called aws may come first in the path.
+func awsCLIs(t *testing.T) map[string]string {
+	t.Helper()
+	const two = "/usr/bin/aws"
+	if out, err := exec.Command(two, "--version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "aws-cli/2.") {
+		t.Fatalf("the AWS CLI, version 2, is missing: run make acceptance, which installs it: %v %s", err, out)
+	}
+	return map[string]string{"version 1": installed(t, "venv-awscli/bin/aws"), "version 2": two}
 }
 
 // newDesk has clocks that are so far into a step.
@@ -55,6 +67,7 @@ func newDesk(t *testing.T, into time.Duration) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.srv.Close() })
+	d.url, d.cli = url, installed(t, "venv-awscli/bin/aws")
 	d.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "AWS_ENDPOINT_URL=" + url, "AWS_DEFAULT_REGION=eu-north-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER="}
 	return d
 }
@@ -68,7 +81,7 @@ func (d *desk) own() []string { return d.key(d.ada.Keys[0].ID, "secret", "") }
 // aws runs the CLI. What it answers is its JSON; an error is what it says on stderr.
 func (d *desk) aws(credentials []string, args ...string) (map[string]any, error) {
 	d.Helper()
-	cmd := exec.Command(installed(d.T, "venv-awscli/bin/aws"), args...)
+	cmd := exec.Command(d.cli, append(args, "--endpoint-url", d.url)...) // older ones do not read it from the environment
 	cmd.Env, cmd.Dir = append(d.env, credentials...), d.dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -140,7 +153,14 @@ func (d *desk) pair(verb, serial, first, second string) error {
 // TestAWSCLIAndTheChecker: the CLI's own way through the life of a device, with
 // oathtool's codes, against the stand-in that our tests trust.
 func TestAWSCLIAndTheChecker(t *testing.T) {
+	for version, cli := range awsCLIs(t) {
+		t.Run(version, func(t *testing.T) { lifeByCLI(t, cli) })
+	}
+}
+
+func lifeByCLI(t *testing.T, cli string) {
 	d := newDesk(t, time.Second)
+	d.cli = cli
 	serial, seed := d.create("phone")
 	if secret, err := totp.DecodeSecret(seed); err != nil || !bytes.Equal(secret, d.a.Secret(serial)) {
 		t.Fatalf("the CLI's file holds another seed than AWS, error %v", err)

@@ -226,14 +226,8 @@ func TestCredentialProcess(t *testing.T) {
 			t.Errorf("%s with profile %s: %v: %s, want %s", filepath.Base(program), profile, err, out, want)
 		}
 	}
-	one, err := filepath.Abs("../.cache/acceptance/venv-awscli/bin/aws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const two = "/usr/bin/aws" // others may come first in the path
-	if out, err := exec.Command(two, "--version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "aws-cli/2.") {
-		t.Fatalf("the AWS CLI, version 2, is missing: run make acceptance, which installs it: %v %s", err, out)
-	}
+	clis := awsCLIs(t)
+	one, two := clis["version 1"], clis["version 2"]
 	var wait sync.WaitGroup
 	for _, program := range []string{one, two, one, two} {
 		wait.Go(func() { ask(program, "ada-mfa", "user/ada") })

@@ -54,6 +54,7 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	t.Chdir(t.TempDir())
 	readmeFiles(t, readme)
+	ownHome(t)
 	place := strings.NewReplacer("./AWSLogs", "logs", "LOGS", "logs", "EXPORTED", "exported")
 	commands := regexp.MustCompile(`(?m)^bin/mfawatch ([^#\n]*)`).FindAllSubmatch(readme, -1)
 	if len(commands) < 20 {

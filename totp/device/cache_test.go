@@ -94,6 +94,7 @@ func TestCache(t *testing.T) {
 	dir, k := filepath.Join(t.TempDir(), "sessions"), keys(t)
 	synctest.Test(t, func(t *testing.T) {
 		c, s := cacheIn(t, dir, k), &source{}
+		c.Say = func(text string) { t.Errorf("said %q", text) }
 		role := entry
 		role.RoleARN = "arn:aws:iam::111122223333:role/ops"
 		for _, step := range []struct {
@@ -277,9 +278,14 @@ func TestNotTrusted(t *testing.T) {
 				t.Fatal("nothing is kept")
 			}
 			spoil(t, dir, c)
+			said := ""
+			c.Say = func(text string) { said += text }
 			want := "ASIA2"
 			if got := s.got(t, c, entry); got != want {
 				t.Errorf("got %s, want a new one", got)
+			}
+			if said == "" || strings.Contains(said, "SecretOf") {
+				t.Errorf("said %q", said)
 			}
 			if got := s.got(t, c, entry); got != want {
 				t.Errorf("again: %s, want %s", got, want)

@@ -159,6 +159,36 @@ func TestEnrolGoesOn(t *testing.T) {
 	}
 }
 
+// Of two devices one goes without force, and a token is the user's no more.
+func TestDeactivate(t *testing.T) {
+	on(t, func(s *stage) {
+		s.ada.Devices = []fakeaws.Device{s.a.Virtual("mine"), fakeaws.Token(token)}
+		if err := s.admin().Deactivate(s.Context(), device.Removal{User: "ada", Serial: token}); err != nil {
+			s.Error(err)
+		}
+		s.want("there is", s.whole(), "ada mine")
+		s.is(s.admin().Deactivate(s.Context(), device.Removal{User: "ada", Serial: token}), device.ErrNotFound)
+	})
+}
+
+// Without codes AWS is not asked, and a proof is as short as a session can be.
+func TestNoCodesNoCall(t *testing.T) {
+	on(t, func(s *stage) {
+		s.a.Seed(token, []byte("12345678901234567890"))
+		_, err := s.own().Enable(s.Context(), "", token, device.NewTyped(token, asking("123456")))
+		s.is(err, nil, "nobody at the keyboard", "enable device "+token+" for user ada")
+		if n := s.srv.Counts()["iam:EnableMFADevice"]; n != 0 {
+			s.Errorf("%d calls", n)
+		}
+		s.enrolled("phone")
+		for _, key := range s.srv.Sessions() {
+			if got, _ := s.srv.Session(key); got.Expires.After(time.Now().Add(15 * time.Minute)) {
+				s.Errorf("a proof lasts until %v", got.Expires)
+			}
+		}
+	})
+}
+
 // Where what is left cannot be removed, the user is not stuck.
 func TestLeftAndNotRemovable(t *testing.T) {
 	on(t, func(s *stage) {
@@ -216,7 +246,13 @@ func TestDeletedHalfWay(t *testing.T) {
 	on(t, func(s *stage) {
 		s.enrolled("phone")
 		s.srv.Fault(fakeaws.Denied("iam:DeleteVirtualMFADevice"))
-		err := s.withMFA(phone).Delete(s.Context(), device.Removal{Serial: phone, Force: true})
+		l, n := s.withMFA(phone), 0
+		mfa := l.MFA
+		l.MFA = func(ctx context.Context) (device.IAM, error) { n++; return mfa(ctx) }
+		err := l.Delete(s.Context(), device.Removal{Serial: phone, Force: true})
+		if n != 1 {
+			s.Errorf("%d sessions were got for one removal", n)
+		}
 		s.is(err, device.ErrDenied, "no identity-based policy allows it", "aws iam delete-virtual-mfa-device --serial-number "+phone)
 		s.want("there is", s.whole(), "unassigned phone (sealed)")
 		s.srv.Mend()
@@ -437,6 +473,7 @@ func TestRefusals(t *testing.T) {
 		enrol := func(l device.Lifecycle, e device.Enrolment) error { _, err := l.Enrol(ctx, e); return err }
 		s.is(enrol(own, with(func(e *device.Enrolment) { e.Name = "a b" })), nil, `name of a device "a b"`)
 		s.is(enrol(own, with(func(e *device.Enrolment) { e.Path = "x" })), nil, "begins and ends with /")
+		s.is(enrol(own, with(func(e *device.Enrolment) { e.Path = "/a;b/" })), nil, "9 to 256")
 		s.is(enrol(own, with(func(e *device.Enrolment) { e.User = "a;b" })), nil, `user "a;b"`)
 		s.is(enrol(own, with(func(e *device.Enrolment) { e.Name = "taken" })), device.ErrInUse, "it is bob's")
 		s.is(enrol(own, with(func(e *device.Enrolment) { e.Name = "mine" })), device.ErrInUse, "its seed is not kept here")

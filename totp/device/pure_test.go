@@ -10,8 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"mfawatch/totp/ledger"
 )
 
 func TestKindOf(t *testing.T) {
@@ -92,6 +96,7 @@ func TestJudge(t *testing.T) {
 		{&net.OpError{Op: "read", Err: errors.New("connection reset")}, none, held, nil, "cannot be reached"},
 		{&net.DNSError{Name: "iam.example", Err: "no such host"}, unsent, back, nil, "has no address"},
 		{&smithy.OperationError{Err: &smithy.OperationError{Err: errors.New("refused")}}, unsent, back, nil, "no usable AWS credentials"},
+		{&smithy.OperationError{Err: &smithy.OperationError{Err: said(403, "AccessDenied", "x")}}, unsent, back, nil, "no usable AWS credentials"},
 		{errors.New("connection reset"), none, held, nil, "cannot be reached"},
 		{fmt.Errorf("x: %w", context.Canceled), none, held, context.Canceled, "in time"},
 	} {
@@ -203,6 +208,59 @@ func TestEntriesAreApart(t *testing.T) {
 	}
 	if id := base.id(); id != base.id() || len(id) != 40 || strings.Contains(id, "AKIA") {
 		t.Errorf("id %s", id)
+	}
+}
+
+// What is waited for, in the words of who waits.
+func TestWaiting(t *testing.T) {
+	from := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		p    ledger.Purpose
+		d    time.Duration
+		want string
+	}{
+		{ledger.Session, 29 * time.Second, "device d: waiting for the next code, 29 s, until 2026-11-20T12:00:00Z"},
+		{ledger.Device, time.Minute, "device d: waiting for two codes that follow each other, 60 s, until 2026-11-20T12:00:00Z"},
+		{ledger.Session, time.Minute, "device d: waiting for the next code, 60 s, until 2026-11-20T12:00:00Z"},
+		{ledger.Session, 61 * time.Second, "device d: AWS checks nine codes of a device in three minutes, and those before are taken: waiting, 61 s, until 2026-11-20T12:00:00Z"},
+		{ledger.Device, 61 * time.Second, "device d: AWS checks nine codes of a device in three minutes, and those before are taken: waiting, 61 s, until 2026-11-20T12:00:00Z"},
+	} {
+		if got := waiting("d", ledger.Lease{Purpose: c.p, From: from}, c.d); got != c.want {
+			t.Errorf("%s, %v: %s\nwant %s", c.p, c.d, got, c.want)
+		}
+	}
+}
+
+// An answer that lacks a part gives no session.
+func TestTaken(t *testing.T) {
+	whole := func() *ststypes.Credentials {
+		return &ststypes.Credentials{AccessKeyId: aws.String("a"), SecretAccessKey: aws.String("s"), SessionToken: aws.String("t"), Expiration: aws.Time(time.Unix(1, 0))}
+	}
+	if _, err := taken("x", whole()); err != nil {
+		t.Errorf("a whole answer: %v", err)
+	}
+	for name, spoil := range map[string]func(*ststypes.Credentials){
+		"key id": func(c *ststypes.Credentials) { c.AccessKeyId = nil }, "secret": func(c *ststypes.Credentials) { c.SecretAccessKey = aws.String("") },
+		"token": func(c *ststypes.Credentials) { c.SessionToken = nil }, "expiration": func(c *ststypes.Credentials) { c.Expiration = nil },
+	} {
+		c := whole()
+		spoil(c)
+		if _, err := taken("x", c); err == nil || !strings.Contains(err.Error(), "lacks credentials") {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+	if _, err := taken("x", nil); err == nil {
+		t.Error("no answer is taken")
+	}
+}
+
+// Codes are wiped whatever becomes of them.
+func TestSettleWipes(t *testing.T) {
+	for _, a := range []answer{yes, wrongCode, throttled, none, unsent} {
+		h := Hand("123456", "654321", nil)
+		if err := settle(t.Context(), h, a); err != nil || len(h.First.Reveal())+len(h.Second.Reveal()) != 0 {
+			t.Errorf("%s: %v; codes are left: %v", a, err, len(h.First.Reveal()) > 0)
+		}
 	}
 }
 
