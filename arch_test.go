@@ -143,6 +143,10 @@ var rules = []struct {
 	{"totp/breakglass/file", []string{"std", "mfawatch/totp/breakglass", "mfawatch/internal/rowfile"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/breakglass/table", []string{"std", "mfawatch/totp/breakglass", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/breakglass/codes", []string{"std", "mfawatch/totp/breakglass"}, "makes and checks recovery codes; pepper and rows are given to it"},
+	{"totp/breakglass/offline", []string{"std", "mfawatch/totp/breakglass/bundle", "mfawatch/totp/breakglass/record", "mfawatch/totp/breakglass/record/folder", "mfawatch/totp/device", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "goes the offline way with the clients, codes and record that it is given"},
+	{"totp/breakglass/client", []string{"std", "mfawatch/totp/breakglass/wire", "mfawatch/totp/seal", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "filippo.io/age"}, "asks the door's function, and decides nothing"},
+	{"totp/breakglass/enrol", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/breakglass/devices"}, "enrols with the rows, the seals and the time that it is given"},
+	{"totp/breakglass/bundle", []string{"std", "mfawatch/totp/seal", "filippo.io/age"}, "seals and opens bytes, and decides the order of a rotation; files, cards and AWS are given to it"},
 	{"totp/breakglass/devices", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/yubikey/otp"}, "opens sealed devices as factors; rows and KMS are given to it"},
 	{"totp/breakglass/strict", []string{"std"}, "reads JSON and knows nothing of what it says"},
 	{"totp/breakglass/wire", []string{"std", "mfawatch/totp/breakglass/strict"}, "words between the door and who calls it: it knows neither AWS nor the rules"},
@@ -181,7 +185,7 @@ var rules = []struct {
 	{"internal/sns", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "publishes what it is given, and lists who listens"},
 	{"internal/sqs", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "takes messages, and knows nothing of what they say"},
 	{"internal/eventbridge", []string{"std", "mfawatch/audit/pattern/deployed", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sends what it is given, and answers in the words of the rules"},
-	{"internal/iam", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sets one tag, and denies sessions"},
+	{"internal/iam", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "sets one tag, denies sessions, and makes and removes access keys"},
 	{"internal/kms", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "makes and opens data keys, and knows nothing of what they seal"},
 	{"internal/lambda", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "reads what may have switched a function off"},
 	{"internal/faults", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/alerting/awstest", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest", "github.com/rs/zerolog"}, "a campaign beside the house"},
@@ -194,7 +198,7 @@ var rules = []struct {
 	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/functions/alerting/awstest", "mfawatch/functions/settings", "mfawatch/internal/corpus", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest"}, "measures from outside"},
 	{"infra/stacks", []string{"std", "mfawatch/audit/config", "mfawatch/audit/enforce/guardrail", "mfawatch/audit/collect", "mfawatch/audit/pattern/deployed", "mfawatch/functions/settings", "github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", "github.com/aws/jsii-runtime-go"}, "stacks are made of what a deployment says"},
 	{"infra", []string{"std", "mfawatch/audit/config", "mfawatch/infra/stacks", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go"}, "reads mfawatch.yaml and makes stacks"},
-	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/internal/cloudtrail", "mfawatch/internal/demo", "mfawatch/internal/kms", "mfawatch/internal/outfile", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
+	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/internal/cloudtrail", "mfawatch/internal/awserr", "mfawatch/internal/demo", "mfawatch/internal/iam", "mfawatch/internal/kms", "mfawatch/internal/outfile", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -16,9 +16,9 @@ import (
 	"mfawatch/totp/yubikey/yubikeytest"
 )
 
-// office is a desk, and an account with two users. The credentials are ada's.
+// office is a yubiDesk, and an account with two users. The credentials are ada's.
 type office struct {
-	*desk
+	*yubiDesk
 	srv        *fakeaws.Server
 	a          *fakeaws.Account
 	ada, grace *fakeaws.User
@@ -34,7 +34,7 @@ func inOffice(t *testing.T, f func(o *office)) {
 	ada, grace := a.User("ada"), a.User("grace")
 	ada.Keys = []fakeaws.Key{a.Key()}
 	t.Setenv("AWS_ACCESS_KEY_ID", ada.Keys[0].ID)
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		srv := fakeaws.New(a)
 		d.aws = srv.Client()
 		f(&office{d, srv, a, ada, grace})

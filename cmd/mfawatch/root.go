@@ -144,6 +144,6 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 	root.SetErr(t.err)
 	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
-	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t))
+	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t))
 	return root
 }

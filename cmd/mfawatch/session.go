@@ -121,13 +121,18 @@ func runSession(ctx context.Context, t terminal, f sessionFlags, command []strin
 		return err
 	}
 	defer c.Wipe()
-	switch {
-	case len(command) > 0:
-		return f.exec(ctx, t, b, c, command)
-	case f.format == processFormat:
+	if len(command) > 0 {
+		return runWith(ctx, t, c, b.cfg.Region, command)
+	}
+	return printSession(t, c, f.format, f.region)
+}
+
+// printSession writes what a shell or a profile takes.
+func printSession(t terminal, c device.Credentials, format, region string) error {
+	if format == processFormat {
 		return device.WriteProcess(t.out, c)
 	}
-	return device.WriteExports(t.out, c, device.Shell(f.format), f.region)
+	return device.WriteExports(t.out, c, device.Shell(format), region)
 }
 
 // session is a kept one, or a new one.
@@ -174,16 +179,16 @@ func (f sessionFlags) ask(ctx context.Context, b *bench, serial string) (device.
 	return s.AssumeRole(ctx, device.Role{ARN: f.role, Session: f.name, ExternalID: f.externalID}, r)
 }
 
-// exec runs a command with the session in its environment and nothing else of AWS's
+// runWith runs a command with the session in its environment and nothing else of AWS's
 // credentials. Its exit code is ours.
-func (f sessionFlags) exec(ctx context.Context, t terminal, b *bench, c device.Credentials, command []string) error {
+func runWith(ctx context.Context, t terminal, c device.Credentials, region string, command []string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, t.err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), ofCredentials),
 		"AWS_ACCESS_KEY_ID="+c.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+string(c.SecretAccessKey.Reveal()), "AWS_SESSION_TOKEN="+string(c.SessionToken.Reveal()),
-		"AWS_CREDENTIAL_EXPIRATION="+c.Expires.UTC().Format(time.RFC3339), "AWS_REGION="+b.cfg.Region)
+		"AWS_CREDENTIAL_EXPIRATION="+c.Expires.UTC().Format(time.RFC3339), "AWS_REGION="+region)
 	err := cmd.Run()
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) && failed.ExitCode() > 0 {
 		return exit{code: failed.ExitCode()}

@@ -34,12 +34,12 @@ func otpOf(t *testing.T, session uint16, use uint8) string {
 }
 
 // pipe gives a command a standard input.
-func (d *desk) pipe(in string) *desk {
+func (d *yubiDesk) pipe(in string) *yubiDesk {
 	d.in = in + "\n"
 	return d
 }
 
-func (d *desk) addSlot(name, lastOTP string) {
+func (d *yubiDesk) addSlot(name, lastOTP string) {
 	d.Helper()
 	d.pipe(slotPublic+" "+slotPrivate+" "+slotKey+"\n"+lastOTP).wants(exitClean, "Sealed "+name+", of the key with the public id "+slotPublic, "yubikey", "otp", "add", name, "-")
 }

@@ -25,8 +25,8 @@ import (
 	"mfawatch/totp/yubikey/yubikeytest"
 )
 
-// desk is a computer with virtual YubiKeys plugged in, and a home of its own.
-type desk struct {
+// yubiDesk is a computer with virtual YubiKeys plugged in, and a home of its own.
+type yubiDesk struct {
 	*testing.T
 	mu    sync.Mutex
 	cards map[string]*yubikeytest.Card
@@ -38,7 +38,7 @@ type desk struct {
 
 const readerName = "Yubico YubiKey OTP+FIDO+CCID 00 00"
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *yubiDesk {
 	t.Helper()
 	home := t.TempDir()
 	t.Setenv("MFAWATCH_HOME", home)
@@ -55,7 +55,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	t.Setenv("MFAWATCH_IDENTITY_FILE", file)
-	d := &desk{T: t, cards: map[string]*yubikeytest.Card{}}
+	d := &yubiDesk{T: t, cards: map[string]*yubikeytest.Card{}}
 	d.plug(readerName, 12345678)
 	return d
 }
@@ -63,22 +63,22 @@ func newDesk(t *testing.T) *desk {
 func homeIn(dir string) home { return home{dir} }
 
 // plug puts a key into a reader.
-func (d *desk) plug(reader string, serial uint32) *yubikeytest.Card {
+func (d *yubiDesk) plug(reader string, serial uint32) *yubikeytest.Card {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.cards[reader] = &yubikeytest.Card{Serial: serial, Firmware: [3]byte{5, 4, 3}, ID: [8]byte{1, 2, 3, byte(serial)}, Gone: apdu.ErrRemoved}
 	return d.cards[reader]
 }
 
-func (d *desk) card() *yubikeytest.Card { return d.cards[readerName] }
+func (d *yubiDesk) card() *yubikeytest.Card { return d.cards[readerName] }
 
-func (d *desk) Readers(context.Context) ([]string, error) {
+func (d *yubiDesk) Readers(context.Context) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Sorted(maps.Keys(d.cards)), d.down
 }
 
-func (d *desk) Open(_ context.Context, reader string) (apdu.Connection, error) {
+func (d *yubiDesk) Open(_ context.Context, reader string) (apdu.Connection, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.cards[reader]
@@ -113,7 +113,7 @@ func (h held) End(context.Context) error { <-h.busy; return nil }
 func (held) Close() error                { return nil }
 
 // timeless runs a test where waiting takes no time. The environment is the caller's.
-func timeless(t *testing.T, f func(d *desk)) {
+func timeless(t *testing.T, f func(d *yubiDesk)) {
 	t.Helper()
 	d := newDesk(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ type ran struct {
 	out, err string
 }
 
-func (d *desk) run(args ...string) ran {
+func (d *yubiDesk) run(args ...string) ran {
 	d.Helper()
 	var out, errs bytes.Buffer
 	t := terminal{in: strings.NewReader(d.in), out: &out, err: &errs, cards: d}
@@ -146,7 +146,7 @@ func (d *desk) run(args ...string) ran {
 }
 
 // wants runs a command that must end with a code and say something.
-func (d *desk) wants(code int, says string, args ...string) ran {
+func (d *yubiDesk) wants(code int, says string, args ...string) ran {
 	d.Helper()
 	r := d.run(args...)
 	if r.code != code || !regexp.MustCompile(says).MatchString(r.out+r.err) {
@@ -155,7 +155,7 @@ func (d *desk) wants(code int, says string, args ...string) ran {
 	return r
 }
 
-func (d *desk) file(name, text string) string {
+func (d *yubiDesk) file(name, text string) string {
 	d.Helper()
 	name = filepath.Join(d.TempDir(), name)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -170,7 +170,7 @@ const seedText = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 const adaARN = "arn:aws:iam::111122223333:mfa/ada"
 
 // add puts the seed onto the key.
-func (d *desk) add(name string, more ...string) {
+func (d *yubiDesk) add(name string, more ...string) {
 	d.Helper()
 	d.in = seedText + "\n"
 	d.wants(exitClean, "Put "+regexp.QuoteMeta(name), append([]string{"yubikey", "oath", "add", name, "-"}, more...)...)
@@ -227,7 +227,7 @@ func TestWhichYubikey(t *testing.T) {
 }
 
 func TestOATHLife(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN)
 		d.in = "otpauth://hotp/Example:door?secret=" + seedText + "&counter=0&digits=8"
 		d.wants(exitClean, "Put Example:door", "yubikey", "oath", "add", "Example:door", "-", "--no-touch")
@@ -255,7 +255,7 @@ func TestOATHLife(t *testing.T) {
 
 // A key that is sealed here goes onto a YubiKey.
 func TestOATHAddKey(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.in = seedText
 		d.wants(exitClean, "Sealed", "key", "add", "ada", "-", "--device", adaARN)
 		d.in = ""
@@ -268,7 +268,7 @@ func TestOATHAddKey(t *testing.T) {
 }
 
 func TestCodeOfAYubikey(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN)
 		d.card().Touch = func(context.Context, string) bool { time.Sleep(600 * time.Millisecond); return true }
 		r := d.wants(exitClean, `^\d{6}\n`, "code", "--yubikey", adaARN)
@@ -284,7 +284,7 @@ func TestCodeOfAYubikey(t *testing.T) {
 
 // Codes of a key and of a seed that is sealed here are leased by the one device.
 func TestCodesShareALedger(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN, "--no-touch")
 		d.in = seedText
 		d.wants(exitClean, "Sealed", "key", "add", "ada", "-", "--device", adaARN)
@@ -303,7 +303,7 @@ func TestCodesShareALedger(t *testing.T) {
 }
 
 func TestOATHPassword(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN, "--no-touch")
 		first, second := d.file("p", "a long password\n"), d.file("p", "another password\n")
 		set := []string{"yubikey", "oath", "password", "--new-password-file"}
@@ -368,7 +368,7 @@ func TestNoPCSC(t *testing.T) {
 
 // A touch that comes when its code is over shows nothing; the next code is made.
 func TestTouchedTooLate(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN)
 		slow := 0
 		d.card().Touch = func(context.Context, string) bool {
@@ -391,7 +391,7 @@ func TestTouchedTooLate(t *testing.T) {
 
 // Two codes that follow each other, by two touches in the time of the second.
 func TestPairOfAYubikey(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN)
 		r := d.wants(exitClean, `^\d{6}\n\d{6}\n`, "code", "--yubikey", adaARN, "--pair")
 		if got, want := strings.Fields(r.out), codesAround(2); !slices.Equal(got, want) {
@@ -405,7 +405,7 @@ func TestPairOfAYubikey(t *testing.T) {
 
 // Two programs at once get two codes, the second when its time comes.
 func TestTwoAtOneKey(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN)
 		d.card().Touch = func(context.Context, string) bool { time.Sleep(2 * time.Second); return true }
 		got := make(chan string, 2)
@@ -427,7 +427,7 @@ func TestTwoAtOneKey(t *testing.T) {
 // Another program that does not let go of the key is told, and waited for no longer than a
 // person is.
 func TestBusyKey(t *testing.T) {
-	timeless(t, func(d *desk) {
+	timeless(t, func(d *yubiDesk) {
 		d.add(adaARN)
 		d.busy[readerName] <- struct{}{}
 		before := time.Now()
