@@ -103,7 +103,7 @@ func runAsk(ctx context.Context, t terminal, f askFlags, drill bool) error {
 // printAsked prints the id alone on standard output, and for a person what is next.
 func printAsked(t terminal, a wire.Asked, format string) error {
 	if format == "json" {
-		return printJSON(t, a)
+		return printIndented(t, a)
 	}
 	id := report.Plain(a.ID)
 	fmt.Fprintf(t.err, "Request %s for %s is %s, until %s.\n", id, report.Plain(a.Role), report.Plain(a.State), a.Ends.UTC().Format(time.RFC3339))
@@ -118,7 +118,7 @@ func printAsked(t terminal, a wire.Asked, format string) error {
 	return writeText(t, "", id+"\n")
 }
 
-func printJSON(t terminal, v any) error {
+func printIndented(t terminal, v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
@@ -459,7 +459,7 @@ func runStatus(ctx context.Context, t terminal, f doorFlags, args []string, form
 		all = []wire.Asked{*a.Request}
 	}
 	if format == "json" {
-		return printJSON(t, append([]wire.Asked{}, all...))
+		return printIndented(t, append([]wire.Asked{}, all...))
 	}
 	return printRequests(t, all)
 }

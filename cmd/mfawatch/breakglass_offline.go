@@ -51,7 +51,7 @@ type desk struct {
 	*opener
 	file, record string
 	opens        bundle.Opener
-	key          *plugged
+	key          *pluggedKey
 	bundle.Opened
 }
 
@@ -75,7 +75,7 @@ func (f offlineFlags) desk(t terminal, u unlocking) (*desk, error) {
 	if err := h.makeGlass(); err != nil {
 		return nil, err
 	}
-	d := &desk{opener: &opener{unlocking: u, t: t, home: h}, file: cmp.Or(f.bundle, h.glass("bundle.age")), record: cmp.Or(f.record, h.glass("record")), key: &plugged{serial: f.yubikey, t: t}}
+	d := &desk{opener: &opener{unlocking: u, t: t, home: h}, file: cmp.Or(f.bundle, h.glass("bundle.age")), record: cmp.Or(f.record, h.glass("record")), key: &pluggedKey{serial: f.yubikey, t: t}}
 	d.opens.Second = func(ctx context.Context) (bundle.Responder, error) { return d.key, nil }
 	return d, nil
 }
@@ -380,7 +380,7 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 	}
 	s.ToRotate = o.From
 	if format == "json" {
-		return printJSON(t, s)
+		return printIndented(t, s)
 	}
 	return writeText(t, "", s.text())
 }

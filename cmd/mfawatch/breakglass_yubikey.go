@@ -12,16 +12,16 @@ import (
 	"mfawatch/totp/yubikey/slot"
 )
 
-// plugged asks the YubiKey that is plugged in: bundle.Responder. It remembers its last
+// pluggedKey asks the YubiKey that is plugged in: bundle.Responder. It remembers its last
 // answer, so that a bundle that was just sealed opens without another touch.
-type plugged struct {
+type pluggedKey struct {
 	serial uint32
 	t      terminal
 
 	challenge, answer []byte
 }
 
-func (p *plugged) Respond(ctx context.Context, number int, challenge []byte) (seal.Secret, error) {
+func (p *pluggedKey) Respond(ctx context.Context, number int, challenge []byte) (seal.Secret, error) {
 	if p.answer != nil && bytes.Equal(challenge, p.challenge) {
 		return seal.NewSecret(bytes.Clone(p.answer)), nil
 	}

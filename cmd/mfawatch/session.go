@@ -55,11 +55,13 @@ In ~/.aws/config, where the source profile has the user's access key:
   credential_process = mfawatch session --profile ada --key ada-laptop --format credential-process
 
 Exit codes: 0 done, or those of COMMAND; 3 AWS refused the code, 5 no such key or
-device, 7 AWS checks no code now: later.`),
+device, 7 AWS checks no code now: later, 8 no such YubiKey, or it was not touched in
+time.`),
 		Example: strings.TrimRight(`
   eval "$(mfawatch session --key ada-laptop)"
   mfawatch session --key ada-laptop --role arn:aws:iam::444455556666:role/ops -- aws s3 ls
   mfawatch session --key ada-laptop --format credential-process
+  mfawatch session --key arn:aws:iam::111122223333:mfa/ada --yubikey -- aws s3 ls
   mfawatch session forget`, "\n"),
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,6 +74,7 @@ device, 7 AWS checks no code now: later.`),
 	f.unlocking.add(c)
 	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile with the user's own access key")
 	c.Flags().StringVar(&f.region, "region", "", "Region of STS (default: the profile's, else us-east-1)")
+	f.addYubikey(c, "take the code of a YubiKey that has the device's seed under its ARN")
 	c.Flags().StringVar(&f.key, "key", "", "name of the key, or serial number or ARN of the device")
 	c.Flags().StringVar(&f.role, "role", "", "ARN of a role to assume with MFA")
 	c.Flags().StringVar(&f.name, "session-name", "", "name of the role's session (default: mfawatch)")
@@ -201,7 +204,7 @@ func ofCredentials(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
 	return slices.Contains([]string{
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION",
-		"MFAWATCH_PASSPHRASE_FILE", "MFAWATCH_IDENTITY_FILE",
+		"MFAWATCH_PASSPHRASE_FILE", "MFAWATCH_IDENTITY_FILE", "MFAWATCH_OATH_PASSWORD_FILE",
 	}, name)
 }
 
