@@ -65,7 +65,6 @@ type enrolDeviceFlags struct {
 	rowsFlags
 	kind, grade string
 	drawn       bool
-	settings    totp.Settings
 }
 
 func newBreakglassEnrol(t terminal) *cobra.Command {
