@@ -84,6 +84,18 @@ type Canary struct {
 	Heartbeat string        `env:"MFAWATCH_HEARTBEAT_URL" is:"https" optional:"1"` // outside AWS, asked after each whole round trip
 }
 
+// BreakGlass is the environment of functions/breakglass. The door's rules are in
+// breakglass.json, in the function's own folder.
+type BreakGlass struct {
+	Common
+	Region       string `env:"MFAWATCH_REGION" is:"word"`
+	Table        string `env:"MFAWATCH_BREAKGLASS_TABLE" is:"word"` // the door's rows, sealed devices among them
+	LedgerTable  string `env:"MFAWATCH_LEDGER_TABLE" is:"word"`     // the codes that were used
+	TopicARN     string `env:"MFAWATCH_TOPIC_ARN" is:"arn"`
+	KeyARN       string `env:"MFAWATCH_BREAKGLASS_KEY_ARN" is:"arn"` // that seals devices and the key of signed heads
+	RecordBucket string `env:"MFAWATCH_RECORD_BUCKET" is:"word"`     // a copy of the record
+}
+
 // Env is the environment that FromEnv reads back as v, a struct of this package
 // or a pointer to one. Values that are empty and may be are left out.
 func Env(v any) map[string]string {

@@ -53,6 +53,8 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip(t, settings.Audit{Common: common(), ReportBucket: "reports", ReportPrefix: "x/", TopicARN: "arn:aws:sns:eu-north-1:111122223333:alerts", Formats: []string{"json", "csv"},
 		SecurityHub: true, Region: "eu-north-1", Role: "path/Audit", ExternalID: "an id", Remind: time.Hour, Rate: 5})
 	roundTrip(t, canary())
+	roundTrip(t, settings.BreakGlass{Common: common(), Region: "eu-north-1", Table: "mfawatch-breakglass", LedgerTable: "mfawatch-ledger", TopicARN: "arn:aws:sns:eu-north-1:111122223333:breakglass",
+		KeyARN: "arn:aws:kms:eu-north-1:111122223333:key/k", RecordBucket: "mfawatch-record"})
 }
 
 func canary() settings.Canary {
