@@ -143,6 +143,7 @@ var rules = []struct {
 	{"totp/breakglass/file", []string{"std", "mfawatch/totp/breakglass", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"totp/breakglass/table", []string{"std", "mfawatch/totp/breakglass", "github.com/aws/aws-sdk-go-v2"}, "keeps rows in DynamoDB and knows nothing of what they say"},
 	{"totp/breakglass/codes", []string{"std", "mfawatch/totp/breakglass"}, "makes and checks recovery codes; pepper and rows are given to it"},
+	{"totp/breakglass/devices", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/yubikey/otp"}, "opens sealed devices as factors; rows and KMS are given to it"},
 	{"totp/breakglass/strict", []string{"std"}, "reads JSON and knows nothing of what it says"},
 	{"totp/breakglass/wire", []string{"std", "mfawatch/totp/breakglass/strict"}, "words between the door and who calls it: it knows neither AWS nor the rules"},
 	{"totp/breakglass", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/breakglass/record", "mfawatch/totp/breakglass/strict"}, "decides who may come in from rows and a time; stores and devices are given to it"},

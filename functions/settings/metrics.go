@@ -32,3 +32,13 @@ const (
 	RegionDeadLetters = "RegionDeadLetters"
 	TrailLegAge       = "TrailLegAge" // seconds, of the tag that came back through CloudTrail
 )
+
+// The metrics of functions/breakglass, with the dimension function.
+const (
+	DoorGrants     = "DoorGrants"     // credentials handed out, drills not among them
+	DoorRefusals   = "DoorRefusals"   // by the door
+	DoorFailures   = "DoorFailures"   // something that the door needs was not there
+	NoticesWaiting = "NoticesWaiting" // not published yet, up to 50; each minute, as the two below
+	GrantsOwed     = "GrantsOwed"     // taken back, and AWS does not refuse their tokens yet
+	DrillAge       = "DrillAge"       // seconds, of the role whose last drill is longest ago; none counts as a year
+)

@@ -48,6 +48,19 @@ func (c *Creator) Keep(ctx context.Context, key string, body []byte) (string, er
 	return "", fmt.Errorf("s3 object %s in %s holds something else than its name says", beside(key, body), c.Bucket)
 }
 
+// ErrOther is an object that is there and holds something else.
+var ErrOther = errors.New("it is there and holds something else: nothing was written")
+
+// Create stores body under key unless something is there. The same body there already
+// is no error; another is ErrOther, and stays.
+func (c *Creator) Create(ctx context.Context, key string, body []byte) error {
+	same, err := c.settle(ctx, key, body)
+	if err == nil && !same {
+		err = fmt.Errorf("s3 object %s in %s: %w", key, c.Bucket, ErrOther)
+	}
+	return err
+}
+
 // settle writes body under key, or tells whether what is there is the same.
 func (c *Creator) settle(ctx context.Context, key string, body []byte) (same bool, err error) {
 	for range conflicts {
