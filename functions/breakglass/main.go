@@ -1,0 +1,108 @@
+// Command breakglass is the emergency door as a Lambda function behind a function URL
+// with IAM authentication: it takes the commands of totp/breakglass/wire, has the door
+// decide, has AWS give what a grant says, tells everybody, and revokes. A schedule
+// invokes it each minute with {"mfawatch":"tend"}, for what time ends and for what an
+// earlier invocation could not do.
+//
+// It promises that who calls is whom AWS says, and nobody where AWS says nothing; that
+// nothing is granted which the record has not; that credentials are recorded as issued
+// before they leave, and leave encrypted to who asked for them; that a panic, a deadline
+// or a service that is down leaves a door that is shut, or a grant that the same request
+// may use again within the minute; that a notice waits until it was published; and that
+// nothing it logs holds a code, a secret, credentials or an event's body.
+//
+// It cannot tell a request through its URL from an invocation that was made to look
+// like one: whoever may call lambda:InvokeFunction directly can say to be anybody. So
+// nobody may but the schedule, and through the URL (condition key
+// lambda:InvokedViaFunctionUrl) those who come in by it.
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/rs/zerolog"
+
+	"mfawatch/functions/settings"
+	"mfawatch/internal/awsenv"
+	"mfawatch/internal/iam"
+	"mfawatch/internal/kms"
+	"mfawatch/internal/s3"
+	"mfawatch/internal/sns"
+	"mfawatch/internal/sts"
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/devices"
+	"mfawatch/totp/breakglass/table"
+)
+
+// version is set when the function is built.
+var version = "dev"
+
+func main() {
+	h, err := wired(os.LookupEnv, os.Stdout)
+	if err != nil {
+		log := zerolog.New(os.Stdout)
+		log.Error().Err(err).Msg("the function cannot start")
+		os.Exit(1)
+	}
+	h.Log.Info().Str("version", version).Str("door", h.Door.Rules.Door).Msg("started")
+	lambda.StartWithOptions(h)
+}
+
+// A call to AWS takes at most attempts times patience and the waits between: somebody
+// waits for the answer.
+const (
+	patience = 4 * time.Second
+	attempts = 3
+)
+
+// RulesName is the file of the door's rules, in the function's own folder.
+const rulesName = "breakglass.json"
+
+// wired makes the handler of the environment and of the rules in its folder.
+func wired(env func(string) (string, bool), out io.Writer) (*Handler, error) {
+	set, err := settings.FromEnv[settings.BreakGlass](env)
+	if err != nil {
+		return nil, err
+	}
+	root, _ := env("LAMBDA_TASK_ROOT")
+	rules, err := readRules(filepath.Join(root, rulesName))
+	if err != nil {
+		return nil, err
+	}
+	level, err := zerolog.ParseLevel(set.LogLevel)
+	if err != nil {
+		return nil, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
+	}
+	cfg, err := awsenv.Config(env)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Region, cfg.RetryMaxAttempts = set.Region, attempts
+	cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(patience)
+	store := &table.Store{Client: dynamodb.NewFromConfig(cfg), Place: table.Places(set.Table, set.LedgerTable)}
+	keys := devices.Keys(kms.New(cfg), set.KeyARN, rules.Door)
+	return &Handler{
+		Door:  &breakglass.Door{Store: store, Rules: rules, Factors: devices.Sealed{Store: store, Keys: keys, Rules: rules}, Random: rand.Reader},
+		Roles: sts.New(cfg), Denials: iam.New(cfg), Topic: &sns.Topic{Client: awssns.NewFromConfig(cfg), ARN: set.TopicARN},
+		Archive: &archive{Objects: s3.NewKept(cfg, set.RecordBucket), Prefix: "record/" + rules.Door + "/"},
+		Signer:  &signer{Store: store, Keys: keys, Random: rand.Reader},
+		Metrics: out, Log: zerolog.New(out).Level(level).With().Timestamp().Logger(), Now: time.Now,
+	}, nil
+}
+
+func readRules(path string) (breakglass.Rules, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return breakglass.Rules{}, fmt.Errorf("read %s: %w: put it into the function's folder", rulesName, err)
+	}
+	return breakglass.ParseRules(rulesName, text)
+}
