@@ -94,9 +94,9 @@ func doorField(d config.Door, fault string) string {
 	}
 	switch what, name := m[1], strings.TrimSuffix(m[2], ":"); what {
 	case "person":
-		return indexed("people", slices.IndexFunc(d.People, func(p config.Person) bool { return p.Name == name }))
+		return indexed("people", last(d.People, func(p config.Person) bool { return p.Name == name }))
 	case "role":
-		return indexed("roles", slices.IndexFunc(d.Roles, func(r config.DoorRole) bool { return r.Name == name }))
+		return indexed("roles", last(d.Roles, func(r config.DoorRole) bool { return r.Name == name }))
 	case "principal", "device":
 		return ownedField(d, what, name)
 	default:
@@ -104,8 +104,17 @@ func doorField(d config.Door, fault string) string {
 	}
 }
 
-// ownedField is the last place where a principal or a device stands: of two it is the
-// one too many.
+// last is the last place of a list where is says yes: of two it is the one too many.
+func last[T any](list []T, is func(T) bool) int {
+	for i := len(list) - 1; i >= 0; i-- {
+		if is(list[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// ownedField is the last place where a principal or a device stands.
 func ownedField(d config.Door, what, name string) string {
 	for i := len(d.People) - 1; i >= 0; i-- {
 		place, list := slices.Index(d.People[i].Principals, name), "principals"

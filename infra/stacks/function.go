@@ -38,7 +38,7 @@ func (b *builder) stage() error {
 			return fmt.Errorf("stage function %s: %w", name, err)
 		}
 	}
-	return nil
+	return b.stageDoorPolicy()
 }
 
 // functions are those that this deployment has.
