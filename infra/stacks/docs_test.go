@@ -96,6 +96,15 @@ func TestDeployPageKey(t *testing.T) {
 	}
 }
 
+// The control policy of the emergency door is what make synth writes.
+func TestDeployPageControlPolicy(t *testing.T) {
+	plan, err := Prepare(deployment(t, "full"), bootstraps(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readPage(t, "deploy.md").holdsPolicy(t, "scp", plan.b.doorPolicy()...)
+}
+
 // The bucket of another account has to allow what the reconciler's own policy does.
 func TestDeployPageBucket(t *testing.T) {
 	p := readPage(t, "deploy.md")
