@@ -87,28 +87,28 @@ func (h *Handler) request(ctx context.Context, log zerolog.Logger, e event) (int
 	var a wire.Answer
 	if err == nil {
 		log = log.With().Str("command", string(c.Command)).Str("caller", cut(caller)).Logger()
-		a, err = h.safely(ctx, log, caller, c)
+		err = safely(log, func() error { a, err = h.do(ctx, log, breakglass.Caller{Principal: caller}, c); return err })
 	}
 	status, answer := h.answered(log, a, err, &counts)
 	if err == nil && a.Grant != nil && !a.Grant.Drill {
 		counts.add(settings.DoorGrants, 1)
 	}
-	h.after(ctx, log, c)
+	_ = safely(log, func() error { h.after(ctx, log, c); return nil })
 	h.measure(counts)
 	return status, answer
 }
 
-// safely keeps a panic to the request that caused it. What it was in the middle of is in
-// the rows, or is not: the door's next transaction settles it. Nothing of the panic's
-// value is logged, as it may hold anything.
-func (h *Handler) safely(ctx context.Context, log zerolog.Logger, caller string, c wire.Command) (a wire.Answer, err error) {
+// safely keeps a panic to what caused it. What it was in the middle of is in the rows, or
+// is not: the door's next transaction settles it. Nothing of the panic's value is
+// logged, as it may hold anything.
+func safely(log zerolog.Logger, do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			log.Error().Str("panic", fmt.Sprintf("%T", p)).Str("stack", frames(debug.Stack())).Msg("a fault of mfawatch, please report it")
-			a, err = wire.Answer{}, errPanic
+			err = errPanic
 		}
 	}()
-	return h.do(ctx, log, breakglass.Caller{Principal: caller}, c)
+	return do()
 }
 
 var errPanic = errors.New("the function has a fault")
@@ -169,5 +169,6 @@ func cut(s string) string {
 
 // frames are the functions of a stack, without what they were given.
 func frames(stack []byte) string {
-	return cut(argument.ReplaceAllString(string(stack), "(…)"))
+	text := argument.ReplaceAllString(string(stack), "(…)")
+	return text[:min(len(text), 2000)]
 }

@@ -256,7 +256,7 @@ const tags = "lambda.norpc,nethttpomithttp2"
 // waits for AWS. What looks at each byte of a trail keeps it.
 func compilerFlags(name string) []string {
 	flags := []string{"-gcflags=all=-l"}
-	if name == "audit" || name == "canary" {
+	if name == "audit" || name == "canary" || name == "breakglass" {
 		return flags // they read no trail
 	}
 	for _, hot := range []string{"mfawatch/audit/trail", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/klauspost/compress/..."} {

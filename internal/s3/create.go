@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -79,9 +80,12 @@ func (c *Creator) settle(ctx context.Context, key string, body []byte) (same boo
 	return true, nil
 }
 
+// put names the checksum's algorithm: without it, or Content-MD5, a bucket with a
+// default retention of Object Lock refuses (S3 API reference, PutObject).
 func (c *Creator) put(ctx context.Context, key string, body []byte) error {
 	_, err := c.Client.PutObject(ctx, &awss3.PutObjectInput{
 		Bucket: &c.Bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("application/json"), IfNoneMatch: aws.String("*"),
+		ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 	})
 	return err
 }

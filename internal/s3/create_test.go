@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"mfawatch/functions/delivery/deliverytest"
@@ -34,6 +35,8 @@ func (b *writeOnce) PutObject(_ context.Context, in *awss3.PutObjectInput, _ ...
 	switch _, there := b.objects[*in.Key]; {
 	case in.IfNoneMatch == nil || *in.IfNoneMatch != "*":
 		return nil, errors.New("an unconditional write")
+	case in.ChecksumAlgorithm != types.ChecksumAlgorithmSha256:
+		return nil, errors.New("Object Lock wants a checksum")
 	case b.err != nil:
 		return nil, b.err
 	case b.conflicts > 0:
@@ -108,5 +111,23 @@ func TestErrorsNameTheObject(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "evidence-bucket") || !strings.Contains(err.Error(), ".json") {
 			t.Errorf("%s: error %v, want one with bucket and object", name, err)
 		}
+	}
+}
+
+// Create keeps what is there, whoever wrote it.
+func TestCreate(t *testing.T) {
+	b := bucket()
+	c := &s3.Creator{Client: b, Bucket: "record-bucket"}
+	for _, step := range []struct {
+		body string
+		want error
+	}{{"1", nil}, {"1", nil}, {"2", s3.ErrOther}} {
+		if err := c.Create(t.Context(), "a.jsonl", []byte(step.body)); !errors.Is(err, step.want) || string(b.objects["a.jsonl"]) != "1" {
+			t.Errorf("Create(%s) = %v, want %v; kept %s", step.body, err, step.want, b.objects["a.jsonl"])
+		}
+	}
+	b.err = &smithy.GenericAPIError{Code: "AccessDenied"}
+	if err := c.Create(t.Context(), "b.jsonl", []byte("1")); err == nil || errors.Is(err, s3.ErrOther) || !strings.Contains(err.Error(), "record-bucket") {
+		t.Errorf("Create that is denied = %v", err)
 	}
 }

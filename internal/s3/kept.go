@@ -10,9 +10,9 @@ import (
 )
 
 // Kept is a bucket of objects that are written once, listed and read back. Where the
-// bucket has a default retention of Object Lock, S3 puts it on each: no header of ours
-// is needed, and the SDK sends the checksum that S3 then asks for (S3 user guide,
-// uploading objects to an Object Lock enabled bucket).
+// bucket has a default retention of Object Lock, S3 puts it on each: mode and period are
+// the bucket's to say, and who writes needs no permission to set them (S3 user guide,
+// Object Lock).
 type Kept struct {
 	Creator
 	client *awss3.Client
