@@ -108,6 +108,9 @@ func runCode(ctx context.Context, t terminal, f codeFlags, name string) error {
 	if f.at != "" {
 		return codeAt(t, f, o)
 	}
+	if s := o.key.Settings(); f.asked && s.Kind == totp.TOTP && f.validity > time.Duration(s.Period)*time.Second {
+		return usage("--min-validity %v: a code of %q is good for %d s at most", f.validity, o.Name, s.Period)
+	}
 	l, err := o.lease(ctx, f)
 	if later := (*ledger.Later)(nil); errors.As(err, &later) && !f.wait {
 		return fmt.Errorf("%w; --wait does so", err)

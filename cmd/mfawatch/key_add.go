@@ -94,6 +94,10 @@ func checkDevice(device string, s totp.Settings) error {
 func (f *keyAddFlags) complete(name string) error {
 	if f.settings.Account == "" {
 		f.settings.Account = name
+		_, err := totp.New(totp.Settings{Issuer: f.settings.Issuer, Account: name}, make([]byte, 20))
+		if _, other := totp.New(totp.Settings{Issuer: f.settings.Issuer, Account: "x"}, make([]byte, 20)); err != nil && other == nil {
+			return usage("the name %q cannot be its account too (%v): give --account", name, err)
+		}
 	}
 	f.settings.Algorithm = totp.Algorithm(strings.ToUpper(string(f.settings.Algorithm)))
 	f.settings.Kind = totp.TOTP
@@ -270,7 +274,7 @@ func (u unlocking) store(ctx context.Context, t terminal, h home, keys ...namedK
 }
 
 func putNamed(ctx context.Context, ring keyring.Ring, k namedKey) error {
-	err := ring.Put(ctx, k.name, k.device, k.key)
+	err := patiently(func() error { return ring.Put(ctx, k.name, k.device, k.key) })
 	if errors.Is(err, seal.ErrExists) {
 		return fmt.Errorf("there is a key %q already: choose another name", k.name)
 	}

@@ -30,10 +30,12 @@ func newKeyReseal(t terminal) *cobra.Command {
 Seals every key to the given recipients, and new keys from then on: age recipients
 (age1…, plugins such as age1yubikey1… included), KMS keys, or a passphrase, which
 stands alone. Any one of several opens a key. All keys are opened before one is
-changed; a run that is killed is ended by the same command again.
+changed, and each new file is tried before its old one goes: the identity file has to
+hold an identity of one of the new recipients, and what opens the old files. A run that
+is killed is ended by the same command again.
 
-The old recipients still open copies of the old files: where one was lost to
-somebody, replace the devices too.`),
+Sessions that are kept are forgotten. The old recipients still open copies of the old
+files: where one was lost to somebody, replace the devices too.`),
 		Example: strings.TrimRight(`
   mfawatch key reseal --to passphrase                 a new passphrase
   mfawatch key reseal --to age1… --to age1yubikey1…
@@ -68,6 +70,10 @@ func runKeyReseal(ctx context.Context, t terminal, f resealFlags) error {
 	}
 	if err := h.writeRecipients(to); err != nil {
 		return err
+	}
+	// Kept sessions are sealed to the old recipients, who may be why this is done.
+	if _, err := forgetSessions(h); err != nil {
+		return fmt.Errorf("keys are sealed anew, and sessions are still kept for the old recipients: %w; 'mfawatch session forget'", err)
 	}
 	fmt.Fprintf(t.err, "Keys are sealed to %s: %d sealed anew, %d were so already.\n", strings.Join(to, ", "), len(done.Resealed), len(done.Already))
 	return nil
@@ -138,6 +144,12 @@ func (f resealFlags) rotate(ctx context.Context, t terminal, h home, anew seal.K
 	}
 	if len(all) == 0 {
 		return seal.Rotated{}, nil
+	}
+	if len(anew.Identities) == 0 { // recipients alone cannot try the new files
+		anew.Identities, err = f.identities(t, h, len(anew.KMS) > 0)
+		if err != nil {
+			return seal.Rotated{}, fmt.Errorf("each new file is opened before the old one goes: %w", err)
+		}
 	}
 	old, err := f.all(ctx, t, h, anew, all)
 	if err != nil {

@@ -57,7 +57,7 @@ func runKeyRm(ctx context.Context, t terminal, yes, ref string) error {
 	if yes != e.Name {
 		return usage("the name that was typed is not %q: nothing is removed", e.Name)
 	}
-	if err := closed.Delete(e.Name); err != nil {
+	if err := patiently(func() error { return closed.Delete(e.Name) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.err, "Removed %s. Backups and snapshots of the disk may still hold it, sealed.\n", report.Plain(e.Name))
@@ -68,7 +68,7 @@ func runKeyRm(ctx context.Context, t terminal, yes, ref string) error {
 // its name only, and nothing is known of it.
 func removable(ring keyring.Ring, ref string) (keyring.Entry, error) {
 	e, err := ring.Find(ref)
-	if _, unread := ring.List(); unread != nil && errors.Is(err, keyring.ErrNotFound) {
+	if _, unread := ring.List(); unread != nil && err != nil && !errors.Is(err, keyring.ErrAmbiguous) {
 		return keyring.Entry{Name: ref}, nil
 	}
 	return e, err

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -21,15 +21,14 @@ const recipientsFile = "recipients"
 
 // recipients are the file's lines; none where there is no file.
 func (h home) recipients() ([]string, error) {
-	f, err := os.Open(h.path(recipientsFile))
+	data, err := seal.ReadTrusted(h.path(recipientsFile), 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what keys are sealed to: %w", err)
 	}
-	defer f.Close()
-	to, err := readRecipients(f)
+	to, err := readRecipients(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.path(recipientsFile), err)
 	}

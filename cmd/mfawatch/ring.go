@@ -51,7 +51,13 @@ type home struct{ dir string }
 
 func openHome() (home, error) {
 	dir, err := stateDir()
-	return home{dir}, err
+	if err == nil { // who can write there chooses to whom keys are sealed
+		err = seal.TrustFolder(dir)
+	}
+	if err != nil {
+		return home{}, fmt.Errorf("MFAWATCH_HOME: %w", err)
+	}
+	return home{dir}, nil
 }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
@@ -69,8 +75,7 @@ func (h home) closed() (keyring.Ring, error) { return h.ring(seal.Keys{}) }
 // lost, and what it knew with it: nothing of before now is good then.
 func (h home) ledger(ctx context.Context) (ledger.Store, time.Time, error) {
 	s := file.Store{Path: h.path("ledger.db")}
-	_, err := os.Lstat(s.Path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if lost(s.Path) {
 		keys, err := os.ReadDir(h.path("keys"))
 		if err == nil && len(keys) > 0 {
 			err = keyring.Restored(ctx, s, time.Now())
@@ -83,7 +88,51 @@ func (h home) ledger(ctx context.Context) (ledger.Store, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("the ledger of used codes: %w", err)
 	}
-	return s, floor, nil
+	return watched{s, s.Path, floor}, floor, nil
+}
+
+// busyPatience is how long a writer waits for another. One that waits for a YubiKey to be
+// touched may take longer, and then the error says so.
+const busyPatience = 10 * time.Second
+
+// patiently does what needs a folder's lock, as soon as others have given it back.
+func patiently(do func() error) error {
+	for end := time.Now().Add(busyPatience); ; time.Sleep(20 * time.Millisecond) {
+		if err := do(); !errors.Is(err, seal.ErrBusy) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// lost tells of a ledger that is missing, or that a crash or a full disk left empty: it
+// would begin anew.
+func lost(path string) bool {
+	info, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0
+}
+
+// watched is a ledger that has to stay the one that was opened. One that goes lost under
+// a server would begin anew and take used codes again; one that is restored has another
+// floor.
+type watched struct {
+	ledger.Store
+	path  string
+	floor time.Time
+}
+
+// Update is ledger.Store's.
+func (w watched) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
+	if lost(w.path) {
+		return fmt.Errorf("ledger %s: it went lost since it was opened: start again, and codes of before then are refused", w.path)
+	}
+	floor, err := keyring.Floor(ctx, w.Store)
+	switch {
+	case err != nil:
+		return err
+	case !floor.Equal(w.floor):
+		return fmt.Errorf("ledger %s: it was restored since it was opened: start again, and codes of before then are refused", w.path)
+	}
+	return w.Store.Update(ctx, key, change)
 }
 
 // opened is a key that codes can be made with.

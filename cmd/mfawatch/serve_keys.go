@@ -13,8 +13,7 @@ import (
 )
 
 // servedKeys are the keys of the ring as Vault's routes have them: vaultapi.Keys. One
-// request at a time: a passphrase takes a quarter of a gigabyte to open a key with, and
-// the folder's lock does not wait.
+// request at a time: a passphrase takes a quarter of a gigabyte to open a key with.
 type servedKeys struct {
 	*opener
 	sealing seal.Keys
@@ -106,7 +105,7 @@ func (s *servedKeys) write(do func(keyring.Ring) error) error {
 	if err != nil {
 		return err
 	}
-	return served(do(ring))
+	return served(patiently(func() error { return do(ring) }))
 }
 
 // served says errors of the ring as the routes know them.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -18,6 +18,7 @@ import (
 
 	"mfawatch/audit/report"
 	"mfawatch/internal/outfile"
+	"mfawatch/totp/seal"
 	"mfawatch/totp/vaultapi"
 )
 
@@ -34,7 +35,7 @@ func tokenFile(h home, name string) tokens {
 
 // Tokens reads the file; where there is none nobody has a token.
 func (name tokens) Tokens(context.Context) ([]vaultapi.Token, error) {
-	data, err := os.ReadFile(string(name))
+	data, err := seal.ReadTrusted(string(name), 16<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -57,6 +58,16 @@ func (name tokens) write(list []vaultapi.Token) error {
 		_, err := w.Write(append(text, '\n'))
 		return err
 	})
+}
+
+// hold keeps out who changes the file at the same time: of two changes each would lose
+// the other's, and a token that was revoked would be good again.
+func (name tokens) hold() (held io.Closer, err error) {
+	err = patiently(func() error {
+		held, err = seal.Lock(filepath.Dir(string(name)))
+		return err
+	})
+	return held, err
 }
 
 func newServeToken(t terminal) *cobra.Command {
@@ -106,6 +117,11 @@ func addToken(t terminal, file, name string, grants []string, lasts time.Duratio
 		return err
 	}
 	kept := tokenFile(h, file)
+	held, err := kept.hold()
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	list, err := kept.Tokens(context.Background())
 	if err != nil {
 		return err
@@ -238,6 +254,11 @@ func revokeToken(t terminal, file, name string) error {
 		return err
 	}
 	kept := tokenFile(h, file)
+	held, err := kept.hold()
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	list, err := kept.Tokens(context.Background())
 	if err != nil {
 		return err

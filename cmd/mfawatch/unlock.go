@@ -124,7 +124,11 @@ func (u unlocking) sealing(ctx context.Context, t terminal, h home) (seal.Keys, 
 		return seal.Keys{}, err
 	}
 	if len(to) > 0 && to[0] != byPassphrase {
-		return sealedTo(ctx, t, to)
+		keys, err := sealedTo(ctx, t, to)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", h.path(recipientsFile), err)
+		}
+		return keys, err
 	}
 	closed, err := h.closed()
 	if err != nil {

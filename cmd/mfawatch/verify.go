@@ -81,7 +81,18 @@ func runVerify(ctx context.Context, t terminal, f verifyFlags, name string) erro
 		return err
 	}
 	m, err := v.Check(ctx, verifiedAs(o), o.key, code, time.Now())
-	return printMatch(t, f.format, o, m, err)
+	return printMatch(t, f.format, o, m, o.told(err))
+}
+
+// told says which key it is by the name that people know, and what unlocks it here.
+func (o opened) told(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ledger.ErrLocked):
+		return fmt.Errorf("%q: %w; on this machine 'mfawatch verify %s --unlock' does", o.Name, err, o.Name)
+	}
+	return fmt.Errorf("%q: %w", o.Name, err)
 }
 
 // verifiedAs is what a key's codes are remembered by.
@@ -97,7 +108,7 @@ func resyncKey(ctx context.Context, t terminal, v ledger.Verifier, f verifyFlags
 		return err
 	}
 	m, err := v.Enrol(ctx, verifiedAs(o), o.key, first, second, time.Now())
-	return printMatch(t, f.format, o, m, err)
+	return printMatch(t, f.format, o, m, o.told(err))
 }
 
 // unlockKey forgets wrong codes. On one machine its owner decides; that two people have

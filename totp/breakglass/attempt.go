@@ -57,10 +57,8 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 	if err := d.turn(ctx, now, func(t *turn) error { return a.begin(t, opened) }); err != nil || a.done {
 		return err
 	}
-	// Who names a device that is not theirs has a decoy compared, and its answer is
-	// not looked at.
 	compared := a.guess.Compare(proof.Code)
-	if !a.own && (compared == nil || errors.Is(compared, ErrUsed)) {
+	if !a.own { // what a decoy's comparison says is not looked at
 		compared = ErrWrong
 	}
 	return d.turn(ctx, now, func(t *turn) error { return a.end(t, compared) })
@@ -86,7 +84,7 @@ func (a *try) open(ctx context.Context) (err error) {
 // entry is what the record says of the attempt. A request or device that is not known
 // is left out: the caller may have typed anything.
 func (a *try) entry() record.Entry {
-	e := by(record.Entry{What: a.step.what, Facts: map[record.Fact]string{record.Attempt: a.id}}, a.caller, a.person)
+	e := by(record.Entry{What: a.step.what, Facts: map[record.Fact]string{}}, a.caller, a.person)
 	if idForm.MatchString(a.step.request) {
 		e.Request = a.step.request
 	}
@@ -163,8 +161,8 @@ func (a *try) count(t *turn) (*Refusal, error) {
 		id = nobody(a.caller.Principal)
 	}
 	a.guess, err = a.factor.Begin(t.ctx, t.tx, id, t.now)
-	if r := tooMany(err); r != nil || err != nil {
-		return r, err
+	if err != nil {
+		return tooMany(err), err
 	}
 	a.strain(t, 1)
 	g.Attempts++
@@ -214,6 +212,7 @@ func (a *try) strain(t *turn, by int) {
 // end is the second transaction: the code is spent and the change made, or the
 // refusal recorded.
 func (a *try) end(t *turn, compared error) error {
+	t.attempt = a.id
 	at := slices.IndexFunc(t.desk.Pending, func(p pending) bool { return p.ID == a.id })
 	if at < 0 {
 		return a.refuse(t, refuse(TooSlow)) // the record says already that nobody answered

@@ -64,6 +64,8 @@ type turn struct {
 	door *Door
 	now  time.Time
 	desk desk
+
+	attempt string // which is answered in this turn
 }
 
 // turn runs a transaction that may append to the record. A refusal keeps what the turn
@@ -94,14 +96,17 @@ func (d *Door) turn(ctx context.Context, now time.Time, run func(*turn) error) e
 func (t *turn) sitDown() error {
 	name := t.door.Rules.Door
 	k, there, err := get[desk](t.tx, deskKey)
-	if err == nil && !there {
+	if err != nil {
+		return err
+	}
+	if !there {
 		k = desk{Door: name, Hash: record.Start, First: 1, SignedAt: t.now}
 	}
-	if err == nil && k.Door != name {
-		err = fmt.Errorf("the rows are of door %s, and the rules of door %s: a record is one door's", k.Door, name)
+	if k.Door != name {
+		return fmt.Errorf("the rows are of door %s, and the rules of door %s: a record is one door's", k.Door, name)
 	}
 	t.desk = k
-	return err
+	return nil
 }
 
 func (t *turn) standUp(err error) error {
@@ -118,6 +123,12 @@ func (t *turn) enter(e record.Entry) error {
 		e.Actor = "door"
 	}
 	e.Actor = readable(e.Actor)
+	if t.attempt != "" {
+		if e.Facts == nil {
+			e.Facts = map[record.Fact]string{}
+		}
+		e.Facts[record.Attempt] = t.attempt
+	}
 	line, hash, err := record.Append(t.desk.Seq, t.desk.Hash, e)
 	if err != nil {
 		return fmt.Errorf("the record refuses an entry: %w", err)

@@ -3,6 +3,7 @@ package breakglass
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"mfawatch/totp/breakglass/record"
@@ -65,6 +66,12 @@ func noticeOf(e record.Entry, seq int64) Notice {
 	text := fmt.Sprintf("%s: %s %s", e.Door, who, e.What)
 	if role := e.Facts[record.Role]; role != "" {
 		text += " role " + role
+	}
+	if target := e.Facts[record.Target]; target != "" {
+		text += " device " + target
+	}
+	if wanted := e.Facts[record.Wanted]; wanted != "" {
+		text += fmt.Sprintf(" (%d of %s)", len(strings.Fields(e.Facts[record.Approvers])), wanted)
 	}
 	if e.Request != "" {
 		text += ", request " + e.Request

@@ -31,6 +31,7 @@ const (
 	NotApproved     Reason = "not-approved"
 	CoolingOff      Reason = "cooling-off"
 	NotAwaited      Reason = "not-awaited"
+	GrantedAlready  Reason = "granted-already"
 	Over            Reason = "over"
 	TooMany         Reason = "too-many"
 	ClockBehind     Reason = "clock-behind"
@@ -58,6 +59,7 @@ var advice = map[Reason]string{
 	NotApproved:     "approvals are missing: ask an approver",
 	CoolingOff:      "the request is cooling off: wait",
 	NotAwaited:      "the request awaits no approval: it has all, or is one person's alone",
+	GrantedAlready:  "the request was granted a moment ago: if the answer was lost, the same is handed out again; wait",
 	Over:            "the request is over: ask anew",
 	TooMany:         "you have too many open requests: end one",
 	ClockBehind:     "the clock is behind the record's: set it right; nothing was counted",

@@ -137,9 +137,9 @@ type Request struct {
 	From              time.Time // when it can be used, if it has to cool off
 	Ends              time.Time // when its stage, or its credentials, end
 	GrantedAt         time.Time
-	Device            string // whose code opened the door
-	Again             int    // how often the grant was handed out once more
-	ActiveAt          time.Time
+	Device            string    // whose code opened the door
+	Again             int       // how often the grant was handed out once more
+	Handed            time.Time // when it was last; zero where AWS gave nothing for it
 	Seen              time.Time // the latest time that it was changed at
 }
 
@@ -160,6 +160,7 @@ var (
 // Times of the door that are not the rules' to choose.
 const (
 	RetryFor      = time.Minute      // for so long the same grant is handed out again
+	RetryAfter    = 5 * time.Second  // and not before: who asks at the same time has not lost an answer
 	answerWithin  = time.Minute      // an attempt that takes longer is closed
 	unlockWithin  = 15 * time.Minute // between the two who unlock
 	clockSlack    = 2 * time.Minute  // between the clocks of two who change a request

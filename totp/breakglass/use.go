@@ -98,7 +98,8 @@ func (r Request) approvedBy(role Role) (names []string) {
 // Use opens the door with a code of who asked. What comes back is to be done by the
 // edge, which then says Issued or NotIssued. Where the answer was lost, the same
 // principal is given the same grant again for a minute, without a code: it is
-// encrypted to a recipient that only who asked can read.
+// encrypted to a recipient that only who asked can read. Not at once, unless AWS gave
+// nothing: of many who ask at the same time one is let in.
 func (d *Door) Use(ctx context.Context, c Caller, id string, proof Proof, now time.Time) (Grant, error) {
 	var r Request
 	var g Grant
@@ -111,7 +112,7 @@ func (d *Door) Use(ctx context.Context, c Caller, id string, proof Proof, now ti
 			if r, role, no, err = t.live(id); no != nil || err != nil {
 				return false, no, err
 			}
-			if r.again(c, t.now) {
+			if r.lost(c, t.now) && !t.now.Before(r.Handed.Add(RetryAfter)) {
 				g, err = t.again(r, role, c, who)
 				return true, nil, err
 			}
@@ -128,12 +129,13 @@ func (d *Door) Use(ctx context.Context, c Caller, id string, proof Proof, now ti
 	return g, nil
 }
 
-func (r Request) again(c Caller, now time.Time) bool {
+// lost tells whether a grant may be handed out once more, as its answer may be lost.
+func (r Request) lost(c Caller, now time.Time) bool {
 	return (r.State == Granted || r.State == Active) && r.Principal == c.Principal && r.Again < mostAgain && !r.Drill && now.Before(r.GrantedAt.Add(RetryFor))
 }
 
 func (t *turn) again(r Request, role Role, c Caller, who Person) (Grant, error) {
-	r.Again++
+	r.Again, r.Handed = r.Again+1, t.now
 	e := by(r.entry(record.Retried), c, who)
 	e.Facts[record.Session], e.Facts[record.Count] = r.session(), fmt.Sprint(r.Again)
 	if err := t.enter(e); err != nil {
@@ -150,6 +152,8 @@ func (r Request) usable(role Role, c Caller, who Person, device Device, now time
 	switch {
 	case r.Person != who.Name || r.Principal != c.Principal:
 		return refuse(OthersRequest)
+	case r.lost(c, now):
+		return &Refusal{Reason: GrantedAlready, Until: r.Handed.Add(RetryAfter)}
 	case r.State == Granted || r.State == Active:
 		return refuse(Over)
 	case !slices.Contains(role.Requesters, who.Name) || r.Alone && !role.Alone.Allowed || r.Duration > role.Longest:
@@ -169,7 +173,7 @@ func (r Request) usable(role Role, c Caller, who Person, device Device, now time
 // grant opens the door.
 func (t *turn) grant(r Request, c Caller, who Person, device Device) (Grant, error) {
 	role, _ := t.door.Rules.role(r.Role)
-	r.State, r.GrantedAt, r.Device = Granted, t.now, device.ID
+	r.State, r.GrantedAt, r.Handed, r.Device = Granted, t.now, t.now, device.ID
 	r.Ends = t.now.Add(r.Duration)
 	e := by(r.entry(record.Used), c, who)
 	e.Facts[record.Device], e.Facts[record.Grade] = device.ID, device.Grade.String()
@@ -211,9 +215,6 @@ func (t *turn) issued(r Request, until time.Time) error {
 	took := max(t.now.Sub(r.Asked), 0)
 	e := r.entry(record.Issued)
 	e.Facts[record.TookMS], e.Facts[record.Session] = fmt.Sprint(took.Milliseconds()), r.session()
-	if r.State == Granted {
-		r.ActiveAt = t.now
-	}
 	switch {
 	case r.Drill:
 		e.What = record.Drilled
@@ -245,7 +246,7 @@ func (t *turn) drilled(r Request, took time.Duration) {
 }
 
 // NotIssued says that AWS gave no credentials. Who asked may use the same grant again
-// within the minute; then it lapses.
+// at once, within the minute; then it lapses.
 func (d *Door) NotIssued(ctx context.Context, g Grant, why string, now time.Time) error {
 	if record.Text(why) != nil || len(why) > mostWhy {
 		why = "AWS gave no credentials"
@@ -260,6 +261,10 @@ func (d *Door) NotIssued(ctx context.Context, g Grant, why string, now time.Time
 		}
 		e := r.entry(record.NotIssued)
 		e.Outcome, e.Reason = record.Failed, why
-		return t.enter(e)
+		r.Handed = time.Time{}
+		if err := t.enter(e); err != nil {
+			return err
+		}
+		return t.keep(r)
 	})
 }

@@ -65,7 +65,8 @@ func entry(h seal.Header) Entry {
 }
 
 // Find is the key of a name, or of an AWS device's ARN or serial number. Nothing but the
-// whole of it, in the same capitals, is a match.
+// whole of it, in the same capitals, is a match. Where none is and a file cannot be read,
+// the error is not ErrNotFound: whoever acts on that would act on what is not known.
 func (r Ring) Find(ref string) (Entry, error) {
 	if ref == "" {
 		return Entry{}, fmt.Errorf("the name is empty: %w", ErrNotFound)
@@ -76,7 +77,10 @@ func (r Ring) Find(ref string) (Entry, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return Entry{}, errors.Join(fmt.Errorf("%q: %w: 'mfawatch key list' names them", ref, ErrNotFound), unread)
+		if unread != nil { // it may be this one: that it is not there is not known
+			return Entry{}, fmt.Errorf("%q is none of the keys that can be read, and others cannot be:\n%w", ref, unread)
+		}
+		return Entry{}, fmt.Errorf("%q: %w: 'mfawatch key list' names them", ref, ErrNotFound)
 	}
 	var names []string
 	for _, e := range found {

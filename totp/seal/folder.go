@@ -39,6 +39,10 @@ func checkFolder(dir string) error {
 // readPrivate reads a file of at most that many bytes. It follows no link, waits for
 // no pipe, and looks at the file that it reads rather than at its name.
 func readPrivate(name string, most int64) ([]byte, error) {
+	return readPlain(name, most, func(name string, info fs.FileInfo) error { return private(name, info, 0o600) })
+}
+
+func readPlain(name string, most int64, check func(string, fs.FileInfo) error) ([]byte, error) {
 	f, err := openNoFollow(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
@@ -51,7 +55,7 @@ func readPrivate(name string, most int64) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: it is no plain file: move it elsewhere", name)
 	}
-	if err := private(name, info, 0o600); err != nil {
+	if err := check(name, info); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
@@ -63,6 +67,43 @@ func readPrivate(name string, most int64) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// trusted refuses a file or folder that another user owns or can write to. Reading does
+// no harm. The machine's administrator is trusted, as with everything; so is a folder such
+// as /tmp in which nobody can replace what is another's.
+func trusted(name string, info fs.FileInfo) error {
+	owner, err := ownerOf(name, info)
+	switch sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0; {
+	case err != nil:
+		return err
+	case owner != os.Geteuid() && owner != 0:
+		return fmt.Errorf("%s: it belongs to user %d and this is user %d: whoever owns it decides what is in it, so make one of your own", name, owner, os.Geteuid())
+	case info.Mode().Perm()&0o022 != 0 && !sticky:
+		return fmt.Errorf("%s: others can write to it (mode %04o): see that nobody changed it, and chmod go-w it", name, info.Mode().Perm())
+	}
+	return nil
+}
+
+// TrustFolder refuses a folder in which others could put a file in another's place.
+func TrustFolder(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("folder %s: %w", dir, cause(err))
+	case !info.IsDir():
+		return fmt.Errorf("folder %s: it is a file: name a folder", dir)
+	}
+	return trusted(dir, info)
+}
+
+// ReadTrusted reads a file that is no secret and decides who opens or gets secrets: to
+// whom they are sealed, which tokens are good. It follows no link, waits for no pipe, and
+// refuses what others can write.
+func ReadTrusted(name string, most int64) ([]byte, error) { return readPlain(name, most, trusted) }
+
+// Lock keeps others who call it out of a folder until it is closed, also by a kill. It
+// does not wait: the error is ErrBusy.
+func Lock(dir string) (io.Closer, error) { return lock(dir) }
 
 // syncFolder makes a removal safe on the disk. Not every file system lets a folder
 // be synced.

@@ -34,11 +34,12 @@ func (h *handler) readCode(ctx context.Context, q *request) answer {
 	}
 	period := time.Duration(k.Settings().Period) * time.Second
 	wants := ledger.Request{Device: k.Device, Owner: "vault " + q.token.Name + " " + q.id, Purpose: ledger.Code, Remains: min(h.Remains, period), Patience: max(h.MaxWait, time.Nanosecond)}
-	lease, err := h.Prover.Lease(ctx, k.Key, wants, q.now)
+	now := h.Now() // requests queue for keys that take long to open, and the step of then may be over
+	lease, err := h.Prover.Lease(ctx, k.Key, wants, now)
 	var early *ledger.Later
 	switch {
 	case errors.As(err, &early):
-		return later("the codes of this step and the next are given to others already, or AWS would check no more of them: ask again after Retry-After", early, q.now)
+		return later("the codes of this step and the next are given to others already, or AWS would check no more of them: ask again after Retry-After", early, now)
 	case err != nil:
 		return broken("the ledger did not lease a code", err)
 	}

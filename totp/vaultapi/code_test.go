@@ -78,6 +78,24 @@ func TestRemains(t *testing.T) {
 	})
 }
 
+// TestReaderOfASlowKey: a passphrase takes a second for each reader, and they queue. The
+// code is of the step in which it is shown.
+func TestReaderOfASlowKey(t *testing.T) {
+	s := serve(t)
+	s.put("aws")
+	s.keys.Fail = func() error {
+		s.now = s.now.Add(40 * time.Second)
+		return nil
+	}
+	r := s.ask("reader", "GET", "totp/code/aws", "")
+	if want := s.code(0); r.Status != http.StatusOK || r.Data["code"] != want {
+		t.Errorf("%d: the code is not the one of when it was shown", r.Status)
+	}
+	if step := s.now.Unix() / 30; s.last().Step != step {
+		t.Errorf("step %d is on record, want %d", s.last().Step, step)
+	}
+}
+
 // TestReaderLeaves: who leaves while it waits has used its step up, and it is on record.
 func TestReaderLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -279,27 +279,26 @@ func Enrol(tx breakglass.Tx, p Pepper, s Sheet, now time.Time) error {
 
 // Retire makes all codes of a sheet worthless. Its id stays taken.
 func Retire(tx breakglass.Tx, sheet string) error {
-	k, there, err := read(tx, sheet)
-	if err != nil || !there {
-		return errors.Join(err, missing(sheet, there))
+	k, err := known(tx, sheet)
+	if err != nil {
+		return err
 	}
 	k.Unused = nil
 	return write(tx, sheet, k)
 }
 
-func missing(sheet string, there bool) error {
-	if there {
-		return nil
+// known reads a sheet that has to be there.
+func known(tx breakglass.Tx, sheet string) (kept, error) {
+	k, there, err := read(tx, sheet)
+	if err == nil && !there {
+		err = fmt.Errorf("there is no sheet %s: look at its id", sheet)
 	}
-	return fmt.Errorf("there is no sheet %s: look at its id", sheet)
+	return k, err
 }
 
 // Left tells how many codes of a sheet were not used, and how many it had.
 func Left(tx breakglass.Tx, sheet string) (unused, of int, err error) {
-	k, there, err := read(tx, sheet)
-	if err == nil {
-		err = missing(sheet, there)
-	}
+	k, err := known(tx, sheet)
 	return len(k.Unused), k.Count, err
 }
 

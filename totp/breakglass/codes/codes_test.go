@@ -296,3 +296,95 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestForm pins what is printed and what is kept: papers in safes depend on it. The
+// check symbols and the hash were computed by another program too.
+func TestForm(t *testing.T) {
+	symbols := checked([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 31})
+	if got, want := grouped(symbols), "01234-56789-ABCDE-FGHJK-MNZAM"; got != want {
+		t.Errorf("a code is printed as %s, want %s", got, want)
+	}
+	if got, want := pepper(t, "p").hash("ada-sheet", symbols), "a028d8ea86090133e760043f5eb9cccade021dd63aecccb7bc9618fdfa2b37a2"; got != want {
+		t.Errorf("its hash is %s, want %s", got, want)
+	}
+	all := make([]byte, 32)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	if got := strings.ReplaceAll(grouped(all), "-", ""); got != "0123456789ABCDEFGHJKMNPQRSTVWXYZ" || len(alphabet) != 32 {
+		t.Errorf("the alphabet is %s", got)
+	}
+	if got := ErrForm.Error(); got != "a recovery code has 25 letters and digits in groups of 5" {
+		t.Error(got)
+	}
+	bare := strings.ReplaceAll(grouped(symbols), "-", "")
+	for _, dash := range []string{" ", "\t", "-", "_", "\u00a0", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212"} {
+		if got, err := parse(bare[:5] + dash + bare[5:]); err != nil || !bytes.Equal(got, symbols) {
+			t.Errorf("with %q between groups: %v", dash, err)
+		}
+	}
+	for _, other := range []string{"\n", "+", "/", ".", "\u2009", "\u00a1"} {
+		if _, err := parse(bare[:5] + other + bare[5:]); !errors.Is(err, ErrForm) {
+			t.Errorf("with %q between groups: %v", other, err)
+		}
+	}
+}
+
+// TestSpentMeanwhile: of two that compared the same code one spends it.
+func TestSpentMeanwhile(t *testing.T) {
+	m, s, f := enrolled(t, "ada-sheet")
+	begin := func() breakglass.Guess {
+		t.Helper()
+		g, err := f.Begin(t.Context(), m, "ada-sheet", now)
+		if err == nil {
+			err = g.Compare(s.Codes[2])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	one, two := begin(), begin()
+	if err := one.Spend(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Spend(t.Context(), m); !errors.Is(err, breakglass.ErrUsed) {
+		t.Errorf("the second = %v, want it used", err)
+	}
+	if unused, _, err := Left(m, "ada-sheet"); unused != 9 || err != nil {
+		t.Errorf("%d are left, %v", unused, err)
+	}
+	m.Rows["sheet#ada-sheet"] = []byte("{")
+	if err := one.Spend(t.Context(), m); err == nil || errors.Is(err, breakglass.ErrUsed) {
+		t.Errorf("a damaged row = %v, want an error that is no refusal", err)
+	}
+}
+
+func TestSentences(t *testing.T) {
+	m, s, f := enrolled(t, "ada-sheet")
+	say := func(_ any, err error) error { return err }
+	for want, err := range map[string]error{
+		`sheet "": an id of 2 to 63 letters, digits, _ . @ and - is wanted`:     say(Make("", 1, rand.Reader)),
+		"sheet id of 21 codes: 1 to 20 are possible":                            say(Make("id", 21, rand.Reader)),
+		"sheet id: random numbers: EOF":                                         say(Make("id", 1, bytes.NewReader(nil))),
+		"a pepper of 3 bytes: 32 random ones or more are wanted":                say(NewPepper([]byte("ppp"))),
+		"sheet ada-sheet is there: give the new one another id":                 Enrol(m, f.Pepper, s, now),
+		"sheet new: there is no pepper to hash its codes with":                  Enrol(m, Pepper{}, Sheet{ID: "new"}, now),
+		"sheet new: " + ErrForm.Error():                                         Enrol(m, f.Pepper, Sheet{"new", []breakglass.Code{breakglass.Typed("x")}}, now),
+		"there is no sheet new: look at its id":                                 Retire(m, "new"),
+		"sheet ada-sheet: there is no pepper to hash its codes with":            say(Factor{Sheet: "ada-sheet"}.Begin(t.Context(), m, "ada-sheet", now)),
+		"a letter of the recovery code is wrong: read it again, group by group": ErrTypo,
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	m.Rows["sheet#ada-sheet"] = []byte(`{"Format":2}`)
+	if _, _, err := Left(m, "ada-sheet"); err == nil || err.Error() != "sheet ada-sheet has format 2, and 1 is understood: use the version that wrote it" {
+		t.Error(err)
+	}
+	m.Rows["sheet#ada-sheet"] = []byte(`{`)
+	if err := Retire(m, "ada-sheet"); err == nil || err.Error() != "sheet ada-sheet cannot be read: restore it, or print a new one: unexpected end of JSON input" {
+		t.Error(err)
+	}
+}

@@ -3,6 +3,7 @@ package file_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/file"
+	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/storetest"
 )
 
@@ -113,6 +115,114 @@ func TestKilled(t *testing.T) {
 	if len(seen) < 30 {
 		t.Errorf("only %d transactions", len(seen))
 	}
+}
+
+// opener makes a test of this binary one of the processes at a door, from a round on.
+const opener = "MFAWATCH_TEST_OPENER"
+
+// TestOpens is no test but a process that TestDoorIsKilled kills: it opens the door
+// again and again, and prints each request when it was granted.
+func TestOpens(t *testing.T) {
+	path, round, found := strings.Cut(os.Getenv(opener), "|")
+	if !found {
+		t.Skip("TestDoorIsKilled runs it")
+	}
+	n, err := strconv.Atoi(round)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := storetest.NewCast(t)
+	d := &breakglass.Door{Store: file.Store{Path: path}, Rules: c.Rules, Factors: c, Random: rand.Reader}
+	for i := n * 1000; ; i++ {
+		now := storetest.Start.Add(time.Duration(i) * time.Minute)
+		r, err := d.Ask(t.Context(), storetest.As("ada"), storetest.Ask("admin", i+1), now)
+		if err == nil {
+			_, err = d.Approve(t.Context(), storetest.As("bob"), r.ID, c.Now("bob-totp", now), now)
+		}
+		var g breakglass.Grant
+		if err == nil {
+			g, err = d.Use(t.Context(), storetest.As("ada"), r.ID, c.Now("ada-totp", now), now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("granted", g.Request)
+		if err := errors.Join(d.Issued(t.Context(), g, g.Until, now), d.End(t.Context(), storetest.As("ada"), r.ID, now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDoorIsKilled kills a process at any moment of its way through the door: what it
+// granted is in the record once, the chain holds, and every attempt that was counted
+// is answered.
+func TestDoorIsKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "door")
+	granted := map[string]bool{}
+	const rounds = 16
+	for round := range rounds {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestOpens$")
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%d", opener, path, round))
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines, seen := bufio.NewScanner(out), 0
+		for lines.Scan() {
+			id, found := strings.CutPrefix(lines.Text(), "granted ")
+			if !found {
+				t.Error(lines.Text())
+				continue
+			}
+			granted[id] = true
+			if seen++; seen == 2 {
+				time.Sleep(time.Duration(round) * 7 * time.Millisecond) // another point of the way
+				_ = cmd.Process.Kill()                                  // SIGKILL
+			}
+		}
+		_ = cmd.Wait()
+	}
+	store := file.Store{Path: path}
+	d := &breakglass.Door{Store: store, Rules: storetest.NewCast(t).Rules}
+	for range 20 {
+		if err := d.Tend(t.Context(), storetest.Start.AddDate(1, 0, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used, attempts, unanswered := map[string]int{}, map[string]int{}, 0
+	for _, e := range storetest.Entries(t, store) {
+		if e.What == record.Used && e.Outcome == record.Done {
+			used[e.Request]++
+		}
+		if e.What == record.Unanswered {
+			unanswered++
+		}
+		if a := e.Facts[record.Attempt]; a != "" {
+			attempts[a]++
+		}
+	}
+	for id := range granted {
+		if used[id] != 1 {
+			t.Errorf("request %s was granted, and the record says so %d times", id, used[id])
+		}
+	}
+	for id, n := range used {
+		if n != 1 {
+			t.Errorf("request %s was granted %d times", id, n)
+		}
+	}
+	if len(granted) < 2*rounds {
+		t.Errorf("only %d grants", len(granted))
+	}
+	for id, n := range attempts { // approvals and uses, answered or found unanswered
+		if n != 1 {
+			t.Errorf("attempt %s was answered %d times", id, n)
+		}
+	}
+	t.Logf("%d grants told, %d in the record, %d attempts unanswered", len(granted), len(used), unanswered)
 }
 
 func TestOnlyItsOwnersFile(t *testing.T) {

@@ -149,6 +149,21 @@ func (a Application) part(ctx context.Context, command []byte) ([]byte, Status, 
 	return answer[:end], Status(binary.BigEndian.Uint16(answer[end:])), nil
 }
 
+// WhenBlinking calls do beside what happens until stop, unless that is sooner than a key
+// can be blinking. When stop returns, do has too, or will not be called.
+func WhenBlinking(do func()) (stop func()) {
+	done := make(chan struct{})
+	timer := time.AfterFunc(Blinking, func() {
+		defer close(done)
+		do()
+	})
+	return func() {
+		if !timer.Stop() {
+			<-done
+		}
+	}
+}
+
 // Version is a firmware's.
 type Version [3]byte
 

@@ -130,6 +130,24 @@ func TestACardThatIsSlowOnPurpose(t *testing.T) {
 	})
 }
 
+func TestWhenBlinking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		called := 0
+		stop := WhenBlinking(func() { called++ })
+		time.Sleep(Blinking - 1)
+		if stop(); called != 0 {
+			t.Error("called too soon")
+		}
+		time.Sleep(time.Minute)
+		stop = WhenBlinking(func() { time.Sleep(time.Second); called++ })
+		time.Sleep(Blinking)
+		synctest.Wait()
+		if stop(); called != 1 {
+			t.Errorf("called %d times, or not waited for", called)
+		}
+	})
+}
+
 func TestTLVs(t *testing.T) {
 	long := bytes.Repeat([]byte{7}, 200)
 	b := AppendTLV(AppendTLV(AppendTLV(nil, 0x71, []byte("ada")), 0x74, nil), 0x73, long)

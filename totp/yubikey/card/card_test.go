@@ -40,6 +40,7 @@ type wire struct {
 	desk   *desk
 	reader string
 	begun  bool
+	ends   error // what its end says
 }
 
 func (w *wire) Begin(ctx context.Context) error {
@@ -56,7 +57,7 @@ func (w *wire) End(context.Context) error {
 		return errors.New("ended what had not begun")
 	}
 	w.begun = false
-	return nil
+	return w.ends
 }
 
 func (w *wire) Close() error {
@@ -241,6 +242,51 @@ func (s said) Transmit(_ context.Context, command []byte) ([]byte, error) {
 	return hex.DecodeString(strings.ReplaceAll(answer, " ", ""))
 }
 
+// TestDeviceInfo reads what keys say, and passes over what they say besides.
+func TestDeviceInfo(t *testing.T) {
+	for answer, want := range map[string]Info{
+		"17 0102033f 020400000007 040181 0503050703 0f03010101": {7, apdu.Version{5, 7, 3}, "keychain, USB-A", true},
+		"03 040107":                     {0, apdu.Version{5, 4, 3}, "Bio, USB-C", false},
+		"03 040109":                     {0, apdu.Version{5, 4, 3}, "", false},
+		"00":                            {0, apdu.Version{5, 4, 3}, "", false},
+		"0c 0101ff 0204006cb7d6 03013f": {7124950, apdu.Version{5, 4, 3}, "", false}, // the shape of a YubiKey 4's
+	} {
+		card := said{0xa4: hex.EncodeToString([]byte("Virtual mgr - FW version 5.4.3")) + "9000", 0x1d: answer + "9000"}
+		if got, err := Ask(t.Context(), card); err != nil || got != want {
+			t.Errorf("%s: %+v, error %v, want %+v", answer, got, err, want)
+		}
+	}
+	if got := (Info{7, apdu.Version{5, 4, 3}, "nano, USB-C", true}).String(); got != "YubiKey FIPS (nano, USB-C), firmware 5.4.3, serial number 7" {
+		t.Error(got)
+	}
+}
+
+// TestEnds: a key that was pulled out needs no giving back; other failures are told.
+func TestEnds(t *testing.T) {
+	failed := errors.New("it failed")
+	for ends, want := range map[error]error{apdu.ErrRemoved: nil, failed: failed} {
+		d := two()
+		k, err := Open(t.Context(), d, Which{Serial: 111})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Connection.(*wire).ends = ends
+		if err := k.Close(); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%v: error %v", ends, err)
+		}
+		closed(t, d)
+	}
+	down := errors.New("pcscd does not run")
+	if _, err := Find(t.Context(), &desk{down: down}); !errors.Is(err, down) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, two(), Which{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: error %v", err)
+	}
+}
+
 func TestAskRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		card said
@@ -253,11 +299,26 @@ func TestAskRefuses(t *testing.T) {
 		"no values":        {said{0xa4: "9000", 0x1d: "03 020401 9000"}, apdu.ErrMalformed},
 		"failed":           {said{0xa4: "9000", 0x1d: "6581"}, apdu.Status(0x6581)},
 		"slots, no status": {said{0xa4: "0504 9000"}, apdu.ErrMalformed},
+		"form":             {said{0xa4: "9000", 0x1d: "04 04020101 9000"}, apdu.ErrMalformed},
 		"slots, serial":    {said{0xa4: "0504030105 00 9000", 0x01: "0102 9000"}, apdu.ErrMalformed},
 	} {
 		if got, err := Ask(t.Context(), c.card); !errors.Is(err, c.want) || got != (Info{}) && !errors.Is(err, c.want) {
 			t.Errorf("%s: %+v, error %v, want %v", name, got, err, c.want)
 		}
+	}
+}
+
+// TestAskPulledOut pulls an old key at each command.
+func TestAskPulledOut(t *testing.T) {
+	for at := 1; at <= 4; at++ {
+		card := &yubikeytest.Card{Serial: 7, NoDeviceInfo: true, PullAt: at, Gone: apdu.ErrRemoved}
+		if got, err := Ask(t.Context(), card); !errors.Is(err, apdu.ErrRemoved) || got != (Info{}) {
+			t.Errorf("at command %d: %+v, error %v", at, got, err)
+		}
+	}
+	short := said{0xa4: "050403 9000", 0x01: "00000007 9000"} // the least that a status is
+	if got, err := Ask(t.Context(), short); err != nil || got.Serial != 7 || got.Firmware != (apdu.Version{5, 4, 3}) {
+		t.Errorf("%+v, error %v", got, err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"mfawatch/totp"
 	"mfawatch/totp/seal"
@@ -46,7 +45,7 @@ func (s *Session) calculate(ctx context.Context, c Credential, challenge []byte,
 		return Code{}, ErrLocked
 	}
 	if s.Waiting != nil {
-		defer time.AfterFunc(apdu.Blinking, func() { s.Waiting(c) }).Stop()
+		defer apdu.WhenBlinking(func() { s.Waiting(c) })()
 	}
 	data := apdu.AppendTLV(apdu.AppendTLV(nil, tagName, []byte(c.ID)), tagChallenge, challenge)
 	answer, err := s.app.Do(ctx, apdu.Command{Ins: insCalculate, P2: 1, Data: data, Patience: apdu.Touched})

@@ -69,8 +69,8 @@ var aid = []byte{0xa0, 0x00, 0x00, 0x05, 0x27, 0x21, 0x01}
 // apdu.Connection's Begin around it.
 type Session struct {
 	// Waiting is called, once for each code, when the key takes so long that it must be
-	// blinking for a touch. It runs beside the call and must not use the session. Nil
-	// is fine.
+	// blinking for a touch. It runs beside the call, which does not return before it did,
+	// and must not use the session. Nil is fine.
 	Waiting func(c Credential)
 
 	app       apdu.Application

@@ -256,6 +256,8 @@ func TestPutRefuses(t *testing.T) {
 		"spaces":               {[3]byte{}, plain, Placement{Name: " ada"}, "printable"},
 		"no text":              {[3]byte{}, plain, Placement{Name: "\xff"}, "printable"},
 		"hidden":               {[3]byte{}, totp.Settings{Issuer: "_hidden", Account: "ada"}, Placement{}, "ykman treats"},
+		"Steam":                {[3]byte{}, totp.Settings{Issuer: "Steam", Account: "ada"}, Placement{}, "ykman treats"},
+		"overwrites, first":    {[3]byte{4, 0, 1}, totp.Settings{Account: "the"}, Placement{}, "overwrites \"there\""},
 		"counter":              {[3]byte{}, totp.Settings{Kind: totp.HOTP, Account: "ada", Counter: 1 << 32}, Placement{}, "32 bits"},
 		"there already":        {[3]byte{}, totp.Settings{Account: "there"}, Placement{}, "has a credential of that name already"},
 		"overwrites by prefix": {[3]byte{4, 3, 4}, totp.Settings{Account: "the"}, Placement{}, "overwrites \"there\""},
@@ -346,10 +348,16 @@ func TestHOTPCounts(t *testing.T) {
 			t.Errorf("%d: %s, error %v, want %s", i, text(got), err, want)
 		}
 	}
-	if _, err := s.Code(t.Context(), c, 5); err == nil {
-		t.Error("a step of a counter's credential")
+	if _, err := s.Code(t.Context(), c, 5); err == nil || !strings.Contains(err.Error(), "does not go by time") {
+		t.Errorf("a step of a counter's credential: error %v", err)
 	}
 	timed := put(t, s, key(t, totp.Settings{Account: "eve"}, seed[:20]), Placement{})
+	if got, err := s.Code(t.Context(), timed, 0); err != nil || text(got) != "755224" { // as the counter 0
+		t.Errorf("step 0: %s, error %v", text(got), err)
+	}
+	if all, err := s.All(t.Context(), 0); err != nil || text(all[1].Code) != "755224" {
+		t.Errorf("step 0: %v, error %v", all, err)
+	}
 	if _, err := s.Next(t.Context(), timed); err == nil {
 		t.Error("the next of a time's credential")
 	}
@@ -381,7 +389,7 @@ func TestAll(t *testing.T) {
 		t.Fatalf("%d, error %v", len(all), err)
 	}
 	for i, e := range all {
-		if text(e.Code) != want[e.ID] || e.Touch != (i%4 == 2) || want[e.ID] != "" && e.Code.Step != 1234 {
+		if text(e.Code) != want[e.ID] || e.Touch != (i%4 == 2) || e.Kind != totp.TOTP || e.Period != map[bool]int64{true: 60, false: 30}[i%4 == 1] || want[e.ID] != "" && e.Code.Step != 1234 {
 			t.Errorf("%s: %+v, code %s, want %s", e.ID, e, text(e.Code), want[e.ID])
 		}
 	}
@@ -650,7 +658,7 @@ func TestMalformedAnswers(t *testing.T) {
 		"code": func(s *Session) error { return second(s.Code(t.Context(), named("ada", totp.TOTP), 1)) },
 	}
 	for _, c := range []struct{ what, answer string }{
-		{"list", "7101 61"}, {"list", "7201 21"}, {"list", "7205 21"}, {"list", "720221 61 720211 61"},
+		{"list", "7101 61"}, {"list", "7102 2161"}, {"list", "7202 2161 7102 2161"}, {"list", "7201 21"}, {"list", "7205 21"}, {"list", "720221 61 720211 61"},
 		{"all", "710161"}, {"all", "7101617603060000"}, {"all", "7201 61 7605 0600000000"}, {"all", "7100 7605 0600000000"},
 		{"all", "710161 7509"}, {"all", "710161 7905 0600000000"}, {"all", "710161 7605 0900000000"},
 		{"code", ""}, {"code", "7605 0500000000"}, {"code", "7605 0900000000"}, {"code", "7604 06000000"}, {"code", "7505 0600000000"},
@@ -677,6 +685,74 @@ func TestMalformedAnswers(t *testing.T) {
 		if _, err := Select(t.Context(), card); !errors.Is(err, apdu.ErrMalformed) {
 			t.Errorf("select %s: error %v", answer, err)
 		}
+	}
+}
+
+// TestSelectTakes what is unusual and fine.
+func TestSelectTakes(t *testing.T) {
+	for answer, locked := range map[string]bool{
+		"7903050403 7140" + strings.Repeat("61", 64):                                 false,
+		"7903050403 71080102030405060708 7b0102":                                     false, // of a password that there is none of
+		"7903050403 71080102030405060708 7408 0102030405060708":                      true,
+		"7903050403 71080102030405060708 7440" + strings.Repeat("61", 64) + "7b0121": true,
+		"7903050403 71080102030405060708 7e020102":                                   false,
+	} {
+		card := &yubikeytest.Card{Hostile: func([]byte, []byte) []byte {
+			b, _ := hex.DecodeString(strings.ReplaceAll(answer, " ", "") + "9000")
+			return b
+		}}
+		if s, err := Select(t.Context(), card); err != nil || s.Locked() != locked {
+			t.Errorf("%s: error %v", answer, err)
+		}
+	}
+}
+
+// TestUnlockFails for another reason than the password.
+func TestUnlockFails(t *testing.T) {
+	card := &yubikeytest.Card{}
+	s := session(t, card)
+	access, _ := s.Derive(seal.NewSecret([]byte("correct horse")))
+	if err := s.SetPassword(t.Context(), access); err != nil {
+		t.Fatal(err)
+	}
+	for status, want := range map[string]error{"6581": apdu.Status(0x6581), "6a80": ErrPassword, "6982": ErrPassword, "6984": apdu.NoObject} {
+		card.Hostile = nil
+		s = session(t, card)
+		card.Hostile = func(command, answer []byte) []byte {
+			if command[1] == insValidate {
+				answer, _ = hex.DecodeString(status)
+			}
+			return answer
+		}
+		if err := s.Unlock(t.Context(), access); !errors.Is(err, want) || !s.Locked() {
+			t.Errorf("%s: error %v, want %v", status, err, want)
+		}
+	}
+	card.Hostile = func(command, answer []byte) []byte {
+		if command[1] == insSetCode {
+			return []byte{0x65, 0x81}
+		}
+		return answer
+	}
+	if err := session(t, card).ClearPassword(t.Context()); !errors.Is(err, ErrLocked) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestRenameGivesAPeriodThatIsOne: a name may say a period that is none.
+func TestRenameGivesAPeriodThatIsOne(t *testing.T) {
+	card := &yubikeytest.Card{}
+	s := session(t, card)
+	b, _ := hex.DecodeString("000100001b" + "7105302f616461" + "731221060102030405060708090a0b0c0d0e0f10")
+	if answer, err := card.Transmit(t.Context(), b); err != nil || answer[0] != 0x90 {
+		t.Fatalf("%x, error %v", answer, err)
+	}
+	all, err := s.List(t.Context())
+	if err != nil || len(all) != 1 || all[0].ID != "0/ada" {
+		t.Fatalf("%v, error %v", all, err)
+	}
+	if got, err := s.Rename(t.Context(), all[0], "ada"); err != nil || got.ID != "ada" || got.Period != 30 {
+		t.Errorf("%+v, error %v", got, err)
 	}
 }
 

@@ -296,14 +296,15 @@ func TestNobodyGetsInWithoutTheLedger(t *testing.T) {
 }
 
 func TestAMarkThatCannotBeRead(t *testing.T) {
-	for _, m := range []string{"x", "1 2 3", " 1 2 3 -", "1 2 3 - ", "1 2 3 -\n", "1 -2 3 -", "1 99999999999 3 -"} {
+	for _, m := range []string{"x", "1 2 3", "1 2 3 ", " 1 2 3 -", "1 2 3 - ", "1 2 3 -\n", "1 -2 3 -", "1 99999999999 3 -"} {
 		c := check(t)
 		c.want(nil, otp.Token{Session: 1}, start)
 		key := "verify#" + c.c.ID()
 		row := string(c.store.Rows[key])
 		mark := row[strings.Index(row, `"Mark":`):]
 		c.store.Rows[key] = []byte(strings.Replace(row, mark, `"Mark":"`+strings.ReplaceAll(m, "\n", `\n`)+`"}}`, 1))
-		if err := c.try(otp.Token{Session: 2}, "", start); err == nil || !strings.Contains(err.Error(), "restore the ledger") {
+		want := "code for key " + c.c.ID() + ": what the ledger remembers of the last OTP cannot be read: restore the ledger, or add the key again"
+		if err := c.try(otp.Token{Session: 2}, "", start); err == nil || err.Error() != want {
 			t.Errorf("a mark %q = %v, want it refused", m, err)
 		}
 	}

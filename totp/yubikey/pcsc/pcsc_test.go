@@ -33,13 +33,14 @@ type daemon struct {
 	hold    func(command uint32) bool             // a command that is never answered
 	spoil   func(command uint32, b []byte) []byte // an answer that is another
 
-	path    string
-	mu      sync.Mutex
-	locked  map[string]int // reader → connection
-	conns   int
-	open    int
-	resets  int
-	release chan struct{}
+	path     string
+	mu       sync.Mutex
+	locked   map[string]int // reader → connection
+	conns    int
+	open     int
+	resets   int
+	goodbyes int
+	release  chan struct{}
 }
 
 func serve(t *testing.T, d *daemon) Service {
@@ -146,7 +147,7 @@ func (d *daemon) answer(conn net.Conn, id int, reader *string, command uint32, b
 	case 0x04:
 		name, _, _ := bytes.Cut(body[4:132], []byte{0})
 		switch {
-		case get(body, 0) != uint32(0x1000+id):
+		case get(body, 0) != uint32(0x1000+id) || get(body, 132) != 2 || get(body, 136) != 1|2: // shared, T=0 or T=1
 			return nil
 		case d.readers[string(name)] == nil:
 			put(body, last, uint32(unknownReader))
@@ -164,8 +165,17 @@ func (d *daemon) answer(conn net.Conn, id int, reader *string, command uint32, b
 			d.locked[*reader] = id
 		}
 	case 0x05:
+		if get(body, 4) != 2 || get(body, 8) != 1|2 || get(body, 12) != 0 {
+			return nil
+		}
 		put(body, 16, 2)
 	case 0x08, 0x06:
+		if get(body, 0) != uint32(0x2000+id) || get(body, 4) != 0 { // the card is left as it is
+			return nil
+		}
+		if command == 0x06 {
+			d.goodbyes++
+		}
 		if d.locked[*reader] == id {
 			delete(d.locked, *reader)
 		}
@@ -181,18 +191,19 @@ func (d *daemon) states() []byte {
 		put(all, at+132, state)
 		at += 184
 	}
-	for name := range d.readers {
-		add(name, 0x04|0x10)
-	}
 	for _, name := range d.empty {
-		add(name, 0x02)
+		add(name, 0x02|0x10)
+	}
+	for name := range d.readers {
+		add(name, 0x04)
 	}
 	return all
 }
 
 func (d *daemon) transmit(conn net.Conn, id int, reader string, body []byte) []byte {
 	command := make([]byte, get(body, 12))
-	if _, err := io.ReadFull(conn, command); err != nil || get(body, 0) != uint32(0x2000+id) || get(body, 4) != 2 {
+	if _, err := io.ReadFull(conn, command); err != nil || get(body, 0) != uint32(0x2000+id) ||
+		get(body, 4) != 2 || get(body, 8) != 8 || get(body, 16) != 2 || get(body, 20) != 8 || get(body, 24) != 65538 {
 		return nil
 	}
 	if holder := d.locked[reader]; holder != 0 && holder != id {
@@ -249,6 +260,11 @@ func TestACard(t *testing.T) {
 		if _, err := c.Transmit(t.Context(), selectOATH); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("after the end: error %v", err)
 		}
+		d.mu.Lock()
+		if d.goodbyes != 1 || d.resets != 0 {
+			t.Errorf("4:%d: %d goodbyes, %d resets", minor, d.goodbyes, d.resets)
+		}
+		d.mu.Unlock()
 	}
 }
 
@@ -267,15 +283,16 @@ func TestNoService(t *testing.T) {
 	newer.minor, older.minor = 7, 2
 	another := withKey()
 	another.spoil = func(command uint32, b []byte) []byte { put(b, 0, 5); return b }
-	stopped := withKey()
+	stopped, stopping := withKey(), withKey()
 	stopped.code = map[uint32]uint32{0x01: uint32(noService)}
+	stopping.code = map[uint32]uint32{0x01: uint32(serviceStopped)}
 	for name, c := range map[string]struct {
 		s    Service
 		says string
 	}{
 		"no daemon": {missing, "install pcscd"}, "daemon is down": {refusing, "install pcscd"}, "not allowed": {serve(t, hangsUp), "polkit"},
-		"newer": {serve(t, newer), "speaks version 4:7"}, "older": {serve(t, older), "speaks version 4:2"},
-		"another": {serve(t, another), "speaks version 5:4"}, "no context": {serve(t, stopped), "8010001d"},
+		"newer": {serve(t, newer), "speaks version 4:7, and mfawatch knows 4:3 to 4:6"}, "older": {serve(t, older), "speaks version 4:2"},
+		"another": {serve(t, another), "speaks version 5:4"}, "no context": {serve(t, stopped), "8010001d"}, "no context now": {serve(t, stopping), "8010001e"},
 	} {
 		_, err := c.s.Readers(t.Context())
 		_, oerr := c.s.Open(t.Context(), reader)
@@ -334,7 +351,7 @@ func TestCodes(t *testing.T) {
 	for code, want := range map[Code]error{
 		removed: apdu.ErrRemoved, noCard: apdu.ErrRemoved, readerUnavailable: apdu.ErrRemoved, notTransacted: apdu.ErrRemoved,
 		commLost: apdu.ErrRemoved, unpowered: apdu.ErrRemoved, noReaders: apdu.ErrRemoved, unresponsive: apdu.ErrNoAnswer, timedOut: apdu.ErrNoAnswer,
-		sharing: apdu.ErrBusy, wasReset: wasReset, forbidden: forbidden, 0x80100001: Code(0x80100001),
+		unknownReader: apdu.ErrRemoved, sharing: apdu.ErrBusy, wasReset: wasReset, otherProtocol: otherProtocol, forbidden: forbidden, 0x80100001: Code(0x80100001),
 	} {
 		d := withKey()
 		d.code = map[uint32]uint32{0x09: uint32(code)}
@@ -553,6 +570,22 @@ func TestDaemonsThatLie(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 		cancel()
+	}
+}
+
+// TestNumbers are winscard's own, written out once more.
+func TestNumbers(t *testing.T) {
+	for code, want := range map[Code]string{
+		0x80100009: "pulled out", 0x8010000a: "does not answer", 0x8010000b: "another program holds", 0x8010000c: "pulled out", 0x8010000f: "reset the key meanwhile",
+		0x80100016: "pulled out", 0x80100017: "pulled out", 0x8010001d: "cannot be reached", 0x8010001e: "cannot be reached", 0x8010002e: "pulled out", 0x8010002f: "pulled out",
+		0x80100066: "does not answer", 0x80100067: "pulled out", 0x80100068: "reset the key meanwhile", 0x80100069: "pulled out", 0x8010006a: "polkit", 0x80100001: "pcscd answered 80100001",
+	} {
+		if err := meaning(code); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%08x: error %v, want %s", uint32(code), err, want)
+		}
+	}
+	if err := meaning(0); err != nil {
+		t.Error(err)
 	}
 }
 

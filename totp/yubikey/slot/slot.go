@@ -16,7 +16,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"mfawatch/totp/seal"
 	"mfawatch/totp/yubikey/apdu"
@@ -43,7 +42,7 @@ var command = map[int]byte{1: 0x30, 2: 0x38}
 // Slots is the application of one key, selected.
 type Slots struct {
 	// Waiting is called when the key takes so long that it must be blinking for a touch.
-	// It runs beside the call. Nil is fine.
+	// It runs beside the call, which does not return before it did. Nil is fine.
 	Waiting func(number int)
 
 	app   apdu.Application
@@ -84,7 +83,7 @@ func (s *Slots) Respond(ctx context.Context, number int, challenge []byte) (seal
 		return seal.Secret{}, fmt.Errorf("slot %d: %w", number, ErrNotSet)
 	}
 	if s.Waiting != nil {
-		defer time.AfterFunc(apdu.Blinking, func() { s.Waiting(number) }).Stop()
+		defer apdu.WhenBlinking(func() { s.Waiting(number) })()
 	}
 	answer, err := s.app.Do(ctx, apdu.Command{Ins: insSlot, P1: p1, Data: filled(challenge), Patience: apdu.Touched})
 	if err != nil {

@@ -112,6 +112,10 @@ func TestClientIsAnswered(t *testing.T) {
 	if a.At = a.At.In(start.Location()); err != nil || a != want {
 		t.Errorf("Verify = %+v, %v, want %+v", a, err, want)
 	}
+	used := changed(t, func(f fields) { f["sessioncounter"], f["sessionuse"], f["timestamp"] = "32767", "255", "16777215" })
+	if a, err := verify(t, client(t, nil, used)); err != nil || a.Token != (otp.Token{Session: otp.MaxSession, Use: otp.MaxUse, Timestamp: otp.MaxTimestamp}) {
+		t.Errorf("the largest counters = %+v, %v", a, err)
+	}
 	bare := changed(t, func(f fields) {
 		for _, key := range []string{"sl", "sessioncounter", "sessionuse", "timestamp"} {
 			delete(f, key)
@@ -152,6 +156,16 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
+// TestTimeoutInWords: whole seconds, and one at least: 0 would be the server's choice.
+func TestTimeoutInWords(t *testing.T) {
+	for timeout, want := range map[time.Duration]string{time.Millisecond: "1", 1999 * time.Millisecond: "1", 2 * time.Second: "2", 0: "10"} {
+		q, err := client(t, func(s *Settings) { s.Timeout = timeout }).question(touch(t, 7, 3))
+		if f, bad := parseRequest(q.query); err != nil || bad != nil || f["timeout"] != want {
+			t.Errorf("a time-out of %v is asked for as %s, %v, want %s", timeout, f["timeout"], err, want)
+		}
+	}
+}
+
 // TestLiars: what a server says that lies, is broken or in another's hands. None is
 // believed, and each is told what is wrong.
 func TestLiars(t *testing.T) {
@@ -181,7 +195,7 @@ func TestLiars(t *testing.T) {
 			changed(t, func(f fields) { f["t"] = formatTime(start)[:20] + "-1" }),
 			changed(t, func(f fields) { f["t"] = formatTime(start)[:20] + "_1" }), changed(t, func(f fields) { f["t"] = strings.Replace(f["t"], "Z", "+01:00", 1) }),
 		},
-		"it has no status":          {changed(t, func(f fields) { delete(f, "status") }), changed(t, func(f fields) { f["status"] = "ok" }), changed(t, func(f fields) { f["status"] = "" }), changed(t, func(f fields) { f["status"] = strings.Repeat("A", 41) })},
+		"it has no status":          {changed(t, func(f fields) { delete(f, "status") }), changed(t, func(f fields) { f["status"] = "ok" }), changed(t, func(f fields) { f["status"] = "OKx" }), changed(t, func(f fields) { f["status"] = "" }), changed(t, func(f fields) { f["status"] = strings.Repeat("A", 41) })},
 		"a field is there twice":    {saying(t, line("status")), saying(t, line("h")), saying(t, line("nonce")), saying(t, line("t"))},
 		"a line is no key=value":    {saying(t, func(f fields) string { return "OK\n" + lines(resign(t, f)) }), saying(t, func(fields) string { return "<html>\n</html>\n" })},
 		"a field's name is not one": {saying(t, func(f fields) string { return "=x\n" + lines(resign(t, f)) }), saying(t, func(f fields) string { return "Status=OK\n" + lines(resign(t, f)) }), saying(t, func(f fields) string { return " status=OK\n" + lines(resign(t, f)) })},
@@ -475,6 +489,11 @@ func TestNewClient(t *testing.T) {
 			t.Errorf("%s: %v", server, err)
 		}
 	}
+	own := base
+	own.Servers = []string{"https://example.com/other/verify"}
+	if c, err := NewClient(own); err != nil || c.servers[0].Path != "/other/verify" {
+		t.Errorf("an address with a path of its own: %v", err)
+	}
 	c, err := NewClient(base)
 	if err != nil || len(c.servers) != 1 || c.servers[0].String() != "https://api.yubico.com/wsapi/2.0/verify" {
 		t.Errorf("without servers: %v, want YubiCloud", err)
@@ -492,6 +511,7 @@ func TestNewClient(t *testing.T) {
 		"which everybody":        func(s *Settings) { s.Servers = []string{"https://a", "http://example.com"} },
 		"begins with ftp":        func(s *Settings) { s.Servers = []string{"ftp://example.com"} },
 		"has a user":             func(s *Settings) { s.Servers = []string{"https://ada:secret@example.com"} },
+		"user, a query":          func(s *Settings) { s.Servers = []string{"https://example.com/?"} },
 		"a query":                func(s *Settings) { s.Servers = []string{"https://example.com/?x=1"} },
 		"or a fragment":          func(s *Settings) { s.Servers = []string{"https://example.com/#x"} },
 		"is not written as":      func(s *Settings) { s.Servers = []string{"example.com"} },
@@ -516,6 +536,9 @@ func TestAPIKeys(t *testing.T) {
 	}
 	if _, err := NewAPIKey(strings.NewReader("1234567890123456789")); err == nil {
 		t.Error("a key of too few random bytes")
+	}
+	if got := (APIKey{}).String() + ", " + k.String(); got != "no API key, API key (hidden)" {
+		t.Errorf("keys are printed as %s", got)
 	}
 	for want, texts := range map[string][]string{"no base64": {"MTIz!", keyText + "\n", keyText[:27], "MTIzNDU2Nzg5MDEyMzQ1Njc4OTB=", " " + keyText}, "bytes: 16 to 64": {"", "MTIz", "MTIzNDU2Nzg5MDEyMzQ1", strings.Repeat("MTIz", 22)}} {
 		for _, text := range texts {
@@ -567,5 +590,23 @@ func TestClientAndServer(t *testing.T) {
 	twice := client(t, nil, h.URL, h.URL)
 	if _, err := twice.Verify(t.Context(), touch(t, 7, 5)); err != nil {
 		t.Errorf("the same server twice = %v", err)
+	}
+}
+
+func TestNamesAndNonces(t *testing.T) {
+	for text, want := range map[string]bool{"a": true, "z": true, "0": true, "9": true, "_": true, "a9_z": true, strings.Repeat("z", 32): true, strings.Repeat("z", 33): false,
+		"": false, "A": false, "`": false, "{": false, "/": false, ":": false, "^": false, "a b": false, "é": false} {
+		if isName(text) != want {
+			t.Errorf("isName(%q) = %v", text, !want)
+		}
+	}
+	const most = "azAZ09azAZ09azA"
+	for last, want := range map[string]bool{"a": true, "z": true, "A": true, "Z": true, "0": true, "9": true, "`": false, "{": false, "@": false, "[": false, "/": false, ":": false, "": false} {
+		if isNonce(most+last) != want {
+			t.Errorf("isNonce(%q) = %v", most+last, !want)
+		}
+	}
+	if !isNonce(strings.Repeat("a", 40)) || isNonce(strings.Repeat("a", 41)) {
+		t.Error("a nonce has at most 40 letters")
 	}
 }

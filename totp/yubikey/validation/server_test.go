@@ -272,6 +272,7 @@ func TestStatuses(t *testing.T) {
 		"sl 05":               {set("sl", "05"), MissingParameter, "sl is"},
 		"timestamp 2":         {set("timestamp", "2"), MissingParameter, "timestamp"},
 		"timeout of a word":   {set("timeout", "soon"), MissingParameter, "timeout"},
+		"sl 101, timeout 8":   {func(f fields) { f["sl"], f["timeout"] = "101", "8" }, MissingParameter, "sl is"},
 		"timeout -1":          {set("timeout", "-1"), MissingParameter, "timeout"},
 		"an otp of digits":    {set("otp", strings.Repeat("1", 44)), BadOTP, "no Yubico OTP"},
 		"an otp in capitals":  {set("otp", strings.ToUpper(o)), BadOTP, "no Yubico OTP"},
@@ -314,8 +315,11 @@ func TestWhatIsEchoed(t *testing.T) {
 		}
 	}
 	got := s.get(sign(t, question1(touch(t, 7, 3).Text()[:40]+"!!!!")))
-	if got["otp"] != "" || got["nonce"] != nonce {
+	if _, there := got["otp"]; there || got["nonce"] != nonce {
 		t.Error("what is no OTP is repeated, or the nonce is not")
+	}
+	if _, there := s.get(sign(t, fields{"id": "1", "otp": touch(t, 7, 3).Text()}))["nonce"]; there {
+		t.Error("a nonce that was not asked with is repeated")
 	}
 }
 
