@@ -57,10 +57,14 @@ func TestLedgerProcess(t *testing.T) {
 		now := k.Starts(step)
 		if _, err := (ledger.Verifier{Store: store}).Check(context.Background(), "k", k, code, now); err == nil {
 			fmt.Printf("accepted %d\n", step)
-		} else if later := (*ledger.Later)(nil); !errors.Is(err, totp.ErrReplayed) && !errors.As(err, &later) {
+		} else if later := (*ledger.Later)(nil); !errors.Is(err, totp.ErrReplayed) && !errors.As(err, &later) && !errors.Is(err, table.ErrBusy) {
 			t.Fatal(err)
 		}
-		l, err := (ledger.Prover{Store: store}).Lease(context.Background(), k, ledger.Request{Device: "d", Owner: fmt.Sprint(os.Getpid()), Purpose: ledger.Session}, now.Add(time.Duration(step-60_000_000)*3*time.Minute))
+		q := ledger.Request{Device: "d", Owner: fmt.Sprint(os.Getpid()), Purpose: ledger.Session}
+		l, err := (ledger.Prover{Store: store}).Lease(context.Background(), k, q, now.Add(time.Duration(step-60_000_000)*3*time.Minute))
+		for try := 0; errors.Is(err, table.ErrBusy) && try < 20; try++ { // the others came first each time
+			l, err = (ledger.Prover{Store: store}).Lease(context.Background(), k, q, now.Add(time.Duration(step-60_000_000)*3*time.Minute))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
