@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -312,6 +313,20 @@ func TestNobodyIsTold(t *testing.T) {
 	}
 }
 
+// TestSNSHangs: who asked waits two seconds more, and not longer.
+func TestSNSHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		id := w.ready()
+		w.h.Topic = hanging{}
+		started := time.Now()
+		w.opened(w.done("ada", w.use(id)).Grant)
+		if took := time.Since(started); took != afterFor {
+			t.Errorf("it took %v, want %v", took, afterFor)
+		}
+	})
+}
+
 // TestTheBucketIsDown: the record is in the rows, the schedule says what is missing, and
 // makes up for it.
 func TestTheBucketIsDown(t *testing.T) {
@@ -445,6 +460,11 @@ type hanging struct{}
 func (hanging) Assume(ctx context.Context, _ sts.Session) (sts.Credentials, error) {
 	<-ctx.Done()
 	return sts.Credentials{}, ctx.Err()
+}
+
+func (hanging) Publish(ctx context.Context, _, _ string, _ map[string]string) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
 }
 
 // TestDrill: the whole way, no role, no credentials, and its age is measured.
