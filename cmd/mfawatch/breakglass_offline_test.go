@@ -329,7 +329,7 @@ func TestOfflineWithAYubiKey(t *testing.T) {
 		t.Errorf("another YubiKey: drill ends with %d: %s", got.code, got.err)
 	}
 	delete(d.cards, readerName)
-	if got := d.run("breakglass", "drill", "--offline"); got.code != exitNoKey || n.Counts()["sts:GetSessionToken"] != 0 {
+	if got := d.run("breakglass", "drill", "--offline"); got.code != exitAbsent || n.Counts()["sts:GetSessionToken"] != 0 {
 		t.Errorf("no YubiKey: drill ends with %d: %s", got.code, got.err)
 	}
 }
