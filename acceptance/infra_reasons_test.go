@@ -29,12 +29,13 @@ var towerReasons = []reasoned{
 	{"cloud_trail_encryption_enabled_check", []string{"trail/Trail"}, "it is encrypted, with the key of another stack; the control takes an ARN or a key of the same template"},
 	{"iam_managed_policy_no_statements_with_admin_access_check", []string{"enforcement/EnforceMFA"}, fence},
 	{"iam_managed_policy_no_statements_with_full_access_check", []string{"enforcement/EnforceMFA"}, fence},
-	{"lambda_inside_vpc_check", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, outsideVPC},
+	{"lambda_inside_vpc_check", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction", "breakglass/BreakglassFunction"}, outsideVPC},
+	{"iam_user_no_policies_check", []string{"breakglass/BreakglassCallersPolicy"}, "each user is one person's, whom the rules name; a group would let in whoever is put into it later, and be a second list to watch"},
 	{"s3_bucket_default_encryption_kms_check", []string{"data/AccessBucket"}, isTheLog},
 	{"s3_bucket_logging_enabled_check", []string{"data/AccessBucket"}, isTheLog},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket"}, noLock},
 	{"s3_bucket_object_lock_enabled_check", []string{"data/TrailBucket"}, notAsked},
-	{"s3_event_notifications_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noListener},
+	{"s3_event_notifications_enabled_check", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket", "breakglass-data/RecordBucket"}, noListener},
 	{"sqs_dlq_check", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue", "forward-us-gov-east-1/RulesDeadQueue", "member/RulesDeadQueue"}, isAnEnd},
 }
 
@@ -43,8 +44,8 @@ var checkovReasons = []reasoned{
 	{"CKV_AWS_109", []string{"enforcement/EnforceMFA"}, fence},
 	{"CKV_AWS_111", []string{"enforcement/EnforceMFA"}, fence},
 	{"CKV_AWS_115", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, boundedHere},
-	{"CKV_AWS_116", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, keptHere},
-	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, outsideVPC},
+	{"CKV_AWS_116", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction", "breakglass/BreakglassFunction"}, keptHere},
+	{"CKV_AWS_117", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction", "breakglass/BreakglassFunction"}, outsideVPC},
 	{"CKV_AWS_18", []string{"data/AccessBucket"}, isTheLog},
 	{"CKV_AWS_27", []string{
 		"data/AlertsDeadQueue", "detection/CanaryDeadQueue", "detection/CanaryQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "detection/SignInsDeadQueue", "detection/SignInsQueue",

@@ -68,7 +68,7 @@ func synthesize(t *testing.T) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build ./infra: %v\n%s", err, out)
 	}
-	for _, function := range []string{"signin", "reconcile", "audit", "canary"} {
+	for _, function := range []string{"signin", "reconcile", "audit", "canary", "breakglass"} {
 		bootstrap := filepath.Join(work, "bin/functions", function, "arm64/bootstrap")
 		if err := errors.Join(os.MkdirAll(filepath.Dir(bootstrap), 0o755), os.WriteFile(bootstrap, []byte{'x'}, 0o755)); err != nil {
 			t.Fatal(err)
@@ -307,6 +307,17 @@ var damages = []damage{
 	{"alarm_is_heard", "watchdog", "AWS::CloudWatch::Alarm", "Properties.AlarmActions", []string{}},
 	{"alarm_is_heard", "watchdog", "AWS::CloudWatch::Alarm", "Properties.ActionsEnabled", false},
 	{"alarm_is_heard", "watchdog", "AWS::CloudWatch::Alarm", "Properties.TreatMissingData", "missing"},
+	{"role_trusts_a_service_or_mfa", "breakglass", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.1.Condition", nil},
+	{"role_trusts_a_service_or_mfa", "breakglass", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.1.Action", "sts:*"},
+	{"role_trusts_a_service_or_mfa", "breakglass", "AWS::IAM::Role", "Properties.AssumeRolePolicyDocument.Statement.1.Principal", map[string]any{"AWS": "arn:aws:iam::111122223333:role/other"}},
+	{"door_asks_who_calls", "breakglass", "AWS::Lambda::Url", "Properties.AuthType", "NONE"},
+	{"door_asks_who_calls", "breakglass", "AWS::Lambda::Url", "Properties.Cors", map[string]any{"AllowOrigins": []string{"*"}}},
+	{"callers_only_call", "breakglass", "AWS::IAM::ManagedPolicy", "Properties.PolicyDocument.Statement.0.Condition.Bool", nil},
+	{"callers_only_call", "breakglass", "AWS::IAM::ManagedPolicy", "Properties.PolicyDocument.Statement.1.Condition.Bool", map[string]any{"aws:MultiFactorAuthPresent": "true"}},
+	{"callers_only_call", "breakglass", "AWS::IAM::ManagedPolicy", "Properties.PolicyDocument.Statement.0.Action", []string{"lambda:InvokeFunctionUrl", "sts:AssumeRole"}},
+	{"callers_only_call", "breakglass", "AWS::IAM::ManagedPolicy", "Properties.PolicyDocument.Statement.0.Resource", []string{"*"}},
+	{"record_outlives_administrators", "breakglass-data", "AWS::S3::Bucket", "Properties.ObjectLockConfiguration.Rule.DefaultRetention.Mode", "GOVERNANCE"},
+	{"policy_can_be_updated", "enforcement", "AWS::IAM::ManagedPolicy", "Properties.Users", []string{"ada"}},
 	{"policy_can_be_updated", "enforcement", "AWS::IAM::ManagedPolicy", "Properties.Description", "asks for MFA"},
 }
 

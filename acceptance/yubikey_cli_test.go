@@ -3,13 +3,17 @@
 package acceptance
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,4 +197,63 @@ func (k keyed) byYkman(t *testing.T, env []string) {
 	if s := k.sessionOf(out); !s.MFA {
 		t.Errorf("the session is %+v, want one with MFA", s)
 	}
+}
+
+// TestYkclientAndOurBinary: a credential that our binary sealed, OTPs of Yubico's
+// ykgenerate, and Yubico's client against 'mfawatch serve --yubico'.
+func TestYkclientAndOurBinary(t *testing.T) {
+	const public, private, key = "vvccccfhcjkv", "8792ebfe26cc", "ecde18dbe76fbd0c33330f1c354871db"
+	l := newLaptop(t)
+	otp := func(session int) string {
+		out, err := exec.Command(tool(t, "ykgenerate"), key, private, fmt.Sprintf("%04x", session), "c230", "00", "01").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return public + strings.TrimSpace(string(out))
+	}
+	l.write("slot.txt", public+" "+private+" "+key+"\n"+otp(3)+"\n")
+	if out, err := l.run(nil, "/bin/sh", "-c", l.bin+" yubikey otp add slot - < slot.txt"); err != nil {
+		t.Fatalf("otp add: %v %s", err, out)
+	}
+	out, err := l.run(nil, l.bin, "serve", "yubico-client", "add", "peer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(out)
+	id, apiKey := fields[2], fields[5]
+	url := l.serveYubico(t)
+	for i, c := range []struct {
+		session, code int
+		says          string
+	}{{4, 0, "Success"}, {4, 2, "REPLAYED_OTP"}, {2, 2, "REPLAYED_OTP"}, {5, 0, "Success"}} {
+		out, err := exec.Command(tool(t, "ykclient"), "--debug", "--url", url, "--apikey", apiKey, id, otp(c.session)).CombinedOutput()
+		code := 0
+		if ended := (*exec.ExitError)(nil); errors.As(err, &ended) {
+			code = ended.ExitCode()
+		}
+		if code != c.code || !strings.Contains(string(out), c.says) {
+			t.Errorf("OTP %d: ykclient ends with %d, want %d and %q", i, code, c.code, c.says)
+		}
+	}
+}
+
+// serveYubico serves until the test ends, and gives the address.
+func (l laptop) serveYubico(t *testing.T) string {
+	t.Helper()
+	cmd := exec.Command(l.bin, "serve", "--yubico", "--listen", "127.0.0.1:0")
+	cmd.Dir, cmd.Env = l.home, l.env
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	url := regexp.MustCompile(`http://[^,\s]+`).FindString(line)
+	if err != nil || url == "" {
+		t.Fatalf("the server says %q: %v", line, err)
+	}
+	return url
 }

@@ -78,9 +78,22 @@ func run(env func(string) string) error {
 	}
 	plan, err := stacks.Prepare(d, assets(context, forFunctions))
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return each(name, err)
 	}
 	return synth(plan)
+}
+
+// each puts the file's name before every line of an error.
+func each(name string, err error) error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	var all []error
+	for _, one := range several.Unwrap() {
+		all = append(all, fmt.Errorf("%s: %w", name, one))
+	}
+	return errors.Join(all...)
 }
 
 // assets are where make functions puts the functions, and where they are staged.

@@ -49,6 +49,10 @@ func TestMistakes(t *testing.T) {
 		"an override":         {good, map[string]any{"trail.create.object_lock": "perhaps"}, []string{"-c trail.create.object_lock", "governance"}},
 		"an override of none": {good, map[string]any{"trial": "x"}, []string{"-c trial"}},
 		"no functions":        {good, map[string]any{"functions": filepath.Join(dir, "none")}, []string{"mfawatch.yaml: the code of function signin", "make functions"}},
+		"a door for nobody": {good + `break_glass:
+  people: [{name: ada, principals: ["arn:aws:iam::111122223333:user/ada"], devices: [{id: ada-1, kind: totp, grade: sealed-remote}]}]
+  roles: [{name: administrator, requesters: [ada], approvers: [grace], grade: yubikey-touch}]
+`, nil, []string{"\nmfawatch.yaml: break_glass.roles[0]: role administrator names \"grace\"", "mfawatch.yaml: break_glass.roles[0]: role administrator: ada has no device"}},
 		"a guardrail in vain": {good + "guardrail: {profile: self-service, attach: scp, groups: [staff]}\n", nil, []string{"mfawatch.yaml:4:"}},
 	} {
 		t.Run(name, func(t *testing.T) {

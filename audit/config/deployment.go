@@ -129,12 +129,57 @@ type Metrics struct {
 	Form    string   // precise or compat
 }
 
-// BreakGlass is the emergency door. Without principals there is none.
+// BreakGlass is the emergency door. Without principals and people there is none.
 type BreakGlass struct {
-	Principals []string // ARNs of users
+	Principals []string // ARNs of users who assume the role by themselves
 	Policies   []string // ARNs of managed policies of the role
 	Session    time.Duration
 	MFAAge     time.Duration
+	Door       Door
+}
+
+// There tells whether there is an emergency door, with its function or without.
+func (b BreakGlass) There() bool { return len(b.Principals) > 0 || b.Door.There() }
+
+// Door are the rules of the function that checks codes, in the file's words: what
+// they mean, and whether they let anybody in, is totp/breakglass's. Without people
+// there is no function.
+type Door struct {
+	Name         string // in the record, and in what seals devices
+	Approve, Use time.Duration
+	People       []Person
+	Roles        []DoorRole // one
+}
+
+// There tells whether there is a function.
+func (d Door) There() bool { return len(d.People) > 0 }
+
+// Person is somebody who may call the function.
+type Person struct {
+	Name       string
+	Principals []string // ARNs of users
+	Devices    []Device
+}
+
+// Device is a second factor or a sheet of recovery codes.
+type Device struct{ ID, Kind, Grade string }
+
+// DoorRole is what can be asked for.
+type DoorRole struct {
+	Name                  string
+	Requesters, Approvers []string // by name
+	Approvals             int
+	Longest, CoolOff      time.Duration
+	Grade                 string
+	Sheets, Ticket        bool
+	Alone                 Alone
+}
+
+// Alone is the emergency with one person.
+type Alone struct {
+	Allowed bool
+	CoolOff time.Duration
+	Grade   string
 }
 
 // Watchdog is what watches the monitor itself.

@@ -11,7 +11,7 @@ import (
 // rules are those of the same file.
 func (d Deployment) Doubts(rules File) []string {
 	var all []string
-	for _, doubt := range []string{d.unheard(), d.unwatched(), d.unfiltered(), d.unaudited(), d.unheld(rules), d.unarmed()} {
+	for _, doubt := range []string{d.unheard(), d.unwatched(), d.unfiltered(), d.unaudited(), d.unheld(rules), d.unreachable(), d.unarmed()} {
 		if doubt != "" {
 			all = append(all, doubt)
 		}
@@ -52,10 +52,23 @@ func (d Deployment) unaudited() string {
 }
 
 func (d Deployment) unheld(rules File) string {
-	if len(d.BreakGlass.Principals) == 0 || len(rules.Posture.BreakGlass) > 0 {
+	if !d.BreakGlass.There() || len(rules.Posture.BreakGlass) > 0 {
 		return ""
 	}
 	return "audit.break_glass does not name the emergency users: write their immutable ids there, so that the audit holds them to its stricter list"
+}
+
+// noURLs are the Regions whose functions have no URL (Lambda developer guide,
+// function URLs). AWS adds Regions and takes them from the list, so it is a doubt.
+var noURLs = []string{
+	"ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1",
+}
+
+func (d Deployment) unreachable() string {
+	if !d.BreakGlass.Door.There() || !slices.Contains(noURLs, d.Home) {
+		return ""
+	}
+	return fmt.Sprintf("functions in %s had no URL when this was written: the emergency door's stack would fail there, and needs another home_region, or principals without people", d.Home)
 }
 
 func (d Deployment) unarmed() string {

@@ -302,17 +302,20 @@ func (c *checker) age(path string, w window) {
 
 func (c *checker) breakGlass() {
 	b := c.f.BreakGlass
-	if len(b.Principals) == 0 {
+	if len(b.Principals) == 0 && len(b.People) == 0 {
 		for _, key := range []string{"policies", "session", "mfa_age"} {
 			if c.given("break_glass." + key) {
-				c.say("break_glass."+key, "there is no emergency door without break_glass.principals; name the users or remove it")
+				c.say("break_glass."+key, "there is no emergency door without break_glass.principals and break_glass.people; name the users or remove it")
 			}
 		}
-		return
+	}
+	if len(b.Principals) == 0 && len(b.People) > 0 && c.given("break_glass.mfa_age") {
+		c.say("break_glass.mfa_age", "it is about break_glass.principals, and there are none; name the users or remove it")
 	}
 	c.users("break_glass.principals", b.Principals, c.f.Account)
 	c.policies("break_glass.policies", b.Policies)
-	c.session("break_glass", b)
+	c.session("break_glass", b.roleFile)
+	c.door(b)
 }
 
 // least is how often an audit may run: AWS renews the credential report every four

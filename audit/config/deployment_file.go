@@ -29,7 +29,7 @@ type deploymentFile struct {
 		Filters words
 		Form    string
 	}
-	BreakGlass roleFile `json:"break_glass"`
+	BreakGlass glassFile `json:"break_glass"`
 	Watchdog   struct {
 		Enabled   *bool
 		Every     window
@@ -89,6 +89,37 @@ type roleFile struct {
 	Policies   []string
 	Session    window
 	MFAAge     window `json:"mfa_age"`
+}
+
+// glassFile is the emergency door.
+type glassFile struct {
+	roleFile
+	Door    string
+	Approve window
+	Use     window
+	People  []struct {
+		Name       string
+		Principals []string
+		Devices    []Device
+	}
+	Roles []doorRoleFile
+}
+
+type doorRoleFile struct {
+	Name       string
+	Requesters []string
+	Approvers  []string
+	Approvals  int
+	Longest    window
+	CoolOff    window `json:"cool_off"`
+	Grade      string
+	Sheets     bool
+	Ticket     bool
+	Alone      struct {
+		Allowed bool
+		CoolOff window `json:"cool_off"`
+		Grade   string
+	}
 }
 
 // words are a list, or one word.

@@ -78,6 +78,7 @@ const (
 	defaultSession    = time.Hour
 	defaultRoleAge    = time.Hour
 	defaultGlassAge   = 15 * time.Minute
+	defaultStage      = 30 * time.Minute
 	defaultEvery      = 15 * time.Minute
 	defaultRetention  = 400
 )
@@ -230,17 +231,40 @@ func everyFilter() []string {
 
 func (f *deploymentFile) breakGlass(p partition) BreakGlass {
 	b := f.BreakGlass
-	if len(b.Principals) == 0 {
+	if len(b.Principals) == 0 && len(b.People) == 0 {
 		return BreakGlass{}
 	}
 	policies := b.Policies
 	if len(policies) == 0 {
 		policies = []string{"arn:" + p.id + ":iam::aws:policy/AdministratorAccess"}
 	}
-	return BreakGlass{
-		Principals: b.Principals, Policies: policies,
-		Session: cmp.Or(time.Duration(b.Session), defaultSession), MFAAge: cmp.Or(time.Duration(b.MFAAge), defaultGlassAge),
+	g := BreakGlass{Principals: b.Principals, Policies: policies, Session: cmp.Or(time.Duration(b.Session), defaultSession), Door: f.door()}
+	if len(b.Principals) > 0 {
+		g.MFAAge = cmp.Or(time.Duration(b.MFAAge), defaultGlassAge)
 	}
+	return g
+}
+
+func (f *deploymentFile) door() Door {
+	b := f.BreakGlass
+	if len(b.People) == 0 {
+		return Door{}
+	}
+	d := Door{
+		Name:    cmp.Or(b.Door, f.Prefix, defaultPrefix),
+		Approve: cmp.Or(time.Duration(b.Approve), defaultStage), Use: cmp.Or(time.Duration(b.Use), defaultStage),
+	}
+	for _, p := range b.People {
+		d.People = append(d.People, Person(p))
+	}
+	for _, r := range b.Roles {
+		d.Roles = append(d.Roles, DoorRole{
+			Name: r.Name, Requesters: r.Requesters, Approvers: r.Approvers, Approvals: cmp.Or(r.Approvals, 1),
+			Longest: cmp.Or(time.Duration(r.Longest), defaultSession), CoolOff: time.Duration(r.CoolOff), Grade: r.Grade, Sheets: r.Sheets, Ticket: r.Ticket,
+			Alone: Alone{r.Alone.Allowed, time.Duration(r.Alone.CoolOff), r.Alone.Grade},
+		})
+	}
+	return d
 }
 
 func (f *deploymentFile) watchdog() Watchdog {

@@ -67,7 +67,8 @@ func TestDeploymentWords(t *testing.T) {
 func TestDeploymentDefaults(t *testing.T) {
 	const least = "version: 1\naccount: \"111122223333\"\nhome_region: eu-north-1\n"
 	const more = "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"111122223333\"}\n" +
-		"break_glass: {principals: [\"arn:aws:iam::111122223333:user/glass\"]}\ntrail: {create: {object_lock: governance}}\nguardrail: {profile: self-service}\n" +
+		"break_glass: {principals: [\"arn:aws:iam::111122223333:user/glass\"], people: [{name: ada, principals: [\"arn:aws:iam::111122223333:user/door-ada\"], devices: [{id: ada-1, kind: totp, grade: yubikey-touch}]}], " +
+		"roles: [{name: administrator, requesters: [ada], approvers: [ada], grade: yubikey-touch}]}\ntrail: {create: {object_lock: governance}}\nguardrail: {profile: self-service}\n" +
 		"mfa_roles: [{name: a, principals: [\"arn:aws:iam::111122223333:user/ada\"], policies: [\"arn:aws:iam::aws:policy/ReadOnlyAccess\"]}]\nalerts: {targets: [{email: a@example.com}]}\n"
 	want, err := ReadDeployment("mfawatch.yaml", []byte(least+more))
 	if err != nil {
@@ -179,6 +180,9 @@ func generated(yaml string, kind guardrail.Kind, attach Attach) error {
 	return err
 }
 
+const aDoor = "audit: {break_glass: [AIDAEXAMPLEGLASS1]}\nbreak_glass: {people: [{name: ada, principals: [\"arn:aws:iam::111122223333:user/door-ada\"], devices: [{id: ada-1, kind: totp, grade: yubikey-touch}]}], " +
+	"roles: [{name: administrator, requesters: [ada], approvers: [ada], grade: yubikey-touch}]}\n"
+
 func TestDoubts(t *testing.T) {
 	const least = "version: 1\naccount: \"111122223333\"\nhome_region: eu-north-1\n"
 	const told = least + "alerts: {targets: [{email: a@example.com}]}\n"
@@ -196,6 +200,9 @@ func TestDoubts(t *testing.T) {
 		{told + "reports: {schedule: cron(0 6 1 * ? *)}\n", "up to 31 days apart"},
 		{told + "break_glass: {principals: [\"arn:aws:iam::111122223333:user/glass\"]}\n", "audit.break_glass"},
 		{told + "break_glass: {principals: [\"arn:aws:iam::111122223333:user/glass\"]}\naudit: {break_glass: [AIDAEXAMPLEGLASS1]}\n", ""},
+		{strings.Replace(told, "eu-north-1", "eu-south-2", 1) + aDoor, "functions in eu-south-2"},
+		{told + aDoor, ""},
+		{strings.Replace(told, "eu-north-1", "eu-south-2", 1) + "break_glass: {principals: [\"arn:aws:iam::111122223333:user/glass\"]}\naudit: {break_glass: [AIDAEXAMPLEGLASS1]}\n", ""},
 		{told + "guardrail: {profile: mfa-only}\n", "mfawatch-humans is made and is empty"},
 		{told + "guardrail: {profile: mfa-only, groups: [people]}\n", ""},
 		{told + "guardrail: {profile: mfa-only, attach: boundary}\n", "set on users by hand"},

@@ -26,8 +26,8 @@ func (d Deployment) MarshalJSON() ([]byte, error) {
 	if len(d.MFARoles) > 0 {
 		o["mfa_roles"] = d.roles()
 	}
-	if b := d.BreakGlass; len(b.Principals) > 0 {
-		o["break_glass"] = object{"principals": b.Principals, "policies": b.Policies, "session": length(b.Session), "mfa_age": length(b.MFAAge)}
+	if d.BreakGlass.There() {
+		o["break_glass"] = d.BreakGlass.file()
 	}
 	if len(d.Tags) > 0 {
 		o["tags"] = d.Tags
@@ -107,6 +107,59 @@ func (d Deployment) roles() []object {
 		all = append(all, object{"name": r.Name, "principals": r.Principals, "policies": r.Policies, "session": length(r.Session), "mfa_age": length(r.MFAAge)})
 	}
 	return all
+}
+
+func (b BreakGlass) file() object {
+	f := object{"policies": b.Policies, "session": length(b.Session)}
+	if len(b.Principals) > 0 {
+		f["principals"], f["mfa_age"] = b.Principals, length(b.MFAAge)
+	}
+	if !b.Door.There() {
+		return f
+	}
+	f["door"], f["approve"], f["use"] = b.Door.Name, length(b.Door.Approve), length(b.Door.Use)
+	var people, roles []object
+	for _, p := range b.Door.People {
+		people = append(people, p.file())
+	}
+	for _, r := range b.Door.Roles {
+		roles = append(roles, r.file())
+	}
+	f["people"], f["roles"] = people, roles
+	return f
+}
+
+func (p Person) file() object {
+	var devices []object
+	for _, d := range p.Devices {
+		device := object{"id": d.ID, "kind": d.Kind}
+		if d.Grade != "" {
+			device["grade"] = d.Grade
+		}
+		devices = append(devices, device)
+	}
+	return object{"name": p.Name, "principals": p.Principals, "devices": devices}
+}
+
+func (r DoorRole) file() object {
+	f := object{
+		"name": r.Name, "requesters": r.Requesters, "approvers": r.Approvers, "approvals": r.Approvals, "longest": length(r.Longest), "grade": r.Grade,
+		"sheets": r.Sheets, "ticket": r.Ticket,
+	}
+	if r.CoolOff > 0 {
+		f["cool_off"] = length(r.CoolOff)
+	}
+	alone := object{"allowed": r.Alone.Allowed}
+	if r.Alone.CoolOff > 0 {
+		alone["cool_off"] = length(r.Alone.CoolOff)
+	}
+	if r.Alone.Grade != "" {
+		alone["grade"] = r.Alone.Grade
+	}
+	if r.Alone != (Alone{}) {
+		f["alone"] = alone
+	}
+	return f
 }
 
 func (r Reports) file() object {

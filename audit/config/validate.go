@@ -177,7 +177,7 @@ const lengths = "write a length of time such as 90s, 15m or 24h"
 // nouns are what the values of a field are called.
 var nouns = map[string]string{
 	"reason": "a reason", "principal": "a principal kind", "severity": "a severity", "id": "a check", "checks": "a check that anybody can be exempt from",
-	"hardware": "a setting", "fido": "a setting",
+	"hardware": "a setting", "fido": "a setting", "kind": "a kind", "grade": "a grade",
 	"mode": "a mode", "object_lock": "a lock", "profile": "a guardrail", "attach": "a place", "fido_levels": "a certification", "formats": "a format",
 	"cis_version": "a version", "filters": "a filter", "form": "a form",
 }

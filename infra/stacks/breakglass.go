@@ -1,21 +1,29 @@
 package stacks
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// emergencyFunction is the function that checks codes. Its stack does without while
-// it is not built.
-const emergencyFunction = "breakglass"
+// The names of the emergency door: the function that checks codes, its tables, and
+// the role that it opens.
+const (
+	emergencyFunction = "breakglass"
+	emergencyLedger   = "ledger"
+	emergencyRecord   = "record"
+	emergencyRole     = "break-glass"
+)
 
-// makeBreakGlass makes the emergency door: a role for named users, and apart from
-// it what has to be kept about it.
-func (b *builder) makeBreakGlass() {
-	if b.guards.emergency == nil {
+// makeBreakGlass makes the emergency door: a role for named users, the function that
+// opens it where the file has people, and apart from both what has to be kept.
+func (b *builder) makeBreakGlass(detection awscdk.Stack) {
+	if !b.d.BreakGlass.There() {
 		return
 	}
 	data := b.stack("breakglass-data", b.home, "what the emergency door keeps: key, tables and log group. Kept when the stack is deleted.", b.data)
@@ -23,23 +31,32 @@ func (b *builder) makeBreakGlass() {
 	own.key = b.makeEmergencyKey(data)
 	own.makeEmergencyTables(data)
 	own.makeEmergencyLogs(data)
-	s := b.stack("breakglass", b.home, "the emergency door: a role for named users with MFA", data)
-	b.makeEmergencyRole(s)
-	own.makeEmergencyFunction(s)
+	if b.d.BreakGlass.Door.There() {
+		own.makeRecord(data)
+		s := b.stack("breakglass", b.home, "the emergency door: a function that checks codes, and the role that it opens", data, detection)
+		own.makeDoor(s, *b.key)
+		b.makeEmergencyRole(s).AddResourceDependency(made(s, pascal(emergencyFunction)+"Role"), nil) // which it trusts by name
+		return
+	}
+	b.makeEmergencyRole(b.stack("breakglass", b.home, "the emergency door: a role for named users with MFA", data))
 }
 
 // makeEmergencyKey makes a key of its own, so that whoever loses or breaks the
 // monitor's key does not lock the emergency door too.
 func (b *builder) makeEmergencyKey(s awscdk.Stack) *string {
+	statements := []statement{
+		allow("AccountDecides", []string{"kms:*"}, "*").to(object{"AWS": "arn:" + b.partition + ":iam::" + b.account + ":root"}),
+		grantsOnlyForServices(),
+		allow("LogGroupEncrypts", []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"}, "*").
+			to(service("logs." + b.home + "." + b.suffix())).
+			when(object{"ArnEquals": object{"kms:EncryptionContext:aws:logs:arn": b.logs(b.logGroup(emergencyFunction))}}),
+	}
+	if b.d.BreakGlass.Door.There() {
+		statements = append(statements, b.onlyTheDoorOpens())
+	}
 	key := awskms.NewCfnKey(s, jsii.String("Key"), &awskms.CfnKeyProps{
 		Description: jsii.String("mfawatch: the emergency door's tables and log"), EnableKeyRotation: jsii.Bool(true), PendingWindowInDays: jsii.Number(30),
-		KeyPolicy: document(
-			allow("AccountDecides", []string{"kms:*"}, "*").to(object{"AWS": "arn:" + b.partition + ":iam::" + b.account + ":root"}),
-			grantsOnlyForServices(),
-			allow("LogGroupEncrypts", []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"}, "*").
-				to(service("logs."+b.home+"."+b.suffix())).
-				when(object{"ArnEquals": object{"kms:EncryptionContext:aws:logs:arn": b.logs(b.logGroup(emergencyFunction))}}),
-		),
+		KeyPolicy: document(statements...),
 	})
 	retained(key)
 	retained(awskms.NewCfnAlias(s, jsii.String("KeyAlias"), &awskms.CfnAliasProps{AliasName: jsii.String("alias/" + b.of(emergencyFunction)), TargetKeyId: key.Ref()}))
@@ -52,7 +69,7 @@ func (b *builder) makeEmergencyKey(s awscdk.Stack) *string {
 func (b *builder) makeEmergencyTables(s awscdk.Stack) {
 	hash, sort := object{"attributeName": "key", "keyType": "HASH"}, object{"attributeName": "sort", "keyType": "RANGE"}
 	b.makeEmergencyTable(s, emergencyFunction, hash, sort)
-	b.makeEmergencyTable(s, "ledger", hash)
+	b.makeEmergencyTable(s, emergencyLedger, hash)
 }
 
 func (b *builder) makeEmergencyTable(s awscdk.Stack, name string, schema ...object) {
@@ -75,24 +92,40 @@ func (b *builder) makeEmergencyLogs(s awscdk.Stack) {
 	}))
 }
 
+// makeRecord makes the bucket of the record's copy. Its lock is of mode compliance:
+// who came through the door is an administrator, and governance lets administrators
+// delete (S3 user guide, Object Lock). Nobody deletes an entry before
+// retention.evidence has passed, the account's root included.
+func (b *builder) makeRecord(s awscdk.Stack) {
+	b.makeBucket(s, vault{name: emergencyRecord, days: b.d.Retention.Evidence, lock: "compliance", lockDays: b.d.Retention.Evidence})
+}
+
 // makeEmergencyRole makes the role, which has what the file gives it and nothing of
 // its own.
-func (b *builder) makeEmergencyRole(s awscdk.Stack) {
+func (b *builder) makeEmergencyRole(s awscdk.Stack) awsiam.CfnRole {
 	session := b.d.BreakGlass.Session
 	if session == 0 {
 		session = emergencySession
 	}
-	roleTrusting(s, b.names, "break-glass", "The emergency door: named users assume it with fresh MFA, and everybody is told", written(*b.guards.emergency), session.Seconds(), b.d.BreakGlass.Policies)
+	return roleTrusting(s, b.names, emergencyRole, b.emergencyWhy(), b.emergencyTrust(), session.Seconds(), b.d.BreakGlass.Policies).role
 }
 
-// makeEmergencyFunction makes the function where it is built. Its role writes its
-// log and reads its environment, until the function's own issue says what else it
-// does.
-func (b *builder) makeEmergencyFunction(s awscdk.Stack) {
-	if b.staged[emergencyFunction] == "" {
-		return
+func (b *builder) emergencyWhy() string {
+	if b.d.BreakGlass.Door.There() {
+		return "The emergency door: its function opens it, named users assume it with fresh MFA where it cannot, and everybody is told"
 	}
-	b.function(s, lambda{
-		name: emergencyFunction, why: "Checks codes of the emergency door", memory: 256, timeout: 30, environment: b.common(),
-	}, allow("UseKey", []string{"kms:Decrypt"}, *b.key))
+	return "The emergency door: named users assume it with fresh MFA, and everybody is told"
+}
+
+// emergencyTrust is who may assume the role: the function, and the users whom the
+// file lets in by themselves.
+func (b *builder) emergencyTrust() object {
+	if !b.d.BreakGlass.Door.There() {
+		return written(*b.guards.emergency)
+	}
+	trust := document(b.doorOpens()...)
+	if b.guards.emergency != nil {
+		trust["Statement"] = slices.Concat(written(*b.guards.emergency)["Statement"].([]any), trust["Statement"].([]any))
+	}
+	return trust
 }

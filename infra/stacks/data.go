@@ -149,8 +149,10 @@ func (b *builder) makeBucket(s awscdk.Stack, v vault) {
 	}
 	bucket := awss3.NewCfnBucket(s, jsii.String(pascal(v.name)+"Bucket"), props)
 	retained(bucket)
-	if !v.plain { // S3 refuses to log to a bucket that is not there
-		bucket.AddResourceDependency(made(s, "AccessBucketPolicy"), nil)
+	// S3 refuses to log to a bucket that is not there. Of another stack's it is the
+	// stack that waits.
+	if access := s.Node().TryFindChild(jsii.String("AccessBucketPolicy")); !v.plain && access != nil {
+		bucket.AddResourceDependency(access.(awscdk.CfnResource), nil)
 	}
 	tls := statement{Sid: "TLSOnly", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: []string{b.bucketARN(v.name), b.objects(v.name, "")}, Condition: object{"Bool": object{"aws:SecureTransport": "false"}}}
 	policy := awss3.NewCfnBucketPolicy(s, jsii.String(pascal(v.name)+"BucketPolicy"), &awss3.CfnBucketPolicyProps{

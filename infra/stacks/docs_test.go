@@ -96,6 +96,15 @@ func TestDeployPageKey(t *testing.T) {
 	}
 }
 
+// The control policy of the emergency door is what make synth writes.
+func TestDeployPageControlPolicy(t *testing.T) {
+	plan, err := Prepare(deployment(t, "full"), bootstraps(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readPage(t, "deploy.md").holdsPolicy(t, "scp", plan.b.doorPolicy()...)
+}
+
 // The bucket of another account has to allow what the reconciler's own policy does.
 func TestDeployPageBucket(t *testing.T) {
 	p := readPage(t, "deploy.md")
@@ -250,14 +259,14 @@ func alarmMetrics(templates map[string]template) int {
 }
 
 // functionMetrics are those that come every hour: six of signin, eight of
-// reconcile and six of the canary's rounds, seven with a heartbeat
+// reconcile, three of each minute of the emergency door, and six of the canary's rounds, seven with a heartbeat
 // (functions/*, where they are named). With no canary signin is not called by
 // itself.
 func functionMetrics(templates map[string]template) int {
 	n := 0
 	for _, f := range of(templates, "AWS::Lambda::Function") {
 		name := f.text("FunctionName")
-		n += map[string]int{"mfawatch-signin": 6, "mfawatch-reconcile": 8, "mfawatch-canary": 6}[name]
+		n += map[string]int{"mfawatch-signin": 6, "mfawatch-reconcile": 8, "mfawatch-canary": 6, "mfawatch-breakglass": 3}[name]
 		if _, ok := f.at("Environment", "Variables").(map[string]any)["MFAWATCH_HEARTBEAT_URL"]; ok && name == "mfawatch-canary" {
 			n++
 		}

@@ -3,7 +3,6 @@ package stacks
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -27,15 +26,11 @@ type Assets struct {
 // architecture is what the functions are built for.
 const architecture = "arm64"
 
-// stage puts together the folder of each function that is built. functions/breakglass
-// may not be: its stack does without.
+// stage puts together the folder of each function.
 func (b *builder) stage() error {
 	b.staged = map[string]string{}
-	for _, name := range []string{"signin", "reconcile", "audit", "canary", "breakglass"} {
+	for _, name := range b.functions() {
 		bootstrap, err := os.ReadFile(filepath.Join(b.assets.Bootstraps, name, architecture, "bootstrap"))
-		if errors.Is(err, fs.ErrNotExist) && name == "breakglass" {
-			continue
-		}
 		if err != nil {
 			return fmt.Errorf("the code of function %s: %w: build it with make functions", name, err)
 		}
@@ -43,7 +38,16 @@ func (b *builder) stage() error {
 			return fmt.Errorf("stage function %s: %w", name, err)
 		}
 	}
-	return nil
+	return b.stageDoorPolicy()
+}
+
+// functions are those that this deployment has.
+func (b *builder) functions() []string {
+	all := []string{"signin", "reconcile", "audit", "canary"}
+	if b.d.BreakGlass.Door.There() {
+		all = append(all, emergencyFunction)
+	}
+	return all
 }
 
 func (b *builder) stageOne(name string, bootstrap []byte) error {
@@ -53,12 +57,15 @@ func (b *builder) stageOne(name string, bootstrap []byte) error {
 	}
 	errs := []error{os.WriteFile(filepath.Join(dir, "bootstrap"), bootstrap, 0o755)}
 	files := maps.Clone(b.assets.Files)
-	if name == "canary" {
+	switch name {
+	case "canary":
 		expected, err := b.expected().JSON()
 		if err != nil {
 			return err
 		}
 		files[deployed.ExpectedName] = expected
+	case emergencyFunction:
+		files[rulesName] = b.rules.JSON()
 	}
 	for file, data := range files {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, file), data, 0o644))
@@ -74,6 +81,7 @@ type lambda struct {
 	memory      float64 // MB
 	timeout     float64 // seconds
 	scheduled   bool    // its failures go to a queue, after Lambda tried again
+	reserved    float64 // how many of it may run at once, kept for it; 0: the account's
 }
 
 // function makes a function of what was staged, with its role. Its log group is
@@ -96,6 +104,9 @@ func (b *builder) function(s awscdk.Stack, f lambda, statements ...statement) aw
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: environment(f.environment)},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: jsii.String(b.logGroup(f.name))},
 	})
+	if f.reserved > 0 {
+		fn.SetReservedConcurrentExecutions(jsii.Number(f.reserved))
+	}
 	r.before(fn)
 	return fn
 }

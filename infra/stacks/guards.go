@@ -16,7 +16,7 @@ type guards struct {
 	policy    *guardrail.Document  // nil: no guardrail
 	registrar *guardrail.Document  // who may assume the role that enrols for others; nil: there is no such role
 	roles     []guardrail.Document // who may assume each of mfa_roles
-	emergency *guardrail.Document  // who may assume the break-glass role; nil: there is none
+	emergency *guardrail.Document  // who may assume the break-glass role by themselves; nil: nobody
 }
 
 // emergencyAge and emergencySession are what the emergency door takes when the
@@ -140,10 +140,10 @@ func checkRole(section string, policies []string, session time.Duration) error {
 
 func (b *builder) writeEmergency() error {
 	g := b.d.BreakGlass
-	if len(g.Principals) == 0 {
+	if !g.There() {
 		return nil
 	}
-	if err := checkRole("break_glass", g.Policies, g.Session); err != nil {
+	if err := checkRole("break_glass", g.Policies, g.Session); err != nil || len(g.Principals) == 0 {
 		return err
 	}
 	age := g.MFAAge

@@ -274,6 +274,9 @@ func parses(f found) error {
 	case "audit":
 		_, err := settings.FromEnv[settings.Audit](lookup)
 		return err
+	case "breakglass":
+		_, err := settings.FromEnv[settings.BreakGlass](lookup)
+		return err
 	}
 	return fmt.Errorf("no settings are known of %s", name)
 }

@@ -15,7 +15,8 @@ type statement struct {
 	Sid       string
 	Effect    string
 	Principal any    `json:",omitempty"`
-	Action    any    // a text or a list
+	Action    any    `json:",omitempty"` // a text or a list
+	NotAction any    `json:",omitempty"`
 	Resource  any    `json:",omitempty"`
 	Condition object `json:",omitempty"`
 }

@@ -151,6 +151,8 @@ const (
 	people      = "whoever is enrolled is not known before: all users, or devices, of this account and nothing else"
 	ownRules    = "it reads the rules of this deployment, which begin so: one that somebody put beside them is a finding too"
 	runs        = "one file of each run, whose name is the execution's"
+	isACopy     = "it is a copy itself, of the record in the table, and anybody of the rules fetches another with mfawatch breakglass log"
+	byPerson    = "each user is one person's, whom the rules name; a group would let in whoever is put into it later, and be a second list to watch"
 	byName      = "IAM's own variable for the user who calls, with and without a path"
 )
 
@@ -170,6 +172,8 @@ var acknowledgements = []acknowledged{
 	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-evidence-111122223333-eu-north-1/*]", []string{"detection/ReconcilePolicy", "detection/SigninPolicy"}, objects},
 	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-trail-111122223333-eu-north-1/AWSLogs/*]", []string{"detection/ReconcilePolicy"}, objects},
 	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-trail-111122223333-eu-north-1/AWSLogs/*111122223333/*]", []string{"detection/ReconcilePolicy"}, objects},
+	{"AwsSolutions-IAM5[Resource::arn:aws:logs:eu-north-1:111122223333:log-group:/aws/lambda/mfawatch-breakglass:*]", []string{"breakglass/BreakglassPolicy"}, streams},
+	{"AwsSolutions-IAM5[Resource::arn:aws:s3:::mfawatch-record-111122223333-eu-north-1/record/night-door/*]", []string{"breakglass/BreakglassPolicy"}, objects},
 	{"AwsSolutions-IAM5[Resource::*]", []string{"watchdog/CanaryPolicy"}, "ListRules and ListEventSourceMappings know no resource (service authorization reference)"},
 	{"AwsSolutions-IAM5[Resource::arn:aws:events:eu-north-1:111122223333:rule/mfawatch-*]", []string{"watchdog/CanaryPolicy"}, ownRules},
 	{"AwsSolutions-IAM5[Resource::arn:aws:events:eu-north-1:111122223333:rule/mfawatch/mfawatch-*]", []string{"watchdog/CanaryPolicy"}, ownRules},
@@ -192,18 +196,22 @@ var acknowledgements = []acknowledged{
 	{"AwsSolutions-IAM5[Resource::arn:aws:states:eu-north-1:111122223333:execution:mfawatch-audit:*]", []string{"audit/AuditMachinePolicy"}, "its own executions, whose ids Step Functions makes up"},
 	{"AwsSolutions-SF1", []string{"audit/AuditMachine"}, "errors are logged, and what the steps hand on is not: inputs and results name people's accounts, and the reports hold them"},
 	{"AwsSolutions-SF2", []string{"audit/AuditMachine"}, "each step is one function whose log says what it did and how long it took; traces would be a third place for the same"},
-	{"AwsSolutions-S10", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
+	{"AwsSolutions-S10", []string{"breakglass-data/RecordBucketPolicy", "data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"AwsSolutions-SQS3", []string{"data/AlertsDeadQueue", "detection/RulesDeadQueue", "detection/SchedulesDeadQueue", "forward-us-east-1/RulesDeadQueue", "forward-us-east-2/RulesDeadQueue"}, isDead},
 	{"NIST.800.53.R5-DynamoDBInBackupPlan", []string{"breakglass-data/BreakglassTable", "breakglass-data/LedgerTable", "data/EventsTable"}, onDemand},
 	{"NIST.800.53.R5-LambdaConcurrency", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, bounded},
-	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, elsewhere},
-	{"NIST.800.53.R5-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, noVPC},
+	{"NIST.800.53.R5-LambdaDLQ", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction", "breakglass/BreakglassFunction"}, elsewhere},
+	{"NIST.800.53.R5-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction", "breakglass/BreakglassFunction"}, noVPC},
 	{"NIST.800.53.R5-S3BucketReplicationEnabled", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noReplica},
-	{"NIST.800.53.R5-S3BucketSSLRequestsOnly", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
+	{"NIST.800.53.R5-S3BucketReplicationEnabled", []string{"breakglass-data/RecordBucket"}, isACopy},
+	{"NIST.800.53.R5-IAMUserNoPolicies", []string{"breakglass/BreakglassCallersPolicy"}, byPerson},
+	{"NIST.800.53.R5-S3BucketSSLRequestsOnly", []string{"breakglass-data/RecordBucketPolicy", "data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"NIST.800.53.R5-S3DefaultEncryptionKMS", []string{"data/AccessBucket"}, logsPlain},
 	{"PCI.DSS.321-IAMGroupHasUsers", []string{"enforcement/Humans"}, "people are put into the group by those who know them, one team after another (docs/guardrails.md)"},
-	{"PCI.DSS.321-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction"}, noVPC},
+	{"PCI.DSS.321-LambdaInsideVPC", []string{"detection/ReconcileFunction", "detection/SigninFunction", "watchdog/CanaryFunction", "audit/AuditFunction", "breakglass/BreakglassFunction"}, noVPC},
 	{"PCI.DSS.321-S3BucketReplicationEnabled", []string{"data/AccessBucket", "data/EvidenceBucket", "data/ReportsBucket", "data/TrailBucket"}, noReplica},
-	{"PCI.DSS.321-S3BucketSSLRequestsOnly", []string{"data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
+	{"PCI.DSS.321-S3BucketReplicationEnabled", []string{"breakglass-data/RecordBucket"}, isACopy},
+	{"PCI.DSS.321-IAMUserNoPolicies", []string{"breakglass/BreakglassCallersPolicy"}, byPerson},
+	{"PCI.DSS.321-S3BucketSSLRequestsOnly", []string{"breakglass-data/RecordBucketPolicy", "data/AccessBucketPolicy", "data/EvidenceBucketPolicy", "data/ReportsBucketPolicy", "data/TrailBucketPolicy"}, refusesHTTP},
 	{"PCI.DSS.321-S3DefaultEncryptionKMS", []string{"data/AccessBucket"}, logsPlain},
 }

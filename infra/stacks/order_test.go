@@ -14,6 +14,9 @@ import (
 func TestBucketsWaitForTheirLogs(t *testing.T) {
 	each(t, func(t *testing.T, d config.Deployment, templates map[string]template) {
 		for _, bucket := range of(templates, "AWS::S3::Bucket") {
+			if bucket.id == "RecordBucket" { // whose whole stack waits (TestDoorWaits)
+				continue
+			}
 			if waits := compact(bucket.DependsOn) == `["AccessBucketPolicy"]`; waits == (bucket.id == "AccessBucket") {
 				t.Errorf("%s waits for %v", bucket, bucket.DependsOn)
 			}

@@ -28,7 +28,7 @@ func (b *builder) gather() error {
 			b.all = append(b.all, standing{Rule: r, target: b.queue("sign-ins", b.home)})
 		}
 	}
-	if b.guards.emergency != nil {
+	if b.d.BreakGlass.There() {
 		use, err := deployed.Emergency(b.role("break-glass"))
 		if err != nil {
 			return fmt.Errorf("the rule about the emergency role: %w", err)
@@ -163,9 +163,12 @@ func (b *builder) expected() deployed.Expected {
 		e.Subscriptions = append(e.Subscriptions, subscription(t))
 	}
 	e.Subscriptions = append(e.Subscriptions, deployed.Subscribed("sqs", b.queue("canary", b.home), false))
-	e.Functions = []deployed.Function{
-		{Name: b.of("signin"), Sources: []string{b.queue("sign-ins", b.home)}},
-		{Name: b.of("reconcile"), Sources: []string{}}, {Name: b.of("audit"), Sources: []string{}}, {Name: b.of("canary"), Sources: []string{}},
+	for _, name := range b.functions() {
+		f := deployed.Function{Name: b.of(name), Sources: []string{}}
+		if name == "signin" {
+			f.Sources = append(f.Sources, b.queue("sign-ins", b.home))
+		}
+		e.Functions = append(e.Functions, f)
 	}
 	return e
 }

@@ -24,6 +24,7 @@ import (
 
 	"mfawatch/audit/config"
 	"mfawatch/audit/pattern/deployed"
+	"mfawatch/totp/breakglass"
 )
 
 // Plan is a deployment in which nothing wrong was found, and whose functions are
@@ -65,7 +66,8 @@ type builder struct {
 	all           []standing    // every rule
 	memberChanges deployed.Rule // of member accounts, told of by the rules about the monitor; empty: there is none
 	guards        guards
-	stacks        []awscdk.Stack // that were made, in this order
+	rules         breakglass.Rules // of the emergency door's function
+	stacks        []awscdk.Stack   // that were made, in this order
 }
 
 // prepare finds everything that may be wrong before a construct is made.
@@ -74,6 +76,9 @@ func (b *builder) prepare() error {
 		return fmt.Errorf("home_region %s: its partition is not known", b.d.Home)
 	}
 	if err := b.prepareGuards(); err != nil {
+		return err
+	}
+	if err := b.prepareDoor(); err != nil {
 		return err
 	}
 	if err := b.checkMetrics(); err != nil {
@@ -101,7 +106,7 @@ func (b *builder) build() {
 	b.makeOrganization(detection)
 	b.makeMetrics()
 	b.makeEnforcement()
-	b.makeBreakGlass()
+	b.makeBreakGlass(detection)
 }
 
 func (b *builder) tag() {

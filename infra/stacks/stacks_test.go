@@ -105,7 +105,7 @@ func synthesizedTo(t *testing.T, d config.Deployment, a Assets, out string) map[
 func bootstraps(t *testing.T) Assets {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"signin", "reconcile", "audit", "canary"} {
+	for _, name := range []string{"signin", "reconcile", "audit", "canary", "breakglass"} {
 		path := filepath.Join(dir, "built", name, architecture, "bootstrap")
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,81 @@
+package stacks
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// doorPolicyName is the file beside the functions' folders that make synth writes:
+// the control policy for the account of the emergency door.
+const doorPolicyName = "break-glass-scp.json"
+
+// doorPolicy is a service control policy that keeps everybody in the account, its
+// administrators and root included, from changing the door: but CloudFormation's
+// role when it deploys, the function where it writes itself, and PREFIX-door-keeper,
+// a role that whoever enrols has to be in. It allows nothing. The management account
+// is bound by no control policy.
+func (b *builder) doorPolicy() []statement {
+	fn, callers := b.functionARN(emergencyFunction), []string{}
+	for _, p := range b.rules.People {
+		callers = append(callers, p.Principals...)
+	}
+	deployer, itself, keeper := b.cdkRole("cfn-exec"), b.role(emergencyFunction), b.role("door-keeper")
+	return []statement{
+		denyBut("FunctionStays", []string{"lambda:Get*", "lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:List*"}, fn, fn+":*").unless(deployer),
+		// Who invokes the function directly may tell it to be anybody.
+		deny("NobodyPretends", []string{"lambda:InvokeFunction"}, fn, fn+":*").unless(b.role(emergencyFunction+"-schedule")).
+			also("BoolIfExists", object{"lambda:InvokedViaFunctionUrl": "false"}),
+		// iam:PassRole is among what is not listed.
+		denyBut("RolesStay", []string{"iam:Get*", "iam:List*", "sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"},
+			itself, b.role(emergencyFunction+"-schedule"), b.role(emergencyRole), b.policy(emergencyFunction), b.policy(emergencyFunction+"-callers"), b.policy(emergencyFunction+"-schedule")).unless(deployer, itself),
+		denyBut("CallersStay", []string{"iam:Get*", "iam:List*"}, callers...).unless(deployer, keeper),
+		deny("KeyStays", []string{"kms:CreateAlias", "kms:DeleteAlias", "kms:DisableKey", "kms:DisableKeyRotation", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:UpdateAlias"}, "*").unless(deployer).
+			also("ForAnyValue:StringEquals", object{"kms:ResourceAliases": "alias/" + b.of(emergencyFunction)}),
+		denyBut("RowsStay", []string{"dynamodb:ConditionCheckItem", "dynamodb:CreateBackup", "dynamodb:Describe*", "dynamodb:GetItem", "dynamodb:List*", "dynamodb:Query", "dynamodb:Scan"},
+			b.table(emergencyFunction), b.table(emergencyLedger)).unless(deployer, itself, keeper),
+		denyBut("RecordStays", []string{"s3:Get*", "s3:List*"}, b.bucketARN(emergencyRecord), b.objects(emergencyRecord, "")).unless(deployer, itself),
+		deny("WatchStays", []string{"cloudwatch:DeleteAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState", "logs:Delete*", "logs:PutRetentionPolicy", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"},
+			b.arn("cloudwatch", b.home, "alarm:"+b.of(emergencyFunction)+"-*"), b.logs(b.logGroup(emergencyFunction))+"*", b.arn("scheduler", b.home, "schedule/default/"+b.of(emergencyFunction))).unless(deployer),
+		deny("StacksStay", []string{"cloudformation:CreateChangeSet", "cloudformation:DeleteStack", "cloudformation:ExecuteChangeSet", "cloudformation:UpdateStack", "cloudformation:UpdateTerminationProtection"},
+			b.arn("cloudformation", b.home, "stack/"+b.of(emergencyFunction)+"*/*")).unless(b.cdkRole("deploy")),
+	}
+}
+
+// cdkRole is a role that cdk bootstrap made.
+func (b *builder) cdkRole(name string) string {
+	return b.arn("iam", "", "role/cdk-*-"+name+"-role-"+b.account+"-"+b.home)
+}
+
+func deny(sid string, actions []string, resources ...string) statement {
+	return statement{Sid: sid, Effect: "Deny", Action: actions, Resource: resources}
+}
+
+// denyBut denies every action on resources but some.
+func denyBut(sid string, actions []string, resources ...string) statement {
+	return statement{Sid: sid, Effect: "Deny", NotAction: actions, Resource: resources}
+}
+
+func (s statement) unless(principals ...string) statement {
+	return s.when(object{"ArnNotLike": object{"aws:PrincipalArn": principals}})
+}
+
+// also adds a condition to those that it has.
+func (s statement) also(operator string, condition object) statement {
+	s.Condition[operator] = condition
+	return s
+}
+
+// stageDoorPolicy writes the control policy where the functions are staged: it is no
+// part of a stack, since it belongs to the organisation's management account.
+func (b *builder) stageDoorPolicy() error {
+	if !b.d.BreakGlass.Door.There() {
+		return nil
+	}
+	text, err := json.MarshalIndent(document(b.doorPolicy()...), "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", doorPolicyName, err)
+	}
+	return os.WriteFile(filepath.Join(b.assets.Staging, doorPolicyName), append(text, '\n'), 0o644)
+}
