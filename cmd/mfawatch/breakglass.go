@@ -24,12 +24,7 @@ import (
 	"mfawatch/totp/breakglass/wire"
 	"mfawatch/totp/device"
 	"mfawatch/totp/seal"
-	"mfawatch/totp/yubikey/card"
-	"mfawatch/totp/yubikey/pcsc"
 )
-
-// exitNoKey is a YubiKey that is absent, or was not touched in time.
-const exitNoKey = 8
 
 func newBreakglass(t terminal) *cobra.Command {
 	c := &cobra.Command{
@@ -93,10 +88,6 @@ func doorError(err error) error {
 		return cannotRun(fmt.Errorf("%w; where it does not come back: 'mfawatch breakglass use --offline'", err))
 	case errors.As(err, &kept) && kept.Status == http.StatusTooManyRequests:
 		return exit{exitLater, err}
-	case errors.Is(err, card.ErrNoDevice), errors.Is(err, pcsc.ErrNoService):
-		return exit{exitNoKey, err}
-	case errors.Is(err, card.ErrAmbiguous):
-		return exit{exitAmbiguous, err}
 	case errors.Is(err, device.ErrDenied):
 		return exit{exitRefused, err}
 	}

@@ -230,7 +230,7 @@ answers. It is recorded here first. Then the key is rotated with the session, un
 	}
 	f.proofFlags.add(c)
 	f.handing.add(c)
-	f.offlineFlags.add(c)
+	f.offlineFlags.addWithCode(c)
 	c.Flags().StringVar(&f.why, "why", "", "with --offline: what burns; it stands in the record")
 	c.Flags().StringVar(&f.ticket, "ticket", "", "with --offline: a ticket")
 	c.Flags().DurationVar(&f.duration, "duration", time.Hour, "with --offline: how long the session lasts, 15m to 1h")
@@ -406,7 +406,7 @@ user, and is thrown away; no role is assumed. The local record says when.`),
 		},
 	}
 	f.add(c)
-	o.add(c)
+	o.addWithCode(c)
 	return c
 }
 
@@ -436,7 +436,7 @@ says, when the last drill was, and whether a key is to be rotated.`),
 		},
 	}
 	f.add(c)
-	o.add(c)
+	o.addPlaces(c)
 	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
 	return c
 }

@@ -64,7 +64,7 @@ without both. The bundle is seen to open before it takes its place.`),
 	c.Flags().StringSliceVar(&f.contents.Regions, "regions", nil, "Regions whose STS is asked, the first that answers")
 	c.Flags().StringArrayVar(&f.contents.To, "to", nil, "age recipient that opens it; can be given again")
 	c.Flags().IntVar(&f.slot, "yubikey-slot", 0, "slot of a YubiKey, 1 or 2, that is wanted besides (default: none)")
-	c.Flags().Uint32Var(&f.yubikey, "yubikey", 0, "serial number of that YubiKey, where several are plugged in")
+	c.Flags().Uint32Var(&f.offlineFlags.yubikey.serial, "yubikey", 0, "serial number of that YubiKey, where several are plugged in")
 	c.Flags().BoolVar(&f.replace, "replace", false, "take the place of a bundle that is there")
 	return c
 }

@@ -30,20 +30,30 @@ import (
 	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/record/folder"
 	"mfawatch/totp/device"
-	"mfawatch/totp/keyring"
 	"mfawatch/totp/seal"
 )
 
 // offlineFlags say where the offline way is kept on this machine.
 type offlineFlags struct {
 	bundle, record string
-	yubikey        uint32
+	yubikey        yubikeyFlags
+	onKey          bool // the code, too, is a YubiKey's
 }
 
 func (f *offlineFlags) add(c *cobra.Command) {
+	f.addPlaces(c)
+	c.Flags().Uint32Var(&f.yubikey.serial, "yubikey", 0, "serial number of the YubiKey that opens the bundle's second part, where several are plugged in")
+}
+
+// addWithCode is add for commands that want a code, which a YubiKey may make.
+func (f *offlineFlags) addWithCode(c *cobra.Command) {
+	f.addPlaces(c)
+	f.yubikey.addChoice(c, &f.onKey, "with --offline: take the code of the bundle's MFA device from a YubiKey, which is also the one that opens a second part")
+}
+
+func (f *offlineFlags) addPlaces(c *cobra.Command) {
 	c.Flags().StringVar(&f.bundle, "bundle", "", "with --offline: the sealed bundle (default: breakglass/bundle.age in $MFAWATCH_HOME)")
 	c.Flags().StringVar(&f.record, "record", "", "with --offline: folder of the local record (default: breakglass/record in $MFAWATCH_HOME)")
-	c.Flags().Uint32Var(&f.yubikey, "yubikey", 0, "with --offline: serial number of the YubiKey that opens the bundle's second part, where several are plugged in")
 }
 
 // desk is where the offline way is gone from.
@@ -52,6 +62,7 @@ type desk struct {
 	file, record string
 	opens        bundle.Opener
 	key          *pluggedKey
+	f            offlineFlags
 	bundle.Opened
 }
 
@@ -75,7 +86,7 @@ func (f offlineFlags) desk(t terminal, u unlocking) (*desk, error) {
 	if err := h.makeGlass(); err != nil {
 		return nil, err
 	}
-	d := &desk{opener: &opener{unlocking: u, t: t, home: h}, file: cmp.Or(f.bundle, h.glass("bundle.age")), record: cmp.Or(f.record, h.glass("record")), key: &pluggedKey{serial: f.yubikey, t: t}}
+	d := &desk{opener: &opener{unlocking: u, t: t, home: h}, file: cmp.Or(f.bundle, h.glass("bundle.age")), record: cmp.Or(f.record, h.glass("record")), key: &pluggedKey{serial: f.yubikey.serial, t: t}, f: f}
 	d.opens.Second = func(ctx context.Context) (bundle.Responder, error) { return d.key, nil }
 	return d, nil
 }
@@ -138,24 +149,15 @@ func journal(dir, begins string) (offline.Journal, error) {
 	return j, err
 }
 
-// codes are of the sealed key of the bundle's device, if it is here, else typed.
+// codes are of the bundle's device: of a YubiKey, of the sealed key if it is here, else
+// typed.
 func (d *desk) codes(ctx context.Context) (device.Codes, error) {
-	e, err := d.find(d.Serial)
-	if errors.Is(err, keyring.ErrNotFound) {
-		return device.NewTyped(d.Serial, d.t.typed), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	k, err := d.opener.key(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	b := &bench{opener: d.opener}
+	b := &bench{opener: d.opener, f: deviceFlags{unlocking: d.unlocking, yubikey: d.f.yubikey, onKey: d.f.onKey}}
+	var err error
 	if b.ledger, b.floor, err = d.home.ledger(ctx); err != nil {
 		return nil, err
 	}
-	return sealedCodes(b, e, k), nil
+	return b.codes(ctx, d.Serial, false)
 }
 
 func (d *desk) sts(region string) device.STS {
@@ -421,7 +423,7 @@ CloudTrail: each session's name is in both.`),
 			return doorError(runReconcile(c.Context(), t, f, to, profile, region))
 		},
 	}
-	f.add(c)
+	f.addPlaces(c)
 	c.Flags().StringVar(&to, "to", "", "a folder, or s3://BUCKET/PREFIX/")
 	c.Flags().StringVar(&profile, "profile", "", "AWS profile, for a bucket")
 	c.Flags().StringVar(&region, "region", "", "Region of the bucket (default: the profile's)")

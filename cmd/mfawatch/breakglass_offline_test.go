@@ -15,6 +15,7 @@ import (
 	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/record/folder"
 	"mfawatch/totp/seal"
+	"mfawatch/totp/yubikey/yubikeytest"
 )
 
 const (
@@ -300,5 +301,35 @@ func TestCodesVerify(t *testing.T) {
 		if code, out, errs := n.run(bad+"\n", "codes", "verify"); code != exitRefused || strings.Contains(out+errs, bad) {
 			t.Errorf("a wrong code: %d %s", code, errs)
 		}
+	}
+}
+
+// One YubiKey opens the bundle's second part and makes the code; without it, or with
+// another, nothing opens.
+func TestOfflineWithAYubiKey(t *testing.T) {
+	d := newDesk(t)
+	n := newNight(t)
+	d.add(glassSerial, "--no-touch")
+	args := append([]string{"breakglass"}, append(n.initArgs(), "--yubikey-slot", "2")...)
+	d.in = n.key + "\nSecretOfTheBundle/EXAMPLE\n"
+	if got := d.run(args...); got.code != exitCannotRun || !strings.Contains(got.err, "not set to HMAC-SHA1") {
+		t.Errorf("a slot that is not set: init ends with %d: %s", got.code, got.err)
+	}
+	d.card().SetSlot(2, yubikeytest.Slot{Key: []byte("a secret of the slot"), Variable: true})
+	if got := d.run(args...); got.code != 0 {
+		t.Fatalf("init ends with %d: %s", got.code, got.err)
+	}
+	d.in = ""
+	got := d.run("breakglass", "use", "--offline", "--why", "fire", "--yubikey")
+	if got.code != 0 || !strings.Contains(got.out, "AWS_SESSION_TOKEN") || !strings.Contains(got.err, "is rotated") {
+		t.Fatalf("use ends with %d: %s", got.code, got.err)
+	}
+	d.card().SetSlot(2, yubikeytest.Slot{Key: []byte("of another YubiKey .."), Variable: true})
+	if got := d.run("breakglass", "drill", "--offline", "--yubikey"); got.code != exitCannotRun || !strings.Contains(got.err, "does not open it") {
+		t.Errorf("another YubiKey: drill ends with %d: %s", got.code, got.err)
+	}
+	delete(d.cards, readerName)
+	if got := d.run("breakglass", "drill", "--offline"); got.code != exitAbsent || n.Counts()["sts:GetSessionToken"] != 0 {
+		t.Errorf("no YubiKey: drill ends with %d: %s", got.code, got.err)
 	}
 }

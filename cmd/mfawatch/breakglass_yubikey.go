@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 
 	"mfawatch/totp/seal"
 	"mfawatch/totp/yubikey/card"
-	"mfawatch/totp/yubikey/pcsc"
 	"mfawatch/totp/yubikey/slot"
 )
 
@@ -26,7 +24,7 @@ func (p *pluggedKey) Respond(ctx context.Context, number int, challenge []byte) 
 		return seal.NewSecret(bytes.Clone(p.answer)), nil
 	}
 	var got seal.Secret
-	err := card.Use(ctx, pcsc.Service{Path: pcsc.Socket(os.Getenv)}, card.Which{Serial: p.serial}, func(ctx context.Context, k *card.Key) error {
+	err := card.Use(ctx, p.t.readers(), card.Which{Serial: p.serial}, func(ctx context.Context, k *card.Key) error {
 		s, err := slot.Select(ctx, k)
 		if err != nil {
 			return err
