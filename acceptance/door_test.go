@@ -3,14 +3,16 @@
 package acceptance
 
 import (
-	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -80,6 +82,7 @@ func newDoorway(t *testing.T) *doorway {
 		t.Fatal(err)
 	}
 	toDynamoDB, toMoto := httputil.NewSingleHostReverseProxy(local), httputil.NewSingleHostReverseProxy(remote)
+	toDynamoDB.ErrorLog, toMoto.ErrorLog = log.New(io.Discard, "", 0), log.New(io.Discard, "", 0) // of callers that went
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		service := ""
 		if m := scope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
@@ -400,13 +403,13 @@ func (o *door) entries() map[string]int {
 }
 
 // noSecrets looks through a log.
-func (o *door) noSecrets(log string, more ...string) {
+func (o *door) noSecrets(logged string, more ...string) {
 	o.t.Helper()
 	for _, k := range o.keys {
 		more = append(more, k.Secret())
 	}
 	for i, secret := range append(more, "otpauth", "AGE-SECRET-KEY", "BEGIN AGE") {
-		if secret != "" && strings.Contains(log, secret) {
+		if secret != "" && strings.Contains(logged, secret) {
 			o.t.Errorf("secret %d is in the log", i)
 		}
 	}
@@ -586,9 +589,9 @@ func TestOneGrantOf64(t *testing.T) {
 // TestGuessesOverTheWire: the ledger makes a guesser wait, and in the end locks the
 // device; two people unlock it, and its owner gets in.
 func TestGuessesOverTheWire(t *testing.T) {
-	o := newDoorway(t).door()
-	id := o.ready()
-	guess := o.use(id)
+	d := newDoorway(t)
+	o := d.door()
+	guess := o.use(o.ready())
 	guess.Code = o.code("ada-totp", time.Now().Add(1000*time.Hour))
 	refusals := map[string]int{}
 	for range 10 {
@@ -601,33 +604,50 @@ func TestGuessesOverTheWire(t *testing.T) {
 	if refusals["not-accepted"] != 5 || refusals["wait"] != 5 {
 		t.Errorf("ten guesses: %v, want five compared and five made to wait", refusals)
 	}
-	o.locked(id, guess)
+	o = d.door()
+	t.Logf("%d guesses were compared before the device locked", o.locked())
+	id := o.ready()
 	o.no("locked", "ada", o.use(id), 403, "locked")
-	o.no("one alone unlocks nothing", "cyd", wire.Command{Command: wire.Use, Request: id, Device: "cyd-totp", Code: o.code("cyd-totp", time.Now())}, 403, "others-request")
-	if o.done("cyd", wire.Command{Command: wire.Unlock, Target: "ada-totp", Device: "cyd-totp", Code: o.code("cyd-totp", time.Now())}).Unlocked {
+	unlock := wire.Command{Command: wire.Unlock, Target: "ada-totp", Device: "cyd-totp", Code: o.code("cyd-totp", time.Now())}
+	if o.done("cyd", unlock).Unlocked {
 		t.Error("one person unlocked")
 	}
-	time.Sleep(time.Until(time.Now().Truncate(30 * time.Second).Add(30500 * time.Millisecond))) // bob's next code
-	if !o.done("bob", wire.Command{Command: wire.Unlock, Target: "ada-totp", Device: "bob-totp", Code: o.code("bob-totp", time.Now())}).Unlocked {
+	o.no("still locked", "ada", o.use(id), 403, "locked")
+	time.Sleep(time.Until(time.Now().Truncate(30 * time.Second).Add(30500 * time.Millisecond))) // until bob's next code
+	unlock.Device, unlock.Code = "bob-totp", o.code("bob-totp", time.Now())
+	if !o.done("bob", unlock).Unlocked {
 		t.Error("two people did not unlock")
 	}
 	o.opened(o.done("ada", o.use(id)).Grant)
 }
 
-// locked guesses on over the same tables with a clock that does not wait.
-func (o *door) locked(id string, guess wire.Command) {
+// locked guesses at ada's device over the door's own tables, a month ago, by a clock that
+// goes to the end of each wait, and counts what was compared.
+func (o *door) locked() (compared int) {
 	o.t.Helper()
 	sealing := devices.Keys(kms.New(o.moto.config("test", "test", "")), o.key, o.rules.Door)
-	d := &breakglass.Door{Store: o.store, Rules: o.rules, Factors: devices.Sealed{Store: o.store, Keys: sealing, Rules: o.rules}, Random: bytes.NewReader(bytes.Repeat([]byte("0123456789abcdef"), 100))}
-	caller, proof := breakglass.Caller{Principal: o.rules.People[0].Principals[0]}, breakglass.Proof{Device: guess.Device, Code: breakglass.Typed(string(guess.Code))}
-	now := time.Now()
-	for range 40 {
-		_, err := d.Use(o.t.Context(), caller, id, proof, now)
-		if err == nil {
-			o.t.Fatal("a guess opened the door")
+	d := &breakglass.Door{Store: o.store, Rules: o.rules, Factors: devices.Sealed{Store: o.store, Keys: sealing, Rules: o.rules}, Random: rand.Reader}
+	ada, now := breakglass.Caller{Principal: o.rules.People[0].Principals[0]}, time.Now().Add(-30*24*time.Hour)
+	proof := breakglass.Proof{Device: "ada-totp", Code: breakglass.Typed(string(o.code("ada-totp", time.Now().Add(1000*time.Hour))))}
+	for range 60 {
+		_, err := d.Unlock(o.t.Context(), ada, "bob-totp", proof, now)
+		r := (*breakglass.Refusal)(nil)
+		if !errors.As(err, &r) {
+			o.t.Fatalf("a guess: %v", err)
 		}
-		now = now.Add(20 * time.Second)
+		switch r.Reason {
+		case breakglass.Locked:
+			return compared
+		case breakglass.NotAccepted:
+			compared++
+		case breakglass.Wait:
+			now = r.Until.Add(time.Second)
+		default:
+			o.t.Fatalf("a guess: %v", r)
+		}
 	}
+	o.t.Fatal("guesses do not lock")
+	return 0
 }
 
 // TestFaultsOnTheWay tries what may be down, and what comes of it.
@@ -734,8 +754,8 @@ func TestFaultsOnTheWay(t *testing.T) {
 		if err := o.tend(); err != nil {
 			t.Error(err)
 		}
-		if log := o.f.Logs(); !strings.Contains(log, `"NoticesWaiting":4`) || !strings.Contains(log, `"NoticesWaiting":0`) {
-			t.Errorf("the metric does not tell:\n%.3000s", log)
+		if text := o.f.Logs(); !strings.Contains(text, `"NoticesWaiting":4`) || !strings.Contains(text, `"NoticesWaiting":0`) {
+			t.Errorf("the metric does not tell:\n%.3000s", text)
 		}
 	})
 	t.Run("S3 is down", func(t *testing.T) {

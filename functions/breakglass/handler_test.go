@@ -393,7 +393,7 @@ func TestTwoRevokeAtOnce(t *testing.T) {
 	if got := fmt.Sprint(w.aws.denied["break-glass mfawatch:request"]); got != "[FIRST00000000000 SECOND0000000000]" {
 		t.Errorf("denied %s", got)
 	}
-	if err := w.h.deny(t.Context(), breakglass.Closing{Request: "X"}); err == nil || !strings.Contains(err.Error(), "by hand") {
+	if err := w.h.deny(t.Context(), breakglass.Closing{Request: "X"}); err == nil || !strings.Contains(err.Error(), "put it back") {
 		t.Errorf("a role that is gone: %v", err)
 	}
 }
@@ -524,6 +524,50 @@ func TestTheRecordIsTold(t *testing.T) {
 	if err := w.tend(); err != nil || !strings.Contains(w.out.String(), `"message":"heads are signed"`) {
 		t.Errorf("the public key is not logged: %v", err)
 	}
+}
+
+// TestTheClockIsOff: where the function's clock is five minutes behind, a request that was
+// made before cannot be gone on with; where it is ahead, single codes are refused and two
+// that follow each other are taken.
+func TestTheClockIsOff(t *testing.T) {
+	w := newWorld(t)
+	id := w.ready()
+	right := w.now
+	use := w.use(id)
+	w.now = right.Add(-5 * time.Minute)
+	status, a := w.say("ada", use)
+	w.no("behind", status, a, 403, "clock-behind")
+	w.now = right.Add(5 * time.Minute)
+	status, a = w.say("ada", use)
+	w.no("ahead", status, a, 403, "not-accepted")
+	use.Code = wire.Code(w.cast.Pair("ada-totp", right).Code.Reveal())
+	w.opened(w.done("ada", use).Grant)
+}
+
+// FuzzEvent: whatever comes, there is a command of a caller, or an error that shows
+// nothing of the body.
+func FuzzEvent(f *testing.F) {
+	for _, body := range []string{`{"command":"open"}`, `hunter2hunter2`} {
+		text, err := json.Marshal(posted("ada", body))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"mfawatch":"tend"}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		e, err := readEvent(payload)
+		if err != nil {
+			return
+		}
+		caller, c, err := e.command()
+		if err == nil && (caller == "" || c.Check() != nil) {
+			t.Error("a command without caller, or that is not whole")
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Error("the error shows the body")
+		}
+	})
 }
 
 // TestReasonsOfTheWire: every reason that the door has can be told, and none says what a

@@ -46,7 +46,7 @@ func (h *Handler) settle(ctx context.Context) error {
 func (h *Handler) deny(ctx context.Context, c breakglass.Closing) error {
 	_, name, found := strings.Cut(c.Role, ":role/")
 	if !found {
-		return fmt.Errorf("request %s: its role is not in the rules any more: deny its sessions by hand", c.Request)
+		return fmt.Errorf("request %s: its role is not in the rules any more: put it back until its sessions are denied", c.Request)
 	}
 	name = name[strings.LastIndex(name, "/")+1:]
 	ids, err := h.revoked(ctx, c, true)
