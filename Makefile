@@ -32,7 +32,7 @@ node:
 acceptance: ## compare with real peer programs (jq, moto, Chromium, validators …); installs what is missing
 	bash acceptance/install.sh
 	go run ./internal/faults -events 5000
-	go test -tags acceptance -count=1 -timeout 30m ./acceptance
+	go test -tags acceptance -count=1 -timeout 60m ./acceptance
 
 bench: ## print what a scan, the check of a code and the functions cost, beside bases measured in the same run
 	go run ./internal/bench

@@ -217,8 +217,9 @@ func TestAWSCLIWritesAQRCode(t *testing.T) {
 
 // pocket keeps keys in memory.
 type pocket struct {
-	mutex sync.Mutex
-	keys  map[string]totp.Key
+	mutex  sync.Mutex
+	keys   map[string]totp.Key
+	sealed device.Sealed
 }
 
 func (p *pocket) Put(_ context.Context, serial string, k totp.Key, over bool) error {
@@ -231,14 +232,22 @@ func (p *pocket) Put(_ context.Context, serial string, k totp.Key, over bool) er
 	return nil
 }
 
-func (p *pocket) Open(_ context.Context, serial string) (totp.Key, error) {
+func (p *pocket) Has(_ context.Context, serial string) (bool, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	k, there := p.keys[serial]
-	if !there {
-		return totp.Key{}, seal.ErrNotFound
+	_, there := p.keys[serial]
+	return there, nil
+}
+
+func (p *pocket) Codes(serial string) device.Codes {
+	s := p.sealed
+	s.Serial = serial
+	s.Open = func(context.Context) (totp.Key, error) {
+		p.mutex.Lock()
+		defer p.mutex.Unlock()
+		return p.keys[serial], nil
 	}
-	return k, nil
+	return s
 }
 
 // TestOursBesideTheAWSCLI: a device that we enrolled works with oathtool and the CLI, a
@@ -248,9 +257,8 @@ func TestOursBesideTheAWSCLI(t *testing.T) {
 	d := newDesk(t, 28*time.Second) // the second code comes soon
 	cfg := aws.Config{Region: "eu-north-1", BaseEndpoint: aws.String(strings.TrimPrefix(d.env[2], "AWS_ENDPOINT_URL=")), Credentials: credentials.NewStaticCredentialsProvider(d.ada.Keys[0].ID, "secret", "")}
 	life := device.Lifecycle{IAM: iam.NewFromConfig(cfg), STS: sts.NewFromConfig(cfg), Now: d.now}
-	p := &pocket{keys: map[string]totp.Key{}}
-	prover := ledger.Prover{Store: &ledgertest.Memory{}}
-	out, err := life.Enrol(t.Context(), device.Enrolment{Name: "ours", Keep: p, Prover: prover})
+	p := &pocket{keys: map[string]totp.Key{}, sealed: device.Sealed{Prover: ledger.Prover{Store: &ledgertest.Memory{}}, Now: d.now}}
+	out, err := life.Enrol(t.Context(), device.Enrolment{Name: "ours", Keep: p})
 	if err != nil {
 		t.Fatal(err)
 	}

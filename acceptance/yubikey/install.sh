@@ -14,7 +14,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-for program in pcscd ykman opensc-tool oathtool openssl; do
+for program in pcscd ykman opensc-tool oathtool openssl script; do
   PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || { echo "acceptance: $program is missing: install it" >&2; exit 1; }
 done
 # Recorded traffic of real keys, in the module cache.

@@ -29,6 +29,7 @@ func (a *account) evaluate() []audit.Finding {
 		audit.SortStable(found, bySubject)
 		all = append(all, found...)
 	}
+	a.tellEnrolled(all)
 	return all
 }
 

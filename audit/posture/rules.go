@@ -41,6 +41,10 @@ type Rules struct {
 
 	Exemptions []audit.Exemption
 	BreakGlass []string // immutable ids of the emergency users
+
+	// Inventory are devices that are on YubiKeys: told, and judged like all. It is no part
+	// of what a person writes as rules.
+	Inventory []Enrolled `json:"-"`
 }
 
 // The defaults. A report is made at most once in four hours (IAM user guide,

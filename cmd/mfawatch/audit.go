@@ -42,6 +42,7 @@ has to be allowed. A long reading can be interrupted: it says how to go on.`),
   mfawatch audit --profile security -o report.html -o findings.json
   mfawatch audit --from ./exported
   mfawatch audit --org --role SecurityAudit --snapshots ./accounts -o report.html
+  mfawatch audit --profile security --inventory yubikeys.json
   mfawatch audit --profile security --diff findings-last-month.json`, "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -144,11 +145,12 @@ func found(s posture.Summary, least audit.Severity) error {
 }
 
 // judgingFlags say by what an account is judged.
-type judgingFlags struct{ rulesFile, exemptions string }
+type judgingFlags struct{ rulesFile, exemptions, inventory string }
 
 func (f *judgingFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.rulesFile, "rules", "", "YAML file that sets what is asked of accounts (section audit)")
 	c.Flags().StringVar(&f.exemptions, "exemptions", "", "YAML file of failures that somebody accepted, each with an end")
+	c.Flags().StringVar(&f.inventory, "inventory", "", "inventory of YubiKeys, as 'mfawatch yubikey inventory --format json' prints it: findings tell which virtual devices are on YubiKeys")
 }
 
 func (f judgingFlags) rules() (posture.Rules, error) {
@@ -156,6 +158,15 @@ func (f judgingFlags) rules() (posture.Rules, error) {
 	if err != nil {
 		return posture.Rules{}, err
 	}
-	rules.Posture.Exemptions, err = readExemptions(f.exemptions)
-	return rules.Posture, err
+	if rules.Posture.Exemptions, err = readExemptions(f.exemptions); err != nil || f.inventory == "" {
+		return rules.Posture, err
+	}
+	l, err := readInventory(f.inventory, false)
+	if err != nil {
+		return posture.Rules{}, cannotRun(err)
+	}
+	for _, e := range l.All() {
+		rules.Posture.Inventory = append(rules.Posture.Inventory, posture.Enrolled{Account: e.Account, User: e.User, Device: e.Device, YubiKey: serialText(e.YubiKey), Touch: e.Touch, Password: e.Password, At: e.Enrolled, By: e.By})
+	}
+	return rules.Posture, nil
 }

@@ -25,6 +25,9 @@ func awsConfig(ctx context.Context, t terminal, profile, region string) (aws.Con
 			o.TokenProvider = func() (string, error) { return askCode(t, aws.ToString(o.SerialNumber)) }
 		}),
 	}
+	if t.aws != nil {
+		options = append(options, config.WithHTTPClient(t.aws))
+	}
 	if profile != "" {
 		options = append(options, config.WithSharedConfigProfile(profile))
 	}

@@ -27,6 +27,8 @@ const (
 
 type codeFlags struct {
 	unlocking
+	yubikey  yubikeyFlags
+	onKey    bool // --yubikey
 	pair     bool
 	wait     bool
 	validity time.Duration
@@ -55,13 +57,19 @@ to a minute, with --wait as long as it takes.
 A program that can run this command has the second factor of whoever owns the key:
 see docs/mfa-devices.md.
 
-Exit codes: 0 a code was printed, 5 no such key, 6 two keys fit the name, 7 too
-early: later, or with --wait.`),
+With --yubikey the code is made by a YubiKey that is plugged in, of the credential of
+exactly that name; a key that wants a touch blinks, and says so on standard error.
+
+Exit codes: 0 a code was printed, 3 a wrong password, 5 no such key, 6 two keys fit, 7
+too early: later, or with --wait; or the key is locked; 8 no such YubiKey, or it was not
+touched in time.`),
 		Example: strings.TrimRight(`
   mfawatch code aws
   mfawatch code arn:aws:iam::111122223333:mfa/ada
   mfawatch code aws --pair                     two that follow each other, to enable or resync
   mfawatch code aws --format json
+  mfawatch code --yubikey arn:aws:iam::111122223333:mfa/ada
+  mfawatch code --yubikey=12345678 arn:aws:iam::111122223333:mfa/ada
   mfawatch code aws --at 2026-11-26T08:00:00Z  the code of another time, to compare`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -69,13 +77,19 @@ early: later, or with --wait.`),
 			return ringError(runCode(c.Context(), t, f, args[0]))
 		},
 	}
-	f.add(c)
+	f.unlocking.add(c)
+	f.yubikey.addChoice(c, &f.onKey, "take the code of a YubiKey")
+	f.addTo(c)
+	c.Flags().StringVar(&f.at, "at", "", "time to make the code of, as 2026-11-26T08:00:00Z; such a code is not leased")
+	return c
+}
+
+// addTo adds the flags of every command that prints codes.
+func (f *codeFlags) addTo(c *cobra.Command) {
 	c.Flags().BoolVar(&f.pair, "pair", false, "two codes that follow each other, one a line; waits for the second")
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait as long as it takes for a code that AWS will check")
 	c.Flags().DurationVar(&f.validity, "min-validity", usualValidity, "how long the code has to stay good; waits for the next where it does not")
 	c.Flags().StringVar(&f.format, "format", "text", "what to print: text, json")
-	c.Flags().StringVar(&f.at, "at", "", "time to make the code of, as 2026-11-26T08:00:00Z; such a code is not leased")
-	return c
 }
 
 func (f *codeFlags) valid() error {
@@ -100,6 +114,9 @@ func (f *codeFlags) valid() error {
 func runCode(ctx context.Context, t terminal, f codeFlags, name string) error {
 	if err := f.valid(); err != nil {
 		return err
+	}
+	if f.onKey {
+		return runKeyCode(ctx, t, f, name)
 	}
 	o, err := f.open(ctx, t, name)
 	if err != nil {
@@ -192,6 +209,11 @@ func printCode(t terminal, format string, o opened, l ledger.Lease) error {
 			return err
 		}
 	}
+	return p.tell(t, format, o, l)
+}
+
+// tell prints codes of a lease with their times.
+func (p printedCode) tell(t terminal, format string, o opened, l ledger.Lease) error {
 	if !l.Until.IsZero() {
 		from, until, left := o.key.Starts(l.Step).UTC(), l.Until.UTC(), int64(time.Until(l.Until)/time.Second)
 		p.ValidFrom, p.ValidUntil, p.ExpiresIn = &from, &until, &left
@@ -199,6 +221,13 @@ func printCode(t terminal, format string, o opened, l ledger.Lease) error {
 			return fmt.Errorf("the code's time went by while it was made, at %s: is the clock being set? Ask for another", until.Format(time.RFC3339))
 		}
 	}
+	if width(t.err) > 0 && p.ExpiresIn != nil && l.Owner != "" {
+		fmt.Fprintf(t.err, "%s, good for %d s.\n", report.Plain(cmp.Or(o.Device, o.Name)), *p.ExpiresIn)
+	}
+	return p.print(t, format)
+}
+
+func (p printedCode) print(t terminal, format string) error {
 	text := p.Code + "\n"
 	if p.SecondCode != "" {
 		text += p.SecondCode + "\n"
@@ -209,9 +238,6 @@ func printCode(t terminal, format string, o opened, l ledger.Lease) error {
 			return err
 		}
 		text = string(line) + "\n"
-	}
-	if width(t.err) > 0 && p.ExpiresIn != nil && l.Owner != "" {
-		fmt.Fprintf(t.err, "%s, good for %d s.\n", report.Plain(cmp.Or(o.Device, o.Name)), *p.ExpiresIn)
 	}
 	return writeText(t, "", text)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"mfawatch/audit/report"
@@ -28,14 +30,16 @@ func newDevice(t terminal) *cobra.Command {
 		Short: "Create, enable, resync, replace and remove MFA devices of IAM users",
 		Long: strings.TrimSpace(`
 Keeps the MFA devices of an IAM user that make codes: virtual devices whose key is
-sealed on this machine, and hardware tokens whose codes are typed. Where no --user is
-named, the user of the credentials is meant.
+sealed on this machine, virtual devices whose seed is on a YubiKey (--yubikey), and
+hardware tokens whose codes are typed. Where no --user is
+named, the user of the credentials is meant; --for is the same as --user.
 
 AWS wants a session with MFA of whoever has a device and changes one of their own:
-such a session is got with a key that is sealed here, or a code is asked for.
+such a session is got with a key that is sealed here or on the YubiKey, or a code is
+asked for.
 
 Exit codes: 0 done, 3 AWS refused a code, 5 no such device or key, 7 AWS checks no
-code now: later.`),
+code now: later, 8 no such YubiKey, or it was not touched in time.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -47,6 +51,8 @@ code now: later.`),
 type deviceFlags struct {
 	unlocking
 	profile, region, user string
+	yubikey               yubikeyFlags
+	onKey                 bool // --yubikey
 }
 
 func (f *deviceFlags) add(c *cobra.Command) {
@@ -54,6 +60,12 @@ func (f *deviceFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile")
 	c.Flags().StringVar(&f.region, "region", "", "AWS Region (default: the profile's, else us-east-1)")
 	c.Flags().StringVar(&f.user, "user", "", "IAM user whose device it is (default: the user of the credentials)")
+	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "for" { // the same in other words
+			name = "user"
+		}
+		return pflag.NormalizedName(name)
+	})
 }
 
 // bench is what a command about devices works with.
@@ -64,6 +76,7 @@ type bench struct {
 	cfg    aws.Config
 	ledger ledger.Store
 	floor  time.Time
+	onKey  *yubikey // once it is used
 }
 
 func (f deviceFlags) bench(ctx context.Context, t terminal) (*bench, error) {
@@ -91,8 +104,15 @@ func (t terminal) say(text string) { fmt.Fprintf(t.err, "mfawatch: %s\n", report
 
 func (b *bench) prover() ledger.Prover { return ledger.Prover{Store: b.ledger, Floor: b.floor} }
 
-// codes are those of a key that is sealed here, else what a person types.
+// codes are those of the YubiKey if that is meant, or of a key that is sealed here, else
+// what a person types.
 func (b *bench) codes(ctx context.Context, serial string, typed bool) (device.Codes, error) {
+	if b.f.onKey && !typed {
+		if _, err := b.inHand().credential(ctx, serial); err != nil {
+			return nil, err
+		}
+		return b.keyCodes(b.inHand(), serial), nil
+	}
 	e, err := b.find(serial)
 	switch {
 	case typed || errors.Is(err, keyring.ErrNotFound):
@@ -100,7 +120,7 @@ func (b *bench) codes(ctx context.Context, serial string, typed bool) (device.Co
 	case err != nil:
 		return nil, err
 	}
-	k, err := b.key(ctx, e)
+	k, err := b.opener.key(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -127,17 +147,14 @@ func (b *bench) serial(ref string) (string, error) {
 }
 
 // withMFA is IAM in a session with MFA of the caller: by the first of the caller's
-// devices whose key is sealed here, else by one whose code a person can type.
+// devices whose key is sealed here, else on the YubiKey that is meant, else by one whose
+// code a person can type.
 func (b *bench) withMFA(ctx context.Context) (device.IAM, error) {
 	all, err := b.List(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	serial, err := b.second(all)
-	if err != nil {
-		return nil, err
-	}
-	codes, err := b.codes(ctx, serial, false)
+	serial, codes, err := b.second(ctx, all)
 	if err != nil {
 		return nil, err
 	}
@@ -151,25 +168,31 @@ func (b *bench) withMFA(ctx context.Context) (device.IAM, error) {
 	return iam.NewFromConfig(cfg), nil
 }
 
-// second is the device to show AWS a code of.
-func (b *bench) second(all []device.Device) (string, error) {
-	typed := ""
+// second is the device to show AWS a code of, and what makes its codes.
+func (b *bench) second(ctx context.Context, all []device.Device) (string, device.Codes, error) {
+	all = slices.DeleteFunc(all, func(d device.Device) bool { return !d.Kind.MakesCodes() })
 	for _, d := range all {
-		if !d.Kind.MakesCodes() {
-			continue
+		if e, err := b.find(d.Serial); err == nil {
+			k, err := b.opener.key(ctx, e)
+			return d.Serial, sealedCodes(b, e, k), err
 		}
-		if _, err := b.find(d.Serial); err == nil {
-			return d.Serial, nil
+	}
+	for _, d := range all {
+		if !b.f.onKey {
+			break
 		}
-		typed = d.Serial
+		if _, err := b.inHand().credential(ctx, d.Serial); err == nil {
+			return d.Serial, b.keyCodes(b.inHand(), d.Serial), nil
+		}
 	}
 	switch f, ok := b.t.in.(*os.File); {
-	case typed == "":
-		return "", errors.New("the user has no device that makes codes: use another's credentials, or the console")
+	case len(all) == 0:
+		return "", nil, errors.New("the user has no device that makes codes: use another's credentials, or the console")
 	case !ok || !term.IsTerminal(int(f.Fd())):
-		return "", fmt.Errorf("the key of %s is not sealed here, and there is no terminal to type its code on", typed)
+		return "", nil, fmt.Errorf("the key of %s is not sealed here, and there is no terminal to type its code on; --yubikey takes it from a YubiKey", all[len(all)-1].Serial)
 	}
-	return typed, nil
+	serial := all[len(all)-1].Serial
+	return serial, device.NewTyped(serial, b.t.typed), nil
 }
 
 type deviceRow struct {
@@ -177,7 +200,8 @@ type deviceRow struct {
 	Kind    string     `json:"kind"`
 	User    string     `json:"user,omitempty"`
 	Enabled *time.Time `json:"enabled,omitempty"`
-	Key     string     `json:"key,omitempty"` // under which its key is sealed here
+	Key     string     `json:"key,omitempty"`     // under which its key is sealed here
+	YubiKey uint32     `json:"yubikey,omitempty"` // that has its seed, by the inventory
 }
 
 func newDeviceList(t terminal) *cobra.Command {
@@ -222,6 +246,10 @@ func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bo
 	if err != nil {
 		return err
 	}
+	known, err := b.home.inventory()
+	if err != nil {
+		return err
+	}
 	rows := make([]deviceRow, 0, len(all))
 	for _, d := range all {
 		row := deviceRow{Serial: d.Serial, Kind: string(d.Kind), User: d.User}
@@ -230,6 +258,9 @@ func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bo
 		}
 		if e, err := b.find(d.Serial); err == nil {
 			row.Key = e.Name
+		}
+		if e, there := known.Find(d.Serial); there {
+			row.YubiKey = e.YubiKey
 		}
 		rows = append(rows, row)
 	}
@@ -251,6 +282,9 @@ func printDevices(t terminal, rows []deviceRow, format string) error {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SERIAL\tKIND\tUSER\tENABLED\tKEY HERE")
 	for _, r := range rows {
+		if r.Key == "" && r.YubiKey != 0 {
+			r.Key = "on YubiKey " + serialText(r.YubiKey)
+		}
 		enabled := "-"
 		if r.Enabled != nil {
 			enabled = r.Enabled.UTC().Format(time.DateOnly)

@@ -13,7 +13,7 @@ import (
 )
 
 // changing is a command about one device, which is named by its key or serial number.
-func changing(t terminal, use, short, long, example string, more func(*cobra.Command), run func(ctx context.Context, b *bench, serial string) error) *cobra.Command {
+func changing(t terminal, use, short, long, example string, more func(*cobra.Command, *deviceFlags), run func(ctx context.Context, b *bench, serial string) error) *cobra.Command {
 	var f deviceFlags
 	c := &cobra.Command{
 		Use: use, Short: short, Long: strings.TrimSpace(long), Example: strings.TrimRight(example, "\n"), Args: cobra.ExactArgs(1),
@@ -30,7 +30,7 @@ func changing(t terminal, use, short, long, example string, more func(*cobra.Com
 		},
 	}
 	f.add(c)
-	more(c)
+	more(c, &f)
 	return c
 }
 
@@ -41,7 +41,7 @@ Gives a device to a user with two codes that follow each other: made from its ke
 that is sealed here, else typed. A hardware token is named by the serial number that
 is printed on it.`, `
   mfawatch device enable GAKT12345678 --user ada`,
-		func(c *cobra.Command) { typedFlag(c, &typed) },
+		func(c *cobra.Command, f *deviceFlags) { typedFlag(c, &typed, f) },
 		func(ctx context.Context, b *bench, serial string) error {
 			codes, err := b.codes(ctx, serial, typed)
 			if err != nil {
@@ -54,7 +54,8 @@ is printed on it.`, `
 		})
 }
 
-func typedFlag(c *cobra.Command, typed *bool) {
+func typedFlag(c *cobra.Command, typed *bool, f *deviceFlags) {
+	f.addYubikey(c, "take the codes of a YubiKey that has the device's seed under its ARN")
 	c.Flags().BoolVar(typed, "typed", false, "ask for the codes, also where the key is sealed here")
 }
 
@@ -64,8 +65,9 @@ func newDeviceResync(t terminal) *cobra.Command {
 Shows AWS two codes that follow each other, newer than any it took before: made from
 the device's key if that is sealed here, else typed.`, `
   mfawatch device resync ada-laptop
-  mfawatch device resync GAKT12345678`,
-		func(c *cobra.Command) { typedFlag(c, &typed) },
+  mfawatch device resync GAKT12345678
+  mfawatch device resync arn:aws:iam::111122223333:mfa/ada --yubikey`,
+		func(c *cobra.Command, f *deviceFlags) { typedFlag(c, &typed, f) },
 		func(ctx context.Context, b *bench, serial string) error {
 			codes, err := b.codes(ctx, serial, typed)
 			if err != nil {
@@ -84,7 +86,7 @@ func newDeviceDeactivate(t terminal) *cobra.Command {
 Takes a device from a user. The last one, or the last that the command line can use,
 goes only with --force.`, `
   mfawatch device deactivate GAKT12345678 --user ada`,
-		func(c *cobra.Command) { forceFlag(c, &force) },
+		func(c *cobra.Command, f *deviceFlags) { forceFlag(c, &force, f) },
 		func(ctx context.Context, b *bench, serial string) error {
 			if err := forced(b.Deactivate(ctx, device.Removal{User: b.f.user, Serial: serial, Force: force})); err != nil {
 				return err
@@ -100,19 +102,20 @@ Takes a virtual device from its user and deletes it, and then the key that is se
 here. The last one, or the last that the command line can use, goes only with
 --force.`, `
   mfawatch device delete ada-laptop`,
-		func(c *cobra.Command) { forceFlag(c, &force) },
+		func(c *cobra.Command, f *deviceFlags) { forceFlag(c, &force, f) },
 		func(ctx context.Context, b *bench, serial string) error {
 			if err := forced(b.Delete(ctx, device.Removal{User: b.f.user, Serial: serial, Force: force})); err != nil {
 				return err
 			}
-			if err := b.forget(serial); err != nil {
+			if err := b.forget(ctx, serial); err != nil {
 				return err
 			}
 			return writeText(t, "", "Deleted "+report.Plain(serial)+".\n")
 		})
 }
 
-func forceFlag(c *cobra.Command, force *bool) {
+func forceFlag(c *cobra.Command, force *bool, f *deviceFlags) {
+	f.addYubikey(c, "where AWS wants a session with MFA for this, get it with a YubiKey")
 	c.Flags().BoolVar(force, "force", false, "also when the user is left without a device, or without one for the command line")
 }
 

@@ -12,6 +12,7 @@ import (
 	"mfawatch/totp"
 	"mfawatch/totp/device"
 	"mfawatch/totp/keyring"
+	"mfawatch/totp/ledger"
 	"mfawatch/totp/seal"
 )
 
@@ -23,8 +24,9 @@ func sealedCodes(b *bench, e keyring.Entry, k totp.Key) device.Sealed {
 // keep seals the keys of new devices under their names: device.Keep.
 type keep struct {
 	*opener
-	name string
-	keys seal.Keys
+	name   string
+	keys   seal.Keys
+	prover ledger.Prover
 }
 
 func (k keep) Put(ctx context.Context, serial string, key totp.Key, over bool) error {
@@ -42,22 +44,34 @@ func (k keep) Put(ctx context.Context, serial string, key totp.Key, over bool) e
 	return ring.Put(ctx, k.name, serial, key)
 }
 
-func (k keep) Open(ctx context.Context, serial string) (totp.Key, error) {
-	e, err := k.find(serial)
+// Has opens the key, to find out now if it does not open.
+func (k keep) Has(ctx context.Context, serial string) (bool, error) {
+	_, err := k.open(ctx, serial)
 	if errors.Is(err, keyring.ErrNotFound) {
-		return totp.Key{}, fmt.Errorf("%w: %w", seal.ErrNotFound, err)
+		return false, nil
 	}
+	return err == nil, err
+}
+
+func (k keep) open(ctx context.Context, serial string) (totp.Key, error) {
+	e, err := k.find(serial)
 	if err != nil {
 		return totp.Key{}, err
 	}
 	return k.key(ctx, e)
 }
 
+func (k keep) Codes(serial string) device.Codes {
+	return device.Sealed{Serial: serial, Prover: k.prover, Say: k.t.say, Open: func(ctx context.Context) (totp.Key, error) { return k.open(ctx, serial) }}
+}
+
 type enrolFlags struct {
 	deviceFlags
-	path   string
-	tags   map[string]string
-	verify bool
+	path    string
+	tags    map[string]string
+	verify  bool
+	judged  bool // --verify was given
+	noTouch bool
 }
 
 func (f *enrolFlags) add(c *cobra.Command) {
@@ -69,6 +83,14 @@ func (f *enrolFlags) add(c *cobra.Command) {
 // enrolment is a device of that name, whose key is sealed under it. What could not be
 // sealed is found out before AWS makes a seed.
 func (f enrolFlags) enrolment(ctx context.Context, b *bench, name string) (device.Enrolment, error) {
+	e := device.Enrolment{User: f.user, Name: name, Path: f.path, Tags: f.tags, Verify: f.verify}
+	if f.onKey {
+		e.Keep = &keyKeep{yubikey: b.inHand(), b: b, noTouch: f.noTouch}
+		return e, nil
+	}
+	if f.noTouch {
+		return e, usage("--no-touch goes with --yubikey")
+	}
 	if e, err := b.find(name); err == nil && !strings.HasSuffix(e.Device, "/"+name) {
 		return device.Enrolment{}, fmt.Errorf("there is a key %q already, of another device: choose another name", name)
 	}
@@ -76,7 +98,8 @@ func (f enrolFlags) enrolment(ctx context.Context, b *bench, name string) (devic
 	if err != nil {
 		return device.Enrolment{}, err
 	}
-	return device.Enrolment{User: f.user, Name: name, Path: f.path, Tags: f.tags, Keep: keep{b.opener, name, keys}, Prover: b.prover(), Verify: f.verify}, nil
+	e.Keep = keep{b.opener, name, keys, b.prover()}
+	return e, nil
 }
 
 func newDeviceCreate(t terminal) *cobra.Command {
@@ -90,20 +113,28 @@ and enables it with two codes that follow each other, which takes up to a minute
 seed is in no file but the sealed one. Run again after it was interrupted, it goes
 on, or removes what nobody has the seed of and begins anew.
 
+With --yubikey the seed goes onto a YubiKey and nowhere else. The device is enabled with
+two touches, and proved with a session, by a third, where the caller is the user. What
+was enrolled is written down: 'mfawatch yubikey inventory'.
+
 A key on the machine that also has the user's access key is something one has and
 something one has: it stops who stole the access key, and not who took over the
 machine. See docs/mfa-devices.md.`),
 		Example: strings.TrimRight(`
   mfawatch device create ada-laptop
   mfawatch device create ada-laptop --verify      and prove it with a session
-  mfawatch device create grace --user grace       for somebody else`, "\n"),
+  mfawatch device create grace --user grace       for somebody else
+  mfawatch device create ada --yubikey            on the YubiKey that is plugged in
+  mfawatch device create grace --yubikey=12345678 --for grace`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			f.judged = c.Flags().Changed("verify")
 			return ringError(runDeviceCreate(c.Context(), t, f, args[0]))
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&f.verify, "verify", false, "get a session with it and throw it away; needs the user's own access key")
+	f.addNoTouch(c)
+	c.Flags().BoolVar(&f.verify, "verify", false, "get a session with it and throw it away; needs the user's own access key (default with --yubikey: where the caller is the user)")
 	return c
 }
 
@@ -112,15 +143,38 @@ func runDeviceCreate(ctx context.Context, t terminal, f enrolFlags, name string)
 	if err != nil {
 		return err
 	}
+	if f.onKey && !f.judged {
+		if f.verify, err = f.mayVerify(ctx, b); err != nil {
+			return err
+		}
+	}
 	e, err := f.enrolment(ctx, b, name)
 	if err != nil {
 		return err
 	}
 	done, err := b.Enrol(ctx, e)
+	return f.finish(ctx, t, e, done, err, "enabled")
+}
+
+// mayVerify tells whether the caller is the user: others cannot get a session with the
+// device.
+func (f enrolFlags) mayVerify(ctx context.Context, b *bench) (bool, error) {
+	c, err := b.Caller(ctx)
+	return c.User != "" && (f.user == "" || f.user == c.User), err
+}
+
+// finish tells what was done, and writes down what is on a YubiKey now.
+func (f enrolFlags) finish(ctx context.Context, t terminal, e device.Enrolment, done device.Enrolled, err error, did string) error {
+	if k, ok := e.Keep.(*keyKeep); ok {
+		if err := k.enrolled(ctx, done, err); err != nil {
+			return err
+		}
+		return printOnKey(t, done, k, did)
+	}
 	if err != nil {
 		return err
 	}
-	return printEnrolled(t, done, name, "enabled")
+	return printEnrolled(t, done, e.Name, did)
 }
 
 func printEnrolled(t terminal, e device.Enrolled, name, did string) error {
@@ -143,13 +197,15 @@ removes the old one, which is named by its key or its serial number. When anythi
 fails the old one stays. The old one's sealed key is removed with it.`),
 		Example: strings.TrimRight(`
   mfawatch device replace ada-laptop ada-laptop2
-  mfawatch device replace GAKT12345678 grace2 --user grace --unproved`, "\n"),
+  mfawatch device replace GAKT12345678 grace2 --user grace --unproved
+  mfawatch device replace ada-laptop ada --yubikey`, "\n"),
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runDeviceReplace(c.Context(), t, f, unproved, args[0], args[1]))
 		},
 	}
 	f.add(c)
+	f.addNoTouch(c)
 	c.Flags().BoolVar(&unproved, "unproved", false, "remove the old one without a session of the new one, which only the user's own access key can get")
 	return c
 }
@@ -169,16 +225,20 @@ func runDeviceReplace(ctx context.Context, t terminal, f enrolFlags, unproved bo
 	}
 	done, err := b.Replace(ctx, device.Replacement{Enrolment: e, Old: serial, Unproved: unproved})
 	if err != nil {
+		return f.finish(ctx, t, e, done, err, "")
+	}
+	if err := b.forget(ctx, serial); err != nil {
 		return err
 	}
-	if err := b.forget(serial); err != nil {
-		return err
-	}
-	return printEnrolled(t, done, name, "in the place of "+report.Plain(serial)+", enabled")
+	return f.finish(ctx, t, e, done, nil, "in the place of "+report.Plain(serial)+", enabled")
 }
 
-// forget removes the sealed key of a device that is no more.
-func (b *bench) forget(serial string) error {
+// forget removes the sealed key of a device that is no more, and its entry in the
+// inventory.
+func (b *bench) forget(ctx context.Context, serial string) error {
+	if err := b.crossOut(ctx, serial); err != nil {
+		return err
+	}
 	e, err := b.find(serial)
 	if errors.Is(err, keyring.ErrNotFound) {
 		return nil

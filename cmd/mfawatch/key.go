@@ -19,6 +19,6 @@ environment, and shown only by 'mfawatch key export' and 'mfawatch key qr'.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newKeyAdd(t), newKeyImport(t), newKeyList(t), newKeyShow(t), newKeyExport(t), newKeyQR(t), newKeyRm(t), newKeyReseal(t), newKeyRestored(t))
+	c.AddCommand(newKeyAdd(t), newKeyImport(t), newKeyList(t), newKeyShow(t), newKeyExport(t), newKeyQR(t), newKeyRm(t), newKeyReseal(t), newKeyRestored(t), newKeyClock(t))
 	return c
 }

@@ -212,10 +212,12 @@ func (f keyAddFlags) tell(t terminal, name string, k totp.Key) error {
 	return nil
 }
 
+const shortSecret = "Its secret has fewer than the 128 bits that RFC 4226 asks for: who gave it should give a longer one."
+
 func tellSealed(t terminal, name string, k totp.Key) {
 	fmt.Fprintf(t.err, "Sealed %s.\n", report.Plain(name))
 	if k.Short() {
-		fmt.Fprintln(t.err, "Its secret has fewer than the 128 bits that RFC 4226 asks for: who gave it should give a longer one.")
+		fmt.Fprintln(t.err, shortSecret)
 	}
 }
 

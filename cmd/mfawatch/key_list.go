@@ -16,6 +16,7 @@ import (
 	"mfawatch/totp"
 	"mfawatch/totp/keyring"
 	"mfawatch/totp/ledger"
+	"mfawatch/totp/yubikey/inventory"
 )
 
 func newKeyList(t terminal) *cobra.Command {
@@ -25,7 +26,8 @@ func newKeyList(t terminal) *cobra.Command {
 		Short: "List the keys of this machine, and what opens each",
 		Long: strings.TrimSpace(`
 Lists the keys by name, with what their files say openly. None is opened, so nothing
-is asked for. A file that cannot be read is told, and the others are listed.`),
+is asked for. GRADE is how codes are made, from software-local to yubikey-touch-password
+(docs/mfa-devices.md). Devices whose seed was put onto a YubiKey here are listed too. A file that cannot be read is told, and the others are listed.`),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
 	}
@@ -41,10 +43,17 @@ type listedKey struct {
 	Account  string    `json:"account"`
 	Device   string    `json:"device"`
 	SealedTo []string  `json:"sealed_to"`
+	Grade    string    `json:"grade"`             // how its codes are made: docs/mfa-devices.md
+	YubiKey  uint32    `json:"yubikey,omitempty"` // its seed is there and not here
 }
 
 func inList(e keyring.Entry) listedKey {
-	return listedKey{e.Name, cmp.Or(e.Kind, totp.TOTP), e.Issuer, e.Account, e.Device, e.SealedTo}
+	return listedKey{e.Name, cmp.Or(e.Kind, totp.TOTP), e.Issuer, e.Account, e.Device, e.SealedTo, sealedGrade(e.SealedTo).String(), 0}
+}
+
+// onYubikey is a key whose seed is on a YubiKey, by the inventory.
+func onYubikey(e inventory.Entry) listedKey {
+	return listedKey{e.Device, totp.TOTP, "AWS", e.User, e.Device, []string{}, gradeOf(e).String(), e.YubiKey}
 }
 
 func runKeyList(t terminal, format string) error {
@@ -60,20 +69,28 @@ func runKeyList(t terminal, format string) error {
 		return err
 	}
 	all, unread := closed.List()
-	if format == "json" {
-		return errors.Join(listJSON(t, all), unread)
+	l, err := h.inventory()
+	unread = errors.Join(unread, err)
+	var keys []listedKey
+	for _, e := range all {
+		keys = append(keys, inList(e))
 	}
-	if len(all) == 0 && unread == nil {
+	for _, e := range l.All() {
+		keys = append(keys, onYubikey(e))
+	}
+	if format == "json" {
+		return errors.Join(listJSON(t, keys), unread)
+	}
+	if len(keys) == 0 && unread == nil {
 		fmt.Fprintln(t.err, "No keys: 'mfawatch key add' and 'mfawatch key import' seal some.")
 		return nil
 	}
-	return errors.Join(listTable(t, all), unread)
+	return errors.Join(listTable(t, keys), unread)
 }
 
-func listJSON(t terminal, all []keyring.Entry) error {
-	keys := []listedKey{}
-	for _, e := range all {
-		keys = append(keys, inList(e))
+func listJSON(t terminal, keys []listedKey) error {
+	if keys == nil {
+		keys = []listedKey{}
 	}
 	line, err := json.Marshal(map[string]any{"keys": keys})
 	if err != nil {
@@ -82,13 +99,16 @@ func listJSON(t terminal, all []keyring.Entry) error {
 	return writeText(t, "", string(line)+"\n")
 }
 
-func listTable(t terminal, all []keyring.Entry) error {
+func listTable(t terminal, keys []listedKey) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tISSUER\tACCOUNT\tDEVICE\tSEALED TO")
-	for _, e := range all {
-		k := inList(e)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", report.Plain(k.Name), k.Kind, dashed(k.Issuer), dashed(k.Account), dashed(k.Device), report.Plain(strings.Join(k.SealedTo, ", ")))
+	fmt.Fprintln(w, "NAME\tKIND\tISSUER\tACCOUNT\tDEVICE\tGRADE\tSEALED TO")
+	for _, k := range keys {
+		to := report.Plain(strings.Join(k.SealedTo, ", "))
+		if len(k.SealedTo) == 0 {
+			to = "on YubiKey " + serialText(k.YubiKey)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", report.Plain(k.Name), k.Kind, dashed(k.Issuer), dashed(k.Account), dashed(k.Device), k.Grade, to)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfawatch/audit/report"
 	"mfawatch/totp/keyring"
+	"mfawatch/totp/ledger"
 	"mfawatch/totp/ledger/file"
 	"mfawatch/totp/seal"
 )
@@ -203,4 +205,37 @@ missing is noticed without it.`),
 			return nil
 		},
 	}
+}
+
+func newKeyClock(t terminal) *cobra.Command {
+	var u unlocking
+	c := &cobra.Command{
+		Use:   "clock-was-wrong NAME",
+		Short: "Forget the codes of times to come that were leased while the clock was ahead",
+		Long: strings.TrimSpace(`
+While a clock is ahead codes of times to come are leased, and once it is right nobody is
+given a code until then. AWS took none of those codes, since its own clock was right.
+This forgets them. What was leased up to now stays leased. Set the clock right first.`),
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return ringError(clockWasWrong(c.Context(), t, u, args[0]))
+		},
+	}
+	u.add(c)
+	return c
+}
+
+func clockWasWrong(ctx context.Context, t terminal, u unlocking, name string) error {
+	o, err := u.open(ctx, t, name)
+	if err != nil {
+		return err
+	}
+	if err := keyring.ClockWasWrong(ctx, o.ledger, time.Now()); err != nil {
+		return err
+	}
+	if err := (ledger.Prover{Store: o.ledger}).ClockWasWrong(ctx, o.key, o.Counted(o.key), time.Now()); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.err, "Forgot what was leased of %s for times to come.\n", report.Plain(o.Name))
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,10 @@ import (
 	"mfawatch/totp/ledger"
 	"mfawatch/totp/ledger/file"
 	"mfawatch/totp/seal"
+	"mfawatch/totp/yubikey/apdu"
+	"mfawatch/totp/yubikey/card"
+	"mfawatch/totp/yubikey/oath"
+	"mfawatch/totp/yubikey/pcsc"
 )
 
 // The exit codes of commands about keys and codes; they are an interface
@@ -26,6 +31,7 @@ const (
 	exitNotFound  = 5 // no such key, device or request
 	exitAmbiguous = 6
 	exitLater     = 7 // locked, or AWS's budget is spent
+	exitAbsent    = 8 // no such YubiKey, or it was not touched in time
 )
 
 // ringError gives an error of keys and codes its exit code.
@@ -42,6 +48,26 @@ func ringError(err error) error {
 		return exit{exitLater, err}
 	case errors.Is(err, device.ErrRefused) || errors.Is(err, totp.ErrMalformed) || errors.Is(err, totp.ErrNoMatch) || errors.Is(err, totp.ErrReplayed) || errors.Is(err, ledger.ErrBeforeFloor):
 		return exit{exitRefused, err}
+	}
+	return yubikeyError(err)
+}
+
+// yubikeyError gives an error of YubiKeys its exit code.
+func yubikeyError(err error) error {
+	is := func(sentinels ...error) bool {
+		return slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) })
+	}
+	switch {
+	case is(card.ErrNoDevice, pcsc.ErrNoService, apdu.ErrRemoved, apdu.ErrTouch, apdu.ErrNoAnswer, errLate):
+		return exit{exitAbsent, err}
+	case is(oath.ErrNotFound):
+		return exit{exitNotFound, err}
+	case is(card.ErrAmbiguous, oath.ErrAmbiguous):
+		return exit{exitAmbiguous, err}
+	case is(oath.ErrPassword):
+		return exit{exitRefused, err}
+	case is(oath.ErrLocked, apdu.ErrBusy):
+		return exit{exitLater, err}
 	}
 	return cannotRun(err)
 }

@@ -58,7 +58,7 @@ func putKey(h home, keys seal.Keys, name, device, uri string) error {
 	if _, _, err := h.ledger(context.Background()); err != nil {
 		return err
 	}
-	return r.Put(context.Background(), name, device, k)
+	return patiently(func() error { return r.Put(context.Background(), name, device, k) }) // a program that is being started holds the lock for a moment
 }
 
 func comingCodes() string {

@@ -8,10 +8,12 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"mfawatch/audit/report"
+	"mfawatch/totp/yubikey/card"
 )
 
 // version is set when a release is built.
@@ -46,6 +48,8 @@ func cannotRun(err error) error { return exit{exitCannotRun, err} }
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+	cards    card.Readers   // nil: those of this computer
+	aws      aws.HTTPClient // nil: the SDK's
 }
 
 // width is the number of columns of the terminal that w is, or 0 when it is
@@ -128,7 +132,7 @@ sessions with them.
 
 Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings, or a code that was
 refused, 4 no findings but something could not be checked, 5 no such key or device,
-6 more than one fits, 7 not now: later.`),
+6 more than one fits, 7 not now: later, 8 no YubiKey, or it was not touched in time.`),
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -140,6 +144,6 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 	root.SetErr(t.err)
 	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
-	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t))
+	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t))
 	return root
 }

@@ -105,13 +105,13 @@ func keepHistory(srv *fakeaws.Server, region, text string) {
 	}
 }
 
-// record is what a lookup goes by.
-type record struct {
+// lookedUp is what a lookup goes by.
+type lookedUp struct {
 	EventID, EventName, EventSource, EventTime, AWSRegion string
 }
 
 func remembered(text []byte) fakeaws.Event {
-	var r record
+	var r lookedUp
 	if err := json.Unmarshal(text, &r); err != nil {
 		panic(err)
 	}

@@ -19,7 +19,8 @@ import (
 
 type serveFlags struct {
 	unlocking
-	vault                 bool
+	vault, yubico         bool
+	clients               string
 	listen, cert, key     string
 	hosts                 []string
 	export, overwrite     bool
@@ -30,8 +31,8 @@ type serveFlags struct {
 func newServe(t terminal) *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
-		Use:   "serve --vault",
-		Short: "Serve codes of the keys here, over the routes of HashiCorp Vault's TOTP engine",
+		Use:   "serve --vault | --yubico",
+		Short: "Serve codes over the routes of Vault's TOTP engine, or check Yubico OTPs",
 		Long: strings.TrimSpace(`
 Serves the keys that are sealed here over the routes of Vault's TOTP engine, so that
 'vault read totp/code/aws' works unchanged: with each code given and accepted once,
@@ -42,17 +43,30 @@ A token says which keys it is for and whether it may read codes, check them, or 
 keys: 'mfawatch serve token add'. A token that reads codes is MFA without a person:
 docs/vault-api.md says what that means.
 
-A key is opened for each request. One that is sealed to a passphrase takes a second
+With --yubico it checks Yubico OTPs by Yubico's validation protocol 2.0 instead, by the
+credentials that 'mfawatch yubikey otp add' sealed: all are opened when it starts. Who
+may ask is 'mfawatch serve yubico-client add'.
+
+With --vault a key is opened for each request. One that is sealed to a passphrase takes a second
 of that: 'mfawatch key reseal' to an age recipient or a KMS key for a server.`),
 		Example: strings.TrimRight(`
   mfawatch serve token add terraform --grant aws:read
   mfawatch serve --vault
+  mfawatch serve yubico-client add portal
+  mfawatch serve --yubico
   VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=… vault read totp/code/aws`, "\n"),
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return ringError(runServe(c.Context(), t, f)) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.yubico && !c.Flags().Changed("listen") {
+				f.listen = yubicoListen
+			}
+			return ringError(runServe(c.Context(), t, f))
+		},
 	}
 	f.add(c)
 	c.Flags().BoolVar(&f.vault, "vault", false, "serve Vault's routes")
+	c.Flags().BoolVar(&f.yubico, "yubico", false, "check Yubico OTPs, on "+yubicoListen+" unless --listen says otherwise")
+	clientsFlag(c, &f.clients)
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8200", "IP address and port to listen on")
 	c.Flags().StringVar(&f.cert, "tls-cert", "", "file of the certificate, in PEM")
 	c.Flags().StringVar(&f.key, "tls-key", "", "file of the certificate's key, in PEM")
@@ -62,14 +76,14 @@ of that: 'mfawatch key reseal' to an age recipient or a KMS key for a server.`),
 	c.Flags().BoolVar(&f.export, "allow-export", false, "let a generated secret be shown, once, in the answer to who generated it")
 	c.Flags().BoolVar(&f.overwrite, "allow-overwrite", false, "let a key be written over one that is there")
 	c.Flags().StringVar(&f.tokens, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
-	c.Flags().StringVar(&f.record, "record", "", "file that the record is added to (default: serve.log in $MFAWATCH_HOME)")
-	c.AddCommand(newServeToken(t))
+	c.Flags().StringVar(&f.record, "record", "", "file that the record is added to (default: serve.log in $MFAWATCH_HOME, with --yubico serve-yubico.log)")
+	c.AddCommand(newServeToken(t), newServeYubicoClient(t))
 	return c
 }
 
 func runServe(ctx context.Context, t terminal, f serveFlags) error {
-	if !f.vault {
-		return usage("say what to serve: --vault")
+	if f.vault == f.yubico {
+		return usage("say what to serve, --vault or --yubico: each has its own address, so two servers serve both")
 	}
 	config, err := f.tls()
 	if err != nil {
@@ -77,6 +91,9 @@ func runServe(ctx context.Context, t terminal, f serveFlags) error {
 	}
 	if err := vaultapi.Check(f.listen, config); err != nil {
 		return usage("--listen: %v", err)
+	}
+	if f.yubico {
+		return f.serveYubico(ctx, t, config)
 	}
 	s, closes, err := f.server(ctx, t)
 	if err != nil {

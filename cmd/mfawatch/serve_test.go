@@ -71,11 +71,17 @@ func (s *safe) text() string {
 // served runs 'mfawatch serve' until the test ends and gives its address.
 func servedAt(t *testing.T, args ...string) (url string, stop func() int) {
 	t.Helper()
+	return serving(t, append([]string{"--vault"}, args...)...)
+}
+
+// serving is servedAt of any server.
+func serving(t *testing.T, args ...string) (url string, stop func() int) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var errs safe
 	code := make(chan int, 1)
 	go func() {
-		code <- execute(ctx, terminal{in: strings.NewReader(""), out: io.Discard, err: &errs}, append([]string{"serve", "--vault", "--listen", "127.0.0.1:0"}, args...))
+		code <- execute(ctx, terminal{in: strings.NewReader(""), out: io.Discard, err: &errs}, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...))
 	}()
 	address := regexp.MustCompile(`http://\S+?:[0-9]+`)
 	for range 500 {

@@ -55,11 +55,13 @@ In ~/.aws/config, where the source profile has the user's access key:
   credential_process = mfawatch session --profile ada --key ada-laptop --format credential-process
 
 Exit codes: 0 done, or those of COMMAND; 3 AWS refused the code, 5 no such key or
-device, 7 AWS checks no code now: later.`),
+device, 7 AWS checks no code now: later, 8 no such YubiKey, or it was not touched in
+time.`),
 		Example: strings.TrimRight(`
   eval "$(mfawatch session --key ada-laptop)"
   mfawatch session --key ada-laptop --role arn:aws:iam::444455556666:role/ops -- aws s3 ls
   mfawatch session --key ada-laptop --format credential-process
+  mfawatch session --key arn:aws:iam::111122223333:mfa/ada --yubikey -- aws s3 ls
   mfawatch session forget`, "\n"),
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,6 +74,7 @@ device, 7 AWS checks no code now: later.`),
 	f.unlocking.add(c)
 	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile with the user's own access key")
 	c.Flags().StringVar(&f.region, "region", "", "Region of STS (default: the profile's, else us-east-1)")
+	f.addYubikey(c, "take the code of a YubiKey that has the device's seed under its ARN")
 	c.Flags().StringVar(&f.key, "key", "", "name of the key, or serial number or ARN of the device")
 	c.Flags().StringVar(&f.role, "role", "", "ARN of a role to assume with MFA")
 	c.Flags().StringVar(&f.name, "session-name", "", "name of the role's session (default: mfawatch)")
@@ -118,13 +121,18 @@ func runSession(ctx context.Context, t terminal, f sessionFlags, command []strin
 		return err
 	}
 	defer c.Wipe()
-	switch {
-	case len(command) > 0:
-		return f.exec(ctx, t, b, c, command)
-	case f.format == processFormat:
+	if len(command) > 0 {
+		return runWith(ctx, t, c, b.cfg.Region, command)
+	}
+	return printSession(t, c, f.format, f.region)
+}
+
+// printSession writes what a shell or a profile takes.
+func printSession(t terminal, c device.Credentials, format, region string) error {
+	if format == processFormat {
 		return device.WriteProcess(t.out, c)
 	}
-	return device.WriteExports(t.out, c, device.Shell(f.format), f.region)
+	return device.WriteExports(t.out, c, device.Shell(format), region)
 }
 
 // session is a kept one, or a new one.
@@ -171,16 +179,16 @@ func (f sessionFlags) ask(ctx context.Context, b *bench, serial string) (device.
 	return s.AssumeRole(ctx, device.Role{ARN: f.role, Session: f.name, ExternalID: f.externalID}, r)
 }
 
-// exec runs a command with the session in its environment and nothing else of AWS's
+// runWith runs a command with the session in its environment and nothing else of AWS's
 // credentials. Its exit code is ours.
-func (f sessionFlags) exec(ctx context.Context, t terminal, b *bench, c device.Credentials, command []string) error {
+func runWith(ctx context.Context, t terminal, c device.Credentials, region string, command []string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, t.err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), ofCredentials),
 		"AWS_ACCESS_KEY_ID="+c.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+string(c.SecretAccessKey.Reveal()), "AWS_SESSION_TOKEN="+string(c.SessionToken.Reveal()),
-		"AWS_CREDENTIAL_EXPIRATION="+c.Expires.UTC().Format(time.RFC3339), "AWS_REGION="+b.cfg.Region)
+		"AWS_CREDENTIAL_EXPIRATION="+c.Expires.UTC().Format(time.RFC3339), "AWS_REGION="+region)
 	err := cmd.Run()
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) && failed.ExitCode() > 0 {
 		return exit{code: failed.ExitCode()}
@@ -196,7 +204,7 @@ func ofCredentials(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
 	return slices.Contains([]string{
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION",
-		"MFAWATCH_PASSPHRASE_FILE", "MFAWATCH_IDENTITY_FILE",
+		"MFAWATCH_PASSPHRASE_FILE", "MFAWATCH_IDENTITY_FILE", "MFAWATCH_OATH_PASSWORD_FILE",
 	}, name)
 }
 

@@ -20,6 +20,9 @@ func (s *Server) iam(q *request) (string, *refusal) {
 	if slices.Contains(managed, q.action) {
 		return s.manage(q)
 	}
+	if slices.Contains(keyed, q.action) {
+		return s.changeKey(q)
+	}
 	switch q.action {
 	case "GenerateCredentialReport":
 		return a.generate(s.Now())

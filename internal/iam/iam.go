@@ -1,8 +1,9 @@
-// Package iam puts a tag on a role, or denies a role's sessions all: the changes of IAM
-// that mfawatch's own functions make.
+// Package iam puts a tag on a role, or denies a role's sessions all, the changes of IAM
+// that mfawatch's own functions make; and it makes and removes access keys of one user,
+// for the rotation of what a break-glass bundle holds.
 //
 // It promises to change nothing else, and to allow nothing. Its errors name the action,
-// the role and AWS's code.
+// the role or user and AWS's code, and never a secret.
 package iam
 
 import (

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -69,6 +70,7 @@ type Sealed struct {
 	// steps. Nil: the key that Open gives makes it.
 	At       func(ctx context.Context, step int64) (string, error)
 	Prover   ledger.Prover
+	Remains  time.Duration    // that a code is good when its making begins, where a person has to touch something; 0: 5 s
 	Patience time.Duration    // the longest wait for a code; 0: as long as the context lasts
 	Say      func(string)     // is told why it takes long; nil: nobody is
 	Now      func() time.Time // nil: time.Now
@@ -89,15 +91,24 @@ func (s Sealed) hand(ctx context.Context, p ledger.Purpose) (Handed, error) {
 	if err := awsTakes(k); err != nil {
 		return Handed{}, fmt.Errorf("device %s: %w", s.Serial, err)
 	}
-	l, err := s.lease(ctx, k, p)
-	if err != nil {
-		return Handed{}, err
+	for range leases {
+		l, err := s.lease(ctx, k, p)
+		if err != nil {
+			return Handed{}, err
+		}
+		h, err := s.make(ctx, k, l)
+		if err != nil {
+			return Handed{}, errors.Join(err, s.giveBack(ctx, l))
+		}
+		if clock(s.Now).Before(l.Until) {
+			return h, nil
+		}
+		tell(s.Say, "device %s: the touch came too late for its code: touch again for the next", s.Serial)
+		if err := h.Returned(ctx); err != nil {
+			return Handed{}, err
+		}
 	}
-	h, err := s.make(ctx, k, l)
-	if err != nil {
-		return Handed{}, errors.Join(err, s.giveBack(ctx, l))
-	}
-	return h, nil
+	return Handed{}, fmt.Errorf("device %s: %w: its codes were over when they were made: touch the key as soon as it blinks", s.Serial, ErrLater)
 }
 
 // awsTakes refuses keys that make other codes than AWS's devices do.
@@ -111,7 +122,7 @@ func awsTakes(k totp.Key) error {
 // lease gets steps and waits for them. When the machine slept meanwhile, they are over,
 // and others are leased.
 func (s Sealed) lease(ctx context.Context, k totp.Key, p ledger.Purpose) (ledger.Lease, error) {
-	q := ledger.Request{Device: s.Serial, Owner: rand.Text(), Purpose: p, Remains: remaining}
+	q := ledger.Request{Device: s.Serial, Owner: rand.Text(), Purpose: p, Remains: cmp.Or(s.Remains, remaining), Elsewhere: s.At != nil}
 	for range leases {
 		if err := s.patient(ctx, k, q); err != nil {
 			return ledger.Lease{}, err

@@ -105,7 +105,25 @@ func TestKeyElsewhere(t *testing.T) {
 		codes.At = func(context.Context, int64) (string, error) { return "", untouched }
 		_, err := codes.One(s.Context())
 		s.is(err, untouched, serial)
+		slow := 0
+		codes.At = func(_ context.Context, step int64) (string, error) { // a touch that comes too late, and one in time
+			if slow++; slow == 1 {
+				time.Sleep(27 * time.Second)
+			}
+			return real.At(step)
+		}
+		codes.Remains = 12 * time.Second
+		if _, err := codes.One(s.Context()); err != nil || slow != 2 || !strings.Contains(s.heard(), "too late for its code") {
+			s.Errorf("%v after %d touches, said %q", err, slow, s.heard())
+		}
+		codes.At = func(_ context.Context, step int64) (string, error) {
+			time.Sleep(31 * time.Second)
+			return real.At(step)
+		}
+		_, err = codes.One(s.Context())
+		s.is(err, device.ErrLater, "as soon as it blinks")
 		codes.At = func(_ context.Context, step int64) (string, error) { return real.At(step) }
+		time.Sleep(time.Hour)
 		before := time.Now()
 		if _, err := s.sessions().GetSession(s.Context(), device.Request{Serial: serial, Codes: codes}); err != nil || time.Now() != before {
 			s.Errorf("after %v: %v", time.Since(before), err)

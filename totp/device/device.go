@@ -1,8 +1,8 @@
 // Package device keeps the MFA devices of IAM users that make codes: it creates,
 // enables, resyncs, replaces and removes them, and asks STS for sessions with them.
 //
-// It promises that the seed of a new device goes from AWS's answer into a seal before
-// anything else, and into nothing else; that whatever is killed half-way can be run
+// It promises that the seed of a new device goes from AWS's answer into a seal, or onto a
+// YubiKey, before anything else, and into nothing else; that whatever is killed half-way can be run
 // again, and what is left behind is told with the command that removes it; that the
 // last device of a user, or the last that the command line can use, goes only when
 // that is forced; that a device of another user than the one named is never touched;

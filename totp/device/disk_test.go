@@ -11,12 +11,30 @@ import (
 
 	"mfawatch/totp"
 	"mfawatch/totp/device"
+	"mfawatch/totp/ledger"
 	"mfawatch/totp/ledger/file"
 	"mfawatch/totp/seal"
 )
 
 // sealedFiles is a Keep as a command would have it: files of totp/seal.
-type sealedFiles struct{ *seal.Store }
+type sealedFiles struct {
+	*seal.Store
+	sealed device.Sealed
+}
+
+func (k sealedFiles) Has(ctx context.Context, serial string) (bool, error) {
+	_, err := k.Open(ctx, serial)
+	if errors.Is(err, seal.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (k sealedFiles) Codes(serial string) device.Codes {
+	k.sealed.Serial = serial
+	k.sealed.Open = func(ctx context.Context) (totp.Key, error) { return k.Open(ctx, serial) }
+	return k.sealed
+}
 
 func (k sealedFiles) Put(ctx context.Context, serial string, key totp.Key, over bool) error {
 	h, secret := seal.Header{ID: serial, Kind: "totp"}, seal.NewSecret([]byte(key.URI()))
@@ -47,7 +65,8 @@ func TestNoSeedOnDisk(t *testing.T) {
 			s.Fatal(err)
 		}
 		e := s.enrolment("phone")
-		e.Keep, e.Prover.Store = sealedFiles{store}, file.Store{Path: filepath.Join(dir, "ledger", "ledger.db")}
+		kept := sealedFiles{store, device.Sealed{Prover: ledger.Prover{Store: file.Store{Path: filepath.Join(dir, "ledger", "ledger.db")}}, Say: s.say}}
+		e.Keep = kept
 		if _, err := s.own().Enrol(s.killed(5), e); err == nil {
 			s.Error("nothing was killed")
 		}
@@ -58,7 +77,7 @@ func TestNoSeedOnDisk(t *testing.T) {
 			s.Errorf("%+v, %v", out, err)
 		}
 		s.unseen(dir)
-		if key, err := e.Keep.Open(s.Context(), phone); err != nil || s.a.Secret(phone) == nil || !key.Equal(must(totp.New(key.Settings(), s.a.Secret(phone)))) {
+		if key, err := kept.Open(s.Context(), phone); err != nil || s.a.Secret(phone) == nil || !key.Equal(must(totp.New(key.Settings(), s.a.Secret(phone)))) {
 			s.Errorf("the sealed key is %v, %v", key, err)
 		}
 	})

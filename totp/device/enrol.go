@@ -13,30 +13,28 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"mfawatch/totp"
-	"mfawatch/totp/ledger"
-	"mfawatch/totp/seal"
 )
 
-// Keep seals the keys of devices and opens them.
+// Keep keeps the keys of devices: sealed files, or a YubiKey, which gives none back.
 type Keep interface {
-	// Put seals a key under a serial number and has it on the disk when it returns. over
+	// Put keeps a key under a serial number, and it is safe there when it returns. over
 	// is whether it takes the place of one that is there; without, one that is there is
 	// an error and stays.
 	Put(ctx context.Context, serial string, k totp.Key, over bool) error
-	// Open gives a key. Of one that is not there it says seal.ErrNotFound.
-	Open(ctx context.Context, serial string) (totp.Key, error)
+	// Has tells whether there is a key. One that is there and cannot be used is an error.
+	Has(ctx context.Context, serial string) (bool, error)
+	// Codes makes the codes of a key; it is asked for none before the key is kept.
+	Codes(serial string) Codes
 }
 
 // Enrolment is a virtual device that is to be.
 type Enrolment struct {
-	User     string // empty: the caller
-	Name     string // of the device, unlike any other in the account
-	Path     string // empty: /
-	Tags     map[string]string
-	Keep     Keep
-	Prover   ledger.Prover
-	Patience time.Duration // the longest wait for a code; 0: as long as the context lasts
-	Verify   bool          // get a session with it, which needs the user's own access key
+	User   string // empty: the caller
+	Name   string // of the device, unlike any other in the account
+	Path   string // empty: /
+	Tags   map[string]string
+	Keep   Keep
+	Verify bool // get a session with it, which needs the user's own access key
 }
 
 // Enrolled is a device that a user has, and whose key is kept.
@@ -48,7 +46,7 @@ type Enrolled struct {
 	Verified bool // a session proved it
 }
 
-// Enrol creates a virtual device, seals its seed and enables it for the user. Run again
+// Enrol creates a virtual device, has its seed kept and enables it for the user. Run again
 // after it was killed at any moment, it goes on from where it was, or removes what
 // nobody has the seed of and begins anew. A device that the user has, and whose key is
 // kept, is left as it is.
@@ -72,7 +70,7 @@ type enrolling struct {
 	Enrolment
 	serial string
 	caller Caller
-	codes  Sealed
+	codes  Codes
 }
 
 // prepare checks all that can be checked before anything is made.
@@ -98,8 +96,7 @@ func (l Lifecycle) prepare(ctx context.Context, e Enrolment) (*enrolling, error)
 	if err := checkSerial(p.serial); err != nil {
 		return nil, err
 	}
-	p.codes = Sealed{Serial: p.serial, Prover: e.Prover, Patience: e.Patience, Say: l.Say, Now: l.Now,
-		Open: func(ctx context.Context) (totp.Key, error) { return e.Keep.Open(ctx, p.serial) }}
+	p.codes = e.Keep.Codes(p.serial)
 	return p, nil
 }
 
@@ -107,7 +104,7 @@ func (l Lifecycle) prepare(ctx context.Context, e Enrolment) (*enrolling, error)
 type found struct {
 	exists bool
 	owner  string // empty: unassigned
-	sealed bool
+	kept   bool
 }
 
 // step is what an enrolment does next.
@@ -116,22 +113,22 @@ type step string
 const (
 	create step = "create"
 	remake step = "remake" // nobody has the seed: delete, and create
-	resume step = "resume" // enable what is sealed
+	resume step = "resume" // enable what is kept
 	done   step = "done"
 	refuse step = "refuse"
 )
 
-// next decides. A sealed key of a device that is not there is of one that was deleted:
+// next decides. A kept key of a device that is not there is of one that was deleted:
 // it is replaced when the new one is there, and not before.
 func (f found) next(user string) step {
 	switch {
 	case !f.exists:
 		return create
-	case f.owner == "" && f.sealed:
+	case f.owner == "" && f.kept:
 		return resume
 	case f.owner == "":
 		return remake
-	case f.owner == user && f.sealed:
+	case f.owner == user && f.kept:
 		return done
 	}
 	return refuse
@@ -149,7 +146,7 @@ func (p *enrolling) enrol(ctx context.Context) (Enrolled, error) {
 	case refuse:
 		return Enrolled{}, p.refused(f)
 	case resume:
-		tell(p.Say, "device %s is there, unassigned, and its seed is sealed: going on", p.serial)
+		tell(p.Say, "device %s is there, unassigned, and its seed is kept: going on", p.serial)
 		out.Enabled, err = p.goOn(ctx)
 		return out, err
 	case remake:
@@ -158,22 +155,21 @@ func (p *enrolling) enrol(ctx context.Context) (Enrolled, error) {
 			return Enrolled{}, err
 		}
 	}
-	out.Enabled, err = p.anew(ctx, f.sealed)
+	out.Enabled, err = p.anew(ctx, f.kept)
 	return out, err
 }
 
 // look gathers what there is.
 func (p *enrolling) look(ctx context.Context) (Device, found, error) {
-	_, err := p.Keep.Open(ctx, p.serial)
-	sealed := err == nil
-	if err != nil && !errors.Is(err, seal.ErrNotFound) {
-		return Device{}, found{}, fmt.Errorf("open the key of device %s: %w", p.serial, err)
+	kept, err := p.Keep.Has(ctx, p.serial)
+	if err != nil {
+		return Device{}, found{}, fmt.Errorf("the key of device %s: %w", p.serial, err)
 	}
 	d, exists, err := p.find(ctx, p.serial)
 	if err != nil {
 		return Device{}, found{}, err
 	}
-	f := found{exists, d.User, sealed}
+	f := found{exists, d.User, kept}
 	if f.owner == p.User {
 		return d, f, nil
 	}
@@ -191,14 +187,14 @@ func (p *enrolling) refused(f found) error {
 	return fmt.Errorf("enrol %s: %w: it is %s's: choose another name", p.serial, ErrInUse, f.owner)
 }
 
-// goOn enables a device whose seed was sealed by an earlier run. When AWS refuses the
-// codes, the sealed seed is not the device's, which nobody uses: it is made anew.
+// goOn enables a device whose seed was kept by an earlier run. When AWS refuses the
+// codes, the kept seed is not the device's, which nobody uses: it is made anew.
 func (p *enrolling) goOn(ctx context.Context) (time.Time, error) {
-	enabled, err := p.enableSealed(ctx)
+	enabled, err := p.enableKept(ctx)
 	if !errors.Is(err, ErrRefused) {
 		return enabled, err
 	}
-	tell(p.Say, "AWS does not take the codes of the sealed seed for device %s: it is deleted and made anew", p.serial)
+	tell(p.Say, "AWS does not take the codes of the kept seed for device %s: it is deleted and made anew", p.serial)
 	if err := p.discard(ctx); err != nil {
 		return time.Time{}, err
 	}
@@ -213,7 +209,7 @@ func (p *enrolling) discard(ctx context.Context) error {
 	return nil
 }
 
-// anew creates, seals and enables. over is whether a key of a deleted device is sealed
+// anew creates, keeps and enables. over is whether a key of a deleted device is kept
 // under the serial number.
 func (p *enrolling) anew(ctx context.Context, over bool) (time.Time, error) {
 	k, err := p.create(ctx)
@@ -221,9 +217,9 @@ func (p *enrolling) anew(ctx context.Context, over bool) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if err := p.Keep.Put(ctx, p.serial, k, over); err != nil {
-		return time.Time{}, p.cleanUp(ctx, p.serial, fmt.Errorf("seal the seed of device %s: %w", p.serial, err))
+		return time.Time{}, p.cleanUp(ctx, p.serial, fmt.Errorf("keep the seed of device %s: %w", p.serial, err))
 	}
-	return p.enableSealed(ctx)
+	return p.enableKept(ctx)
 }
 
 // create makes the device and takes the seed out of AWS's answer, which is wiped.
@@ -272,11 +268,11 @@ func tags(m map[string]string) []iamtypes.Tag {
 	return all
 }
 
-// enableSealed enables, and says what is left where it cannot.
-func (p *enrolling) enableSealed(ctx context.Context) (time.Time, error) {
+// enableKept enables, and says what is left where it cannot.
+func (p *enrolling) enableKept(ctx context.Context) (time.Time, error) {
 	enabled, err := p.enable(ctx, p.User, p.serial, p.codes)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%w; the device is created and its seed sealed: run this again to go on, or remove it with: %s", err, deleteCommand(p.serial))
+		return time.Time{}, fmt.Errorf("%w; the device is created and its seed kept: run this again to go on, or remove it with: %s", err, deleteCommand(p.serial))
 	}
 	return enabled, nil
 }

@@ -140,7 +140,7 @@ func TestEnrolGoesOn(t *testing.T) {
 		"another's seed is sealed": {func(s *stage) {
 			s.left(true)
 			s.keep.keys[phone], _ = totp.New(totp.Settings{Account: "x"}, []byte("12345678901234567890"))
-		}, "does not take the codes of the sealed seed"},
+		}, "does not take the codes of the kept seed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, func(s *stage) {

@@ -115,10 +115,10 @@ func TestJudge(t *testing.T) {
 
 func TestNextStep(t *testing.T) {
 	for f, want := range map[found]step{
-		{}: create, {sealed: true}: create,
-		{exists: true}: remake, {exists: true, sealed: true}: resume,
-		{exists: true, owner: "ada", sealed: true}: done, {exists: true, owner: "ada"}: refuse,
-		{exists: true, owner: "bob", sealed: true}: refuse, {exists: true, owner: "bob"}: refuse, {exists: true, owner: rootUser}: refuse,
+		{}: create, {kept: true}: create,
+		{exists: true}: remake, {exists: true, kept: true}: resume,
+		{exists: true, owner: "ada", kept: true}: done, {exists: true, owner: "ada"}: refuse,
+		{exists: true, owner: "bob", kept: true}: refuse, {exists: true, owner: "bob"}: refuse, {exists: true, owner: rootUser}: refuse,
 	} {
 		if got := f.next("ada"); got != want {
 			t.Errorf("next of %+v = %s, want %s", f, got, want)

@@ -59,6 +59,7 @@ func newStage(t *testing.T) *stage {
 	a := fakeaws.NewAccount(account)
 	s := &stage{T: t, a: a, ada: a.User("ada"), srv: fakeaws.New(a), keep: &keep{keys: map[string]totp.Key{}}, rows: &ledgertest.Memory{}}
 	s.ada.Keys = []fakeaws.Key{a.Key()}
+	s.keep.codes = func(serial string) device.Codes { return s.sealed(serial) }
 	return s
 }
 
@@ -137,7 +138,7 @@ func (s *stage) sealed(serial string) device.Sealed {
 }
 
 func (s *stage) enrolment(name string) device.Enrolment {
-	return device.Enrolment{Name: name, Keep: s.keep, Prover: s.prover(), Verify: true}
+	return device.Enrolment{Name: name, Keep: s.keep, Verify: true}
 }
 
 // enrolled is a device of ada's, known to STS.
@@ -214,11 +215,22 @@ func (s *stage) discreet(text string) {
 
 // keep is a Keep in memory.
 type keep struct {
-	mu   sync.Mutex
-	keys map[string]totp.Key
-	fail error  // of Put
-	then func() // called by Put first
+	mu    sync.Mutex
+	keys  map[string]totp.Key
+	fail  error  // of Put
+	then  func() // called by Put first
+	codes func(serial string) device.Codes
 }
+
+func (k *keep) Has(ctx context.Context, serial string) (bool, error) {
+	_, err := k.Open(ctx, serial)
+	if errors.Is(err, seal.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (k *keep) Codes(serial string) device.Codes { return k.codes(serial) }
 
 func (k *keep) Put(ctx context.Context, serial string, key totp.Key, over bool) error {
 	k.mu.Lock()

@@ -25,6 +25,24 @@ func Restored(ctx context.Context, s ledger.Store, now time.Time) error {
 	})
 }
 
+// ClockWasWrong takes back a floor that is later than now: a clock that was ahead set it.
+func ClockWasWrong(ctx context.Context, s ledger.Store, now time.Time) error {
+	err := s.Update(ctx, floorKey, func(old []byte) ([]byte, error) {
+		floor, err := readFloor(old)
+		switch {
+		case err != nil:
+			return nil, err
+		case !floor.After(now):
+			return nil, errRead
+		}
+		return []byte(now.UTC().Format(time.RFC3339)), nil
+	})
+	if errors.Is(err, errRead) {
+		return nil
+	}
+	return err
+}
+
 // errRead ends an update that only wanted to read.
 var errRead = errors.New("read")
 

@@ -12,7 +12,6 @@ package keyring
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"strings"
 
 	"mfawatch/totp"
+	"mfawatch/totp/ledger"
 	"mfawatch/totp/seal"
 )
 
@@ -228,10 +228,5 @@ func (e Entry) Counted(k totp.Key) string {
 }
 
 // ID names a key's secret in a ledger, so that what was used of it stays used under any
-// name, and another secret of the same name begins anew. It is 32 bits of a hash: enough
-// to tell a machine's keys apart, and of no help to who guesses at the secret.
-func ID(k totp.Key) string {
-	s := k.Settings()
-	sum := sha256.Sum256(fmt.Appendf(nil, "mfawatch key id\n%s %s %d %d\n%s", s.Kind, s.Algorithm, s.Digits, s.Period, k.Secret()))
-	return fmt.Sprintf("key %x", sum[:4])
-}
+// name, and another secret of the same name begins anew.
+func ID(k totp.Key) string { return ledger.SecretID(k) }

@@ -233,6 +233,9 @@ func TestFloorOnlyRises(t *testing.T) {
 			t.Errorf("%s: a ledger that was never lost has the floor %v, %v", name, floor, err)
 		}
 		at := time.Unix(1_800_000_000, 0)
+		if err := keyring.ClockWasWrong(t.Context(), s, at); err != nil {
+			t.Errorf("%s: without a floor: %v", name, err)
+		}
 		for _, now := range []time.Time{at, at.Add(-time.Hour), at.Add(time.Second)} {
 			if err := keyring.Restored(t.Context(), s, now); err != nil {
 				t.Fatal(err)
@@ -240,6 +243,14 @@ func TestFloorOnlyRises(t *testing.T) {
 		}
 		if floor, err := keyring.Floor(t.Context(), s); err != nil || !floor.Equal(at.Add(time.Second)) {
 			t.Errorf("%s: floor %v, %v, want the latest", name, floor, err)
+		}
+		for _, now := range []time.Time{at.Add(time.Hour), at} { // of the two only the second is before the floor
+			if err := keyring.ClockWasWrong(t.Context(), s, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if floor, err := keyring.Floor(t.Context(), s); err != nil || !floor.Equal(at) {
+			t.Errorf("%s: floor %v, %v, want that of a clock that is right", name, floor, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,12 +49,13 @@ type Prover struct {
 
 // Request is who wants a code and for what.
 type Request struct {
-	Device   string // what AWS counts by: the device's serial number or ARN
-	Owner    string // this caller and no other, also not another run of the same program
-	Purpose  Purpose
-	Pair     bool          // two codes that follow each other; a Device's always are
-	Remains  time.Duration // how long the code has to be good for when it is shown
-	Patience time.Duration // a lease that begins later is not taken, so that who asks again uses nothing up; 0 takes any
+	Device    string // what AWS counts by: the device's serial number or ARN
+	Owner     string // this caller and no other, also not another run of the same program
+	Purpose   Purpose
+	Pair      bool          // two codes that follow each other; a Device's always are
+	Remains   time.Duration // how long the code has to be good for when it is shown
+	Elsewhere bool          // the key has not the secret that makes the codes, only its steps: a YubiKey has it
+	Patience  time.Duration // a lease that begins later is not taken, so that who asks again uses nothing up; 0 takes any
 }
 
 // Lease is one step, or two of a pair, that nobody else gets. The code is to be shown
@@ -64,6 +66,8 @@ type Lease struct {
 	Step          int64 // the first; a pair's second is Step+1
 	Pair          bool
 	From, Until   time.Time
+
+	secret string // the row of the key's secret, where that is another than the device's
 }
 
 // proved is the row of a device.
@@ -79,16 +83,61 @@ type held struct {
 	Owner       string
 	Purpose     Purpose
 	Answered    bool    // AWS said yes or no
+	For         string  `json:",omitempty"` // in a secret's row: the device that has it; empty where the secret itself is leased
 	Returned    bool    // AWS said nothing: the step is free, what was asked of AWS is not
 	Windows     []int64 // of three minutes, in which AWS may have counted it
 }
 
 // Lease gives the first step that is free and that AWS will check. Later says that
-// there is none soon.
+// there is none soon. A secret that has several names has each step once under all of
+// them.
 func (p Prover) Lease(ctx context.Context, k totp.Key, q Request, now time.Time) (Lease, error) {
 	if err := q.check(k); err != nil {
 		return Lease{}, err
 	}
+	for {
+		l, err := p.lease(ctx, k, q, now)
+		if err != nil || q.Elsewhere || q.Device == SecretID(k) || k.Settings().Kind != totp.TOTP {
+			return l, err
+		}
+		l.secret = SecretID(k)
+		if free, err := p.claim(ctx, k, l, now); err != nil || free {
+			return l, err
+		}
+	}
+}
+
+// SecretID names a key's secret in a ledger, under whatever names it is known. It is 32
+// bits of a hash: enough to tell a machine's keys apart, and of no help to who guesses
+// at the secret.
+func SecretID(k totp.Key) string {
+	s := k.Settings()
+	sum := sha256.Sum256(fmt.Appendf(nil, "mfawatch key id\n%s %s %d %d\n%s", s.Kind, s.Algorithm, s.Digits, s.Period, k.Secret()))
+	return fmt.Sprintf("key %x", sum[:4])
+}
+
+// claim takes the steps of a device's lease in the row of the secret too. Where somebody
+// has one of them who leased the secret without a device, the lease's are of no use.
+// Two devices of one secret are apart at AWS.
+func (p Prover) claim(ctx context.Context, k totp.Key, l Lease, now time.Time) (free bool, err error) {
+	h := held{Step: l.Step, Steps: 1, Owner: l.Owner, Purpose: l.Purpose, For: l.Device}
+	if l.Pair {
+		h.Steps = 2
+	}
+	present, err := k.Step(now)
+	if err != nil {
+		return false, err
+	}
+	return free, update(ctx, p.Store, proverKey(l.secret), func(r *proved) error {
+		r.keep(k, now, present)
+		if free = !r.taken(h); free {
+			r.Held = append(r.Held, h)
+		}
+		return nil
+	})
+}
+
+func (p Prover) lease(ctx context.Context, k totp.Key, q Request, now time.Time) (Lease, error) {
 	q.Pair = q.Pair || q.Purpose == Device
 	l := Lease{Device: q.Device, Owner: q.Owner, Purpose: q.Purpose, Pair: q.Pair}
 	return l, update(ctx, p.Store, proverKey(q.Device), func(r *proved) error {
@@ -154,7 +203,7 @@ func (q Request) check(k totp.Key) error {
 // choose takes the first step from the present one on.
 func (p Prover) choose(r *proved, l *Lease, k totp.Key, q Request, now time.Time, present int64) error {
 	if r.Next > present+farthest {
-		return fmt.Errorf("device %s: a code of %s was leased already: set the clock right, and if it is, a wrong one was used then and the device's row has to be removed", q.Device, k.Starts(r.Next-1).Format(time.RFC3339))
+		return fmt.Errorf("device %s: a code of %s was leased already: set the clock right, and if it is, it was wrong then: 'mfawatch key clock-was-wrong' forgets it", q.Device, k.Starts(r.Next-1).Format(time.RFC3339))
 	}
 	for step := max(present, r.Next); step <= present+farthest; step++ {
 		h := held{Step: step, Steps: q.steps(), Owner: q.Owner, Purpose: q.Purpose}
@@ -195,7 +244,8 @@ func windowOf(t time.Time) int64 { return t.Unix() / int64(awsWindow/time.Second
 // taken tells whether somebody has one of the steps.
 func (r *proved) taken(h held) bool {
 	return slices.ContainsFunc(r.Held, func(o held) bool {
-		return !o.Returned && o.Step < h.Step+h.Steps && h.Step < o.Step+o.Steps
+		apart := o.For != "" && h.For != "" && o.For != h.For
+		return !o.Returned && !apart && o.Step < h.Step+h.Steps && h.Step < o.Step+o.Steps
 	})
 }
 
@@ -256,13 +306,39 @@ func (p Prover) Answered(ctx context.Context, l Lease, now time.Time) error {
 // That AWS counted it is still possible, so it stays counted. A code that was shown
 // to somebody cannot be given back.
 func (p Prover) Return(ctx context.Context, l Lease) error {
-	return p.settle(ctx, l, func(h *held) error {
+	back := func(h *held) error {
 		if h.Answered || h.Purpose == Code {
 			return ErrSpent
 		}
 		h.Returned = true
 		return nil
-	})
+	}
+	if err := p.settle(ctx, l, back); err != nil || l.secret == "" {
+		return err
+	}
+	l.Device = l.secret
+	if err := p.settle(ctx, l, back); !errors.Is(err, ErrNotHeld) { // there it is forgotten when its time is over
+		return err
+	}
+	return nil
+}
+
+// ClockWasWrong forgets what was leased for times to come, by a clock that was ahead. AWS
+// took none of those codes: its own clock was right. What was leased up to now, and what
+// it takes a little early, stays leased.
+func (p Prover) ClockWasWrong(ctx context.Context, k totp.Key, device string, now time.Time) error {
+	present, err := k.Step(now)
+	if err != nil {
+		return err
+	}
+	for _, row := range []string{device, SecretID(k)} {
+		err = errors.Join(err, update(ctx, p.Store, proverKey(row), func(r *proved) error {
+			r.Held = slices.DeleteFunc(r.Held, func(h held) bool { return h.Step > present+farthest })
+			r.Next = min(r.Next, present+awsSlack+1)
+			return nil
+		}))
+	}
+	return err
 }
 
 func (p Prover) settle(ctx context.Context, l Lease, change func(*held) error) error {

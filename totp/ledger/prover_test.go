@@ -400,7 +400,7 @@ func TestALongStepIsKept(t *testing.T) {
 }
 
 func TestTheFarthestStep(t *testing.T) {
-	for next, want := range map[int64]string{present + 40: "", present + 41: "device d: a code of 2027-01-15T08:20:00Z was leased already: set the clock right, and if it is, a wrong one was used then and the device's row has to be removed"} {
+	for next, want := range map[int64]string{present + 40: "", present + 41: "device d: a code of 2027-01-15T08:20:00Z was leased already: set the clock right, and if it is, it was wrong then: 'mfawatch key clock-was-wrong' forgets it"} {
 		p := prove(t)
 		p.Store = &ledgertest.Memory{Rows: map[string][]byte{"prove#d": fmt.Appendf(nil, `{"Format":1,"Row":{"Period":30,"Next":%d}}`, next)}}
 		l, err := p.Lease(t.Context(), p.k, ledger.Request{Device: "d", Owner: "a", Purpose: ledger.Session}, start)
@@ -456,5 +456,77 @@ func TestAPairOfCodes(t *testing.T) {
 		if l, err := p.Lease(t.Context(), p.k, pair, start); err != nil || l.Step != want {
 			t.Errorf("a pair begins with counter %d, %v, want %d", l.Step, err, want)
 		}
+	}
+}
+
+// TestOneSecretUnderTwoNames: a key that is known with its device and without gives each
+// step once, whichever name is asked first; what was returned is free for both. Two
+// devices of one secret are apart, as they are at AWS.
+func TestOneSecretUnderTwoNames(t *testing.T) {
+	for _, order := range [][2]string{{"d", ""}, {"", "d"}} {
+		p := prove(t)
+		lease := func(device string) ledger.Lease {
+			if device == "" {
+				device = ledger.SecretID(p.k)
+			}
+			l, err := p.Lease(t.Context(), p.k, ledger.Request{Device: device, Owner: device + "'s", Purpose: ledger.Session}, start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l
+		}
+		first, second, other := lease(order[0]), lease(order[1]), lease("other")
+		if first.Step != present || second.Step != present+1 {
+			t.Errorf("%q: steps %d and %d, want 0 and 1", order, first.Step-present, second.Step-present)
+		}
+		if want := map[string]int64{"d": 2, "": 1}[order[0]]; order[0] == "" && other.Step == first.Step || other.Step > present+want {
+			t.Errorf("%q: another device has step %d", order, other.Step-present)
+		}
+		if err := p.Return(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if again := lease(order[1]); order[1] == "d" && again.Step <= present+1 && again.Step != present {
+			t.Errorf("%q: after a return step %d", order, again.Step-present)
+		}
+	}
+	p := prove(t)
+	for _, device := range []string{"one", "two"} {
+		if l, err := p.Lease(t.Context(), p.k, ledger.Request{Device: device, Owner: "a", Purpose: ledger.Code}, start); err != nil || l.Step != present {
+			t.Errorf("device %s has step %d, %v, want the present one", device, l.Step-present, err)
+		}
+	}
+	p = prove(t)
+	for want := range int64(2) { // its secret is another's, and steps are the device's own
+		l, err := p.Lease(t.Context(), p.k, ledger.Request{Device: "key", Owner: "a", Purpose: ledger.Code, Elsewhere: true}, start)
+		if err != nil || l.Step != present+want {
+			t.Errorf("a key whose secret is elsewhere has step %d, %v, want %d", l.Step-present, err, want)
+		}
+	}
+	if rows := p.Store.(*ledgertest.Memory).Rows; len(rows) != 1 {
+		t.Errorf("%d rows, want the device's alone", len(rows))
+	}
+}
+
+// TestClockWasWrong: what was leased by a clock that was ahead is forgotten, what is leased
+// now is not.
+func TestClockWasWrong(t *testing.T) {
+	p := prove(t)
+	p.lease("a", ledger.Session, start)
+	year := start.Add(365 * 24 * time.Hour)
+	p.lease("b", ledger.Session, year)
+	p.lease("c", ledger.Session, year.Add(time.Hour)) // the lease of b is over then, and nothing before it is given any more
+	q := ledger.Request{Device: "d", Owner: "d", Purpose: ledger.Session}
+	if _, err := p.Lease(t.Context(), p.k, q, start); err == nil || !strings.Contains(err.Error(), "clock-was-wrong") {
+		t.Fatalf("after a clock that was a year ahead: %v", err)
+	}
+	if err := p.ClockWasWrong(t.Context(), p.k, "d", start); err != nil {
+		t.Fatal(err)
+	}
+	l, err := p.Lease(t.Context(), p.k, q, start)
+	if err != nil || l.Step <= present || l.Step > present+3 {
+		t.Errorf("then: step %d, %v, want one of the next three", l.Step-present, err)
+	}
+	if err := p.ClockWasWrong(t.Context(), p.k, "d", time.Unix(-1, 0)); err == nil {
+		t.Error("a clock before 1970 is told to be right")
 	}
 }

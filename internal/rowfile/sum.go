@@ -1,4 +1,4 @@
-package file
+package rowfile
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	rowsBucket = []byte("ledger")
+	rowsBucket = []byte("rows")
 	sumBucket  = []byte("sum")
 	sumKey     = []byte("rows")
 )
@@ -34,36 +34,6 @@ func (s sum) with(key, row []byte) sum {
 	return s
 }
 
-// update changes one row. All rows are read, as their sum is of all: a laptop has some
-// dozens.
-func update(tx *bbolt.Tx, key []byte, change func([]byte) ([]byte, error)) (refused, err error) {
-	rows, err := tx.CreateBucketIfNotExists(rowsBucket)
-	if err != nil {
-		return nil, err
-	}
-	sums, err := tx.CreateBucketIfNotExists(sumBucket)
-	if err != nil {
-		return nil, err
-	}
-	total, err := check(rows, sums)
-	if err != nil {
-		return nil, err
-	}
-	old := clone(rows.Get(key))
-	row, err := change(clone(old))
-	if err != nil {
-		return err, nil
-	}
-	if old != nil {
-		total = total.with(key, old)
-	}
-	total = total.with(key, row)
-	if err := rows.Put(key, row); err != nil {
-		return nil, err
-	}
-	return nil, sums.Put(sumKey, total[:])
-}
-
 // check compares the rows with their sum, and gives it.
 func check(rows, sums *bbolt.Bucket) (sum, error) {
 	var total sum
@@ -79,9 +49,6 @@ func check(rows, sums *bbolt.Bucket) (sum, error) {
 	}
 	return sum{}, ErrDamaged
 }
-
-// clone copies what the database owns; nil stays nil.
-func clone(b []byte) []byte { return append([]byte(nil), b...) }
 
 // meta is how bbolt's two pages begin that say which state is the newest (its
 // internal/common, page.go and meta.go). It goes back to the other one where one is

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/spf13/cobra"
+
+	"mfawatch/internal/outfile"
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/client"
+	"mfawatch/totp/breakglass/wire"
+	"mfawatch/totp/device"
+	"mfawatch/totp/seal"
+)
+
+func newBreakglass(t terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "breakglass",
+		Aliases: []string{"break-glass"},
+		Short:   "The emergency door: ask for a role, agree, open, and read the record",
+		Long: strings.TrimSpace(`
+Asks the emergency door for a role when the usual way in is down: one person asks,
+another agrees with a code, the first opens the door with a code and has a session
+of the role for up to an hour. Everybody hears of it, and the record cannot be edited
+unseen. Where the door itself does not answer, --offline goes by a bundle that is
+sealed on this machine. docs/break-glass.md begins with what to type at night.
+
+Exit codes: 0 done, or those of COMMAND; 3 the door or AWS refused, 5 no such request
+or device, 7 not now: locked, or wait, 8 no YubiKey, 1 it could not be asked.`),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	offline := c.PersistentFlags().Bool("offline", false, "go by the bundle on this machine, without the door (use, drill, status)")
+	c.AddCommand(newBreakglassInit(t), newBreakglassEnrol(t), newBreakglassRequest(t), newBreakglassApprove(t), newBreakglassUse(t, offline), newBreakglassEnd(t),
+		newBreakglassRevoke(t), newBreakglassUnlock(t), newBreakglassDrill(t, offline), newBreakglassStatus(t, offline), newBreakglassLog(t), newBreakglassCodes(t),
+		newBreakglassReconcile(t), newBreakglassRotate(t))
+	for _, sub := range c.Commands() {
+		onlineOnly(sub, offline)
+	}
+	return c
+}
+
+// onlineOnly refuses --offline where it means nothing: a person who gives it would
+// believe that the door was not asked.
+func onlineOnly(c *cobra.Command, offline *bool) {
+	if slices.Contains([]string{"use", "drill", "status"}, c.Name()) {
+		return
+	}
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if *offline {
+				return usage("--offline goes with use, drill and status")
+			}
+			return run(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		onlineOnly(sub, offline)
+	}
+}
+
+// doorError gives an error of the door its exit code.
+func doorError(err error) error {
+	var refused *client.Refused
+	var failed *client.Failed
+	var kept *client.NotLetIn
+	switch {
+	case err == nil || errors.As(err, &exit{}):
+		return err
+	case errors.As(err, &refused):
+		return exit{refusalCode(breakglass.Reason(refused.Reason)), err}
+	case errors.As(err, &failed) && (failed.Reason == wire.NotIssued || failed.Reason == wire.NotRecorded):
+		return exit{exitLater, err}
+	case errors.As(err, &failed) && failed.Reason != wire.BadCommand && failed.Reason != wire.NoCaller, errors.Is(err, client.ErrUnreachable):
+		return cannotRun(fmt.Errorf("%w; where it does not come back: 'mfawatch breakglass use --offline'", err))
+	case errors.As(err, &kept) && kept.Status == http.StatusTooManyRequests:
+		return exit{exitLater, err}
+	case errors.Is(err, device.ErrDenied):
+		return exit{exitRefused, err}
+	}
+	return ringError(err)
+}
+
+// refusalCode is what a program is told of a refusal: there is no such thing, later, or no.
+func refusalCode(r breakglass.Reason) int {
+	switch r {
+	case breakglass.NoSuchRequest, breakglass.NoSuchDevice:
+		return exitNotFound
+	case breakglass.Wait, breakglass.Locked, breakglass.CoolingOff, breakglass.NotApproved, breakglass.TooSlow, breakglass.TooMany:
+		return exitLater
+	case breakglass.Unavailable, breakglass.ClockBehind:
+		return exitCannotRun
+	}
+	return exitRefused
+}
+
+// doorFile is what init remembers of the door. None of it is secret.
+type doorFile struct {
+	URL     string `json:"url,omitempty"`
+	Region  string `json:"region,omitempty"`
+	Profile string `json:"profile,omitempty"` // with the caller's own access key
+	Key     string `json:"key,omitempty"`     // the caller's MFA device at AWS
+	Device  string `json:"device,omitempty"`  // the caller's device at the door
+}
+
+func (h home) glass(name string) string { return filepath.Join(h.dir, "breakglass", name) }
+
+// makeGlass makes the folder of what the door is asked with.
+func (h home) makeGlass() error {
+	if err := os.MkdirAll(h.glass(""), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the emergency door: %w", err)
+	}
+	return nil
+}
+
+func (h home) door() (doorFile, error) {
+	var d doorFile
+	_, err := readJSON(h.glass("door.json"), &d)
+	return d, err
+}
+
+// readJSON tells whether the file is there.
+func readJSON(name string, v any) (there bool, err error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return false, fmt.Errorf("%s is not as mfawatch writes it: make it anew with 'mfawatch breakglass init'", name)
+	}
+	return true, nil
+}
+
+func writeJSON(name string, v any) error {
+	return outfile.Write(name, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	})
+}
+
+// doorFlags are those of every command that asks the door.
+type doorFlags struct {
+	unlocking
+	doorFile
+}
+
+func (f *doorFlags) add(c *cobra.Command) {
+	f.unlocking.add(c)
+	c.Flags().StringVar(&f.URL, "url", "", "the door's function URL (default: $MFAWATCH_BREAKGLASS_URL, else as init was told)")
+	c.Flags().StringVar(&f.Region, "region", "", "Region of the door (default: the URL's)")
+	c.Flags().StringVar(&f.Profile, "profile", "", "AWS profile of your user of the door")
+	c.Flags().StringVar(&f.Key, "key", "", "your MFA device at AWS, or the name of its sealed key: gets a session with MFA (default: the credentials are of one)")
+}
+
+// caller is who asks the door, and with what.
+type caller struct {
+	client.Door
+	*opener
+	file doorFile
+}
+
+func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
+	h, err := openHome()
+	if err != nil {
+		return nil, err
+	}
+	known, err := h.door()
+	if err != nil {
+		return nil, err
+	}
+	d := doorFile{
+		URL: cmp.Or(f.URL, os.Getenv("MFAWATCH_BREAKGLASS_URL"), known.URL), Profile: cmp.Or(f.Profile, known.Profile),
+		Key: cmp.Or(f.Key, known.Key), Device: cmp.Or(f.Device, known.Device),
+	}
+	if d.URL == "" {
+		return nil, usage("--url: the door's URL is not known: name it, or 'mfawatch breakglass init --url URL' once")
+	}
+	if err := client.CheckURL(d.URL); err != nil {
+		return nil, usage("--url: %v", err)
+	}
+	if d.Region = cmp.Or(f.Region, client.RegionOf(d.URL), known.Region); d.Region == "" {
+		return nil, usage("--region: the URL does not say the door's Region: name it")
+	}
+	credentials, err := f.credentials(ctx, t, d)
+	if err != nil {
+		return nil, err
+	}
+	return &caller{
+		Door:   client.Door{URL: d.URL, Region: d.Region, Credentials: credentials, HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now},
+		opener: &opener{unlocking: f.unlocking, t: t, home: h}, file: d,
+	}, nil
+}
+
+// credentials are a session with MFA where a device is named, else those of the profile,
+// of which AWS sees whether they are of one.
+func (f doorFlags) credentials(ctx context.Context, t terminal, d doorFile) (aws.CredentialsProvider, error) {
+	if d.Key == "" {
+		cfg, err := awsConfig(ctx, t, d.Profile, d.Region)
+		return cfg.Credentials, err
+	}
+	s := sessionFlags{deviceFlags: deviceFlags{unlocking: f.unlocking, profile: d.Profile, region: d.Region}, key: d.Key}
+	b, err := s.bench(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.session(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return staticCredentials(c), nil
+}
+
+// requests are the identities of requests made here.
+func (c *caller) requests(ctx context.Context) (client.Requests, error) {
+	keys, err := c.both(ctx)
+	if err != nil {
+		return client.Requests{}, err
+	}
+	if err := c.home.makeGlass(); err != nil {
+		return client.Requests{}, err
+	}
+	s, err := seal.OpenStore(c.home.glass("requests"), keys)
+	return client.Requests{Seals: s}, err
+}
+
+// proofFlags say which device proves who is there.
+type proofFlags struct {
+	doorFlags
+	sealed string
+}
+
+func (f *proofFlags) add(c *cobra.Command) {
+	f.doorFlags.add(c)
+	c.Flags().StringVar(&f.Device, "device", "", "your device at the door, by its id in the rules (default: as init was told)")
+	c.Flags().StringVar(&f.sealed, "code-of", "", "make the code with this key, which is sealed here (default: it is asked for, or read from standard input)")
+}
+
+// prove fills a command with a code. Two that follow each other may be typed, with a space.
+func (f proofFlags) prove(ctx context.Context, c *caller, command wire.Command) (wire.Command, error) {
+	if c.file.Device == "" {
+		return command, usage("--device: name your device at the door by its id in the rules")
+	}
+	command.Device = c.file.Device
+	if f.sealed != "" {
+		code, err := c.leased(ctx, f.sealed)
+		command.Code = wire.Code(code)
+		return command, err
+	}
+	line, err := c.t.readLine("Code of " + command.Device + ": ")
+	if err != nil {
+		return command, err
+	}
+	if command.Code = wire.Code(strings.TrimSpace(line)); command.Code == "" {
+		return command, errors.New("no code was typed: nothing was asked")
+	}
+	return command, nil
+}
+
+// leased is a code of a key that is sealed here, and nobody else's.
+func (o *opener) leased(ctx context.Context, ref string) (string, error) {
+	key, err := o.open(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	l, err := key.lease(ctx, codeFlags{validity: usualValidity})
+	if err != nil {
+		return "", err
+	}
+	if err := waitUntil(ctx, o.t, l.From); err != nil {
+		return "", err
+	}
+	return key.key.At(l.Step)
+}

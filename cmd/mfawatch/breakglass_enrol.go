@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/spf13/cobra"
+
+	"mfawatch/internal/kms"
+	"mfawatch/internal/outfile"
+	"mfawatch/totp"
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/codes"
+	"mfawatch/totp/breakglass/devices"
+	"mfawatch/totp/breakglass/enrol"
+	"mfawatch/totp/breakglass/table"
+	"mfawatch/totp/qr"
+	"mfawatch/totp/seal"
+)
+
+// rowsFlags lead an administrator to the door's rows and key.
+type rowsFlags struct {
+	table, ledger, key, door, profile string
+}
+
+func (f *rowsFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.table, "table", "", "the door's DynamoDB table")
+	c.Flags().StringVar(&f.ledger, "ledger-table", "", "the table of used codes (default: the door's, with -ledger in the place of -breakglass)")
+	c.Flags().StringVar(&f.key, "kms-key", "", "ARN of the KMS key that seals devices")
+	c.Flags().StringVar(&f.door, "door", "", "the door's name, as the rules have it")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile of the administrator")
+}
+
+// rows are the door's, in AWS.
+func (f rowsFlags) rows(ctx context.Context, t terminal) (enrol.Door, error) {
+	name, err := arn.Parse(f.key)
+	switch {
+	case f.table == "":
+		return enrol.Door{}, usage("--table: name the door's table")
+	case f.door == "":
+		return enrol.Door{}, usage("--door: name the door as the rules do: what is sealed for one opens at no other")
+	case err != nil || name.Service != "kms" || name.Region == "":
+		return enrol.Door{}, usage("--kms-key %q is not the ARN of a KMS key: write arn:aws:kms:REGION:ACCOUNT:key/ID", f.key)
+	}
+	cfg, err := awsConfig(ctx, t, f.profile, name.Region)
+	if err != nil {
+		return enrol.Door{}, err
+	}
+	ledger := f.ledger
+	if ledger == "" {
+		ledger = strings.TrimSuffix(f.table, "-breakglass") + "-ledger"
+	}
+	store := &table.Store{Client: dynamodb.NewFromConfig(cfg), Place: table.Places(f.table, ledger)}
+	return enrol.Door{Store: store, Keys: devices.Keys(kms.New(cfg), f.key, f.door)}, nil
+}
+
+type enrolDeviceFlags struct {
+	rowsFlags
+	kind, grade string
+	drawn       bool
+}
+
+func newBreakglassEnrol(t terminal) *cobra.Command {
+	var f enrolDeviceFlags
+	c := &cobra.Command{
+		Use:   "enrol DEVICE [-]",
+		Short: "Enrol a person's device at the door, as an administrator",
+		Long: strings.TrimSpace(`
+Makes a key for a device and shows it once, as a QR code with --qr or as an otpauth URI on
+a terminal; or reads one from standard input with -, an otpauth URI in a line, as of a
+YubiKey that was programmed elsewhere. Then two codes that follow each other prove that
+the device makes them, and only then the key is sealed to the door's KMS key and put into
+the door's rows. A device that is there is not replaced: another secret is another id.
+
+Prints the device as the rules want it. Needs kms:GenerateDataKey with the door's
+context, and dynamodb:GetItem, PutItem and ConditionCheckItem on the door's table.`),
+		Example: strings.TrimRight(`
+  mfawatch breakglass enrol ada-totp --qr --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE
+  mfawatch breakglass enrol ada-yubikey - --grade yubikey-touch --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE < uri-and-codes.txt`, "\n"),
+		Args: sourceArgs(func(args []string) bool { return len(args) == 1 || len(args) == 2 && args[1] == standardOutput }, "name the device by its id, and - where its otpauth URI is on standard input; a secret in the command line is in your shell's history"),
+		RunE: func(c *cobra.Command, args []string) error { return doorError(runEnrol(c.Context(), t, f, args)) },
+	}
+	f.rowsFlags.add(c)
+	c.Flags().StringVar(&f.kind, "kind", "totp", "totp or hotp; recovery codes are enrolled by 'codes new'")
+	c.Flags().StringVar(&f.grade, "grade", "software-local", "how the device makes codes: software-local, sealed-remote, yubikey-no-touch, yubikey-touch, yubikey-touch-password")
+	c.Flags().BoolVar(&f.drawn, "qr", false, "draw the key as a QR code on the terminal, to be scanned now")
+	return c
+}
+
+// enrolled are a device and its key, before the device has proved that it has it.
+func (f enrolDeviceFlags) device(t terminal, args []string) (breakglass.Device, totp.Key, error) {
+	grade, err := breakglass.ParseGrade(f.grade)
+	if err != nil {
+		return breakglass.Device{}, totp.Key{}, usage("--grade: %v", err)
+	}
+	if f.kind != string(breakglass.TOTP) && f.kind != string(breakglass.HOTP) {
+		return breakglass.Device{}, totp.Key{}, usage("--kind %q is not one of totp, hotp", f.kind)
+	}
+	d := breakglass.Device{ID: args[0], Kind: breakglass.Kind(f.kind), Grade: grade}
+	if len(args) == 2 {
+		line, err := t.readLine("otpauth URI: ")
+		if err != nil {
+			return d, totp.Key{}, err
+		}
+		k, err := totp.Parse(strings.TrimSpace(line))
+		return d, k, err
+	}
+	if width(t.out) == 0 {
+		return d, totp.Key{}, usage("the new key would go into a pipe or a file: run it on a terminal, or give the key of a device with -")
+	}
+	k, err := totp.Random(totp.Settings{Kind: totp.Kind(f.kind), Issuer: "break-glass " + f.door, Account: args[0]}, rand.Reader)
+	return d, k, err
+}
+
+func runEnrol(ctx context.Context, t terminal, f enrolDeviceFlags, args []string) error {
+	door, err := f.rows(ctx, t)
+	if err != nil {
+		return err
+	}
+	return f.enrol(ctx, t, door, args)
+}
+
+func (f enrolDeviceFlags) enrol(ctx context.Context, t terminal, door enrol.Door, args []string) error {
+	there, err := devices.Enrolled(ctx, door.Store, args[0])
+	if err != nil {
+		return err
+	}
+	if there {
+		return fmt.Errorf("%s: %w", args[0], devices.ErrEnrolled)
+	}
+	d, k, err := f.device(t, args)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		if err := f.show(t, k); err != nil {
+			return err
+		}
+	}
+	first, err := t.readLine("First code of the device: ")
+	if err != nil {
+		return err
+	}
+	second, err := t.readLine("The next code: ")
+	if err != nil {
+		return err
+	}
+	if k, err = enrol.Prove(k, strings.TrimSpace(first), strings.TrimSpace(second), time.Now()); err != nil {
+		return exit{exitRefused, err}
+	}
+	if err := door.Key(ctx, d, k); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.err, "Enrolled. In mfawatch.yaml, among the person's devices:")
+	return writeText(t, "", fmt.Sprintf("- {id: %s, kind: %s, grade: %s}\n", d.ID, d.Kind, d.Grade))
+}
+
+func (f enrolDeviceFlags) show(t terminal, k totp.Key) error {
+	fmt.Fprintln(t.err, "Take it into the device now, then clear the screen: whoever sees it can make the codes.")
+	if f.drawn {
+		return qr.Terminal(t.out, k.URI(), width(t.out))
+	}
+	return writeText(t, "", k.URI()+"\n")
+}
+
+func newBreakglassCodes(t terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "codes",
+		Short: "Sheets of recovery codes, for the day on which a device is lost",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newCodesNew(t), newCodesPrint(t), newCodesVerify(t))
+	return c
+}
+
+// sheets are those that were made here and wait to be printed.
+func (o *opener) sheets(ctx context.Context) (enrol.Sheets, error) {
+	keys, err := o.both(ctx)
+	if err != nil {
+		return enrol.Sheets{}, err
+	}
+	if err := o.home.makeGlass(); err != nil {
+		return enrol.Sheets{}, err
+	}
+	s, err := seal.OpenStore(o.home.glass("sheets"), keys)
+	return enrol.Sheets{Seals: s}, err
+}
+
+type codesFlags struct {
+	unlocking
+	rowsFlags
+	count int
+}
+
+func newCodesNew(t terminal) *cobra.Command {
+	var f codesFlags
+	c := &cobra.Command{
+		Use:   "new SHEET",
+		Short: "Make a sheet of recovery codes, and have the door know it",
+		Long: strings.TrimSpace(`
+Makes the codes of a sheet, seals them on this machine, and puts their hashes into the
+door's rows and the pepper under them, sealed to the door's KMS key. Nothing is shown:
+'mfawatch breakglass codes print SHEET' prints it once. Run again after it was
+interrupted, it goes on. SHEET is the device's id in the rules.`),
+		Example: "  mfawatch breakglass codes new ada-sheet --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			door, err := f.rows(c.Context(), t)
+			if err != nil {
+				return doorError(err)
+			}
+			return doorError(f.make(c.Context(), t, door, args[0]))
+		},
+	}
+	f.unlocking.add(c)
+	f.rowsFlags.add(c)
+	c.Flags().IntVar(&f.count, "count", 10, "how many codes, 1 to 20")
+	return c
+}
+
+func (f codesFlags) make(ctx context.Context, t terminal, door enrol.Door, id string) error {
+	h, err := openHome()
+	if err != nil {
+		return err
+	}
+	s, err := (&opener{unlocking: f.unlocking, t: t, home: h}).sheets(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Make(ctx, door, id, f.count, rand.Reader, time.Now()); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.err, "The door knows sheet %s. Print it: mfawatch breakglass codes print %s -o FILE. In mfawatch.yaml, among the person's devices:\n", id, id)
+	return writeText(t, "", fmt.Sprintf("- {id: %s, kind: recovery-codes}\n", id))
+}
+
+func newCodesPrint(t terminal) *cobra.Command {
+	var u unlocking
+	var file fileName
+	var show bool
+	c := &cobra.Command{
+		Use:   "print SHEET",
+		Short: "Print a sheet, once",
+		Long: strings.TrimSpace(`
+Writes the sheet as plain text for a printer, on one page, into a file that is yours
+alone or into a pipe, and forgets it when it is written. On a terminal nothing is shown
+unless --show says so: what a screen showed may be in its history. Remove a file when
+the paper is there.`),
+		Example: strings.TrimRight(`
+  mfawatch breakglass codes print ada-sheet | lpr
+  mfawatch breakglass codes print ada-sheet -o sheet.txt`, "\n"),
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return doorError(runCodesPrint(c.Context(), t, u, args[0], string(file), show))
+		},
+	}
+	u.add(c)
+	c.Flags().VarP(&file, "output", "o", "file to write, readable by you only (default: standard output)")
+	c.Flags().BoolVar(&show, "show", false, "show the codes on a terminal")
+	return c
+}
+
+func runCodesPrint(ctx context.Context, t terminal, u unlocking, id, file string, show bool) error {
+	if file == "" && width(t.out) > 0 && !show {
+		return usage("this would show the codes on the terminal: pipe it to lpr, or name a file with -o; --show shows them")
+	}
+	h, err := openHome()
+	if err != nil {
+		return err
+	}
+	s, err := (&opener{unlocking: u, t: t, home: h}).sheets(ctx)
+	if err != nil {
+		return err
+	}
+	print := func(w io.Writer) error { return s.Print(ctx, id, w) }
+	if file != "" {
+		err = outfile.Write(file, print)
+	} else {
+		err = print(t.out)
+	}
+	if errors.Is(err, seal.ErrNotFound) {
+		return exit{exitNotFound, err}
+	}
+	if err != nil {
+		return err
+	}
+	return s.Forget(id)
+}
+
+func newCodesVerify(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Tell whether a recovery code was read and typed right, without spending it",
+		Long: strings.TrimSpace(`
+Reads a code, at the terminal or from standard input, and checks its check symbols: one
+or two wrong letters are found. It asks nobody, so it does not tell whether the code is
+one of a sheet that the door knows, or was used. Exit codes: 0 right, 3 wrong.`),
+		Example: "  mfawatch breakglass codes verify",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			line, err := t.readLine("recovery code: ")
+			if err != nil {
+				return err
+			}
+			if err := codes.WellFormed(breakglass.Typed(line)); err != nil {
+				return exit{exitRefused, err}
+			}
+			return writeText(t, "", "It is read right. It was not spent, and nobody was asked.\n")
+		},
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"filippo.io/age"
+
+	"mfawatch/totp/breakglass/enrol"
+	"mfawatch/totp/breakglass/storetest"
+	"mfawatch/totp/seal"
+)
+
+const enrolledURI = "otpauth://totp/ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+func memoryDoor(t *testing.T) enrol.Door {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enrol.Door{Store: &storetest.Memory{}, Keys: seal.Keys{Recipients: []age.Recipient{id.Recipient()}, Identities: []age.Identity{id}}}
+}
+
+// A key is enrolled when two codes proved it, and once.
+func TestBreakglassEnrol(t *testing.T) {
+	door := memoryDoor(t)
+	codes := strings.Split(comingCodes(), "\n")
+	run := func(in string) (out, errs string, err error) {
+		var stdout, stderr bytes.Buffer
+		f := enrolDeviceFlags{kind: "totp", grade: "yubikey-touch"}
+		err = doorError(f.enrol(t.Context(), terminal{in: strings.NewReader(in), out: &stdout, err: &stderr}, door, []string{"ada-yubikey", "-"}))
+		return stdout.String(), stderr.String(), err
+	}
+	for name, in := range map[string]string{
+		"no URI": "hello\n" + codes[0] + "\n" + codes[1] + "\n", "codes that do not follow": enrolledURI + "\n" + codes[0] + "\n" + codes[2] + "\n", "one code": enrolledURI + "\n" + codes[0] + "\n",
+		"another kind": strings.Replace(enrolledURI, "totp/", "hotp/", 1) + "&counter=0\n755224\n287082\n",
+	} {
+		if out, errs, err := run(in); err == nil || out != "" || strings.Contains(errs+err.Error(), "GEZDGNBV") {
+			t.Errorf("%s: %q %v", name, out, err)
+		}
+	}
+	out, errs, err := run(enrolledURI + "\n" + codes[0] + "\n" + codes[1] + "\n")
+	if err != nil || out != "- {id: ada-yubikey, kind: totp, grade: yubikey-touch}\n" || strings.Contains(out+errs, "GEZDGNBV") {
+		t.Errorf("%s%s %v", out, errs, err)
+	}
+	if _, _, err := run(enrolledURI + "\n" + codes[1] + "\n" + codes[2] + "\n"); err == nil || !strings.Contains(err.Error(), "is enrolled") {
+		t.Errorf("twice: %v", err)
+	}
+}
+
+func TestBreakglassEnrolUsage(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"enrol ada", "--table"}, {"enrol ada --table t", "--door"}, {"enrol ada --table t --door d --kms-key x", "ARN of a KMS key"}, {"enrol", "in your shell's history"},
+		{"enrol ada GEZDGNBV", "in your shell's history"}, {"codes new s", "--table"},
+	} {
+		var out, errs bytes.Buffer
+		code := execute(t.Context(), terminal{in: strings.NewReader(""), out: &out, err: &errs}, append([]string{"breakglass"}, strings.Fields(c.args)...))
+		if code != exitUsage || !strings.Contains(errs.String(), c.want) || strings.Contains(errs.String(), "GEZDGNBV") {
+			t.Errorf("%s ends with %d: %s", c.args, code, errs.String())
+		}
+	}
+	var out bytes.Buffer
+	f := enrolDeviceFlags{kind: "totp", grade: "sealed-remote"}
+	if err := f.enrol(t.Context(), terminal{in: strings.NewReader(""), out: &out, err: io.Discard}, memoryDoor(t), []string{"ada"}); err == nil || out.Len() > 0 {
+		t.Errorf("a new key into a pipe: %v, %d bytes", err, out.Len())
+	}
+}
+
+// A sheet is made, printed once, and no more.
+func TestBreakglassSheet(t *testing.T) {
+	h := ownHome(t)
+	var out, errs bytes.Buffer
+	term := terminal{in: strings.NewReader(""), out: &out, err: &errs}
+	if err := (codesFlags{count: 10}).make(t.Context(), term, memoryDoor(t), "ada-sheet"); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != "- {id: ada-sheet, kind: recovery-codes}\n" {
+		t.Errorf("new prints %s", out.String())
+	}
+	file := filepath.Join(h.dir, "sheet.txt")
+	if code := execute(t.Context(), term, []string{"breakglass", "codes", "print", "ada-sheet", "-o", file}); code != 0 {
+		t.Fatalf("print ends with %d: %s", code, errs.String())
+	}
+	text, err := os.ReadFile(file)
+	info, _ := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 || strings.Count(string(text), "\n") > 60 || !strings.Contains(string(text), "Sheet ada-sheet") {
+		t.Errorf("the sheet: %v %v", info.Mode(), err)
+	}
+	if code := execute(t.Context(), term, []string{"breakglass", "codes", "print", "ada-sheet", "-o", file}); code != exitNotFound {
+		t.Errorf("printed again it ends with %d: %s", code, errs.String())
+	}
+}
+
+// onceBucket is an S3 that writes only what is not there.
+type onceBucket struct {
+	mutex   sync.Mutex
+	objects map[string]string
+}
+
+func (b *onceBucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	there, is := b.objects[r.URL.Path]
+	switch {
+	case r.Method == http.MethodPut && r.Header.Get("If-None-Match") != "*":
+		w.WriteHeader(http.StatusNotImplemented)
+	case r.Method == http.MethodPut && is:
+		w.WriteHeader(http.StatusPreconditionFailed)
+		fmt.Fprint(w, "<Error><Code>PreconditionFailed</Code></Error>")
+	case r.Method == http.MethodPut:
+		body, _ := io.ReadAll(r.Body)
+		b.objects[r.URL.Path] = string(body)
+	case !is:
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		fmt.Fprint(w, there)
+	}
+}
+
+// A bucket is given each entry once; another entry in an entry's place is told.
+func TestOfflineReconcileToABucket(t *testing.T) {
+	n := newNight(t)
+	n.sealed()
+	if code, _, errs := n.run(n.code(0), "drill", "--offline"); code != 0 {
+		t.Fatal(errs)
+	}
+	bucket := &onceBucket{objects: map[string]string{}}
+	srv := httptest.NewServer(bucket)
+	defer srv.Close()
+	t.Setenv("AWS_ENDPOINT_URL", srv.URL)
+	for range 2 {
+		if code, out, errs := n.run("", "reconcile", "--to", "s3://door-record/offline"); code != 0 || len(bucket.objects) != 2 {
+			t.Errorf("reconcile ends with %d: %s%s, %d objects", code, out, errs, len(bucket.objects))
+		}
+	}
+	for name, body := range bucket.objects {
+		if !strings.HasPrefix(name, "/door-record/offline/prod.ada.") || !strings.Contains(name, "/entries-00000000000") || !strings.HasSuffix(body, "}\n") {
+			t.Errorf("object %s", name)
+		}
+		bucket.objects[name] = strings.Replace(body, "drill", "dr1ll", 1)
+	}
+	if code, _, errs := n.run("", "reconcile", "--to", "s3://door-record/offline"); code != exitCannotRun || !strings.Contains(errs, "another entry") {
+		t.Errorf("an edited object: %d %s", code, errs)
+	}
+}

@@ -1,0 +1,72 @@
+package iam
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"mfawatch/internal/awserr"
+)
+
+// AccessKeys are users' access keys. A user is named by ARN.
+type AccessKeys struct{ client *iam.Client }
+
+// NewAccessKeys takes the configuration of any Region.
+func NewAccessKeys(cfg aws.Config) AccessKeys { return AccessKeys{iam.NewFromConfig(cfg)} }
+
+// name is what IAM calls a user: the end of the ARN, whose path is left out.
+func name(user string) *string {
+	return aws.String(user[strings.LastIndexByte(user, '/')+1:])
+}
+
+func refused(action, user string, err error) error {
+	return fmt.Errorf("iam:%s of %s: %s", action, user, awserr.Code(err))
+}
+
+// List are the ids of a user's access keys: two at most, which is one page.
+func (k AccessKeys) List(ctx context.Context, user string) ([]string, error) {
+	out, err := k.client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: name(user)})
+	if err != nil {
+		return nil, refused("ListAccessKeys", user, err)
+	}
+	var ids []string
+	for _, m := range out.AccessKeyMetadata {
+		ids = append(ids, aws.ToString(m.AccessKeyId))
+	}
+	return ids, nil
+}
+
+// Make makes an access key. It is not repeated where the answer is lost: there would
+// be two.
+func (k AccessKeys) Make(ctx context.Context, user string) (id string, secret []byte, err error) {
+	out, err := k.client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name(user)}, func(o *iam.Options) { o.RetryMaxAttempts = 1 })
+	if err != nil {
+		return "", nil, refused("CreateAccessKey", user, err)
+	}
+	if out.AccessKey == nil || aws.ToString(out.AccessKey.SecretAccessKey) == "" {
+		return "", nil, fmt.Errorf("iam:CreateAccessKey of %s: the answer has no key: is the endpoint AWS's?", user)
+	}
+	return aws.ToString(out.AccessKey.AccessKeyId), []byte(*out.AccessKey.SecretAccessKey), nil
+}
+
+// Deactivate makes AWS refuse a key.
+func (k AccessKeys) Deactivate(ctx context.Context, user, id string) error {
+	_, err := k.client.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: name(user), AccessKeyId: &id, Status: types.StatusTypeInactive})
+	if err != nil {
+		return refused("UpdateAccessKey", user, err)
+	}
+	return nil
+}
+
+// Delete removes a key.
+func (k AccessKeys) Delete(ctx context.Context, user, id string) error {
+	_, err := k.client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: name(user), AccessKeyId: &id})
+	if err != nil {
+		return refused("DeleteAccessKey", user, err)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"mfawatch/totp/breakglass/client"
+	"mfawatch/totp/breakglass/wire"
+	"mfawatch/totp/seal"
+)
+
+var now = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+
+// serve answers every call, and remembers the last.
+func serve(t *testing.T, status int, body string) (client.Door, *http.Request, *string) {
+	t.Helper()
+	got, said := new(http.Request), new(string)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		*got, *said = *r, string(text)
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(srv.Close)
+	return client.Door{URL: srv.URL, Region: "eu-north-1", Credentials: credentials.NewStaticCredentialsProvider("ASIAEXAMPLE", "hidden", "token"), Now: func() time.Time { return now }}, got, said
+}
+
+func use() wire.Command {
+	return wire.Command{Command: wire.Use, Request: "0123456789ABCDEF", Device: "ada-totp", Code: "998877"}
+}
+
+func TestACallIsSigned(t *testing.T) {
+	door, got, said := serve(t, 200, `{"unlocked":true}`)
+	a, err := door.Do(t.Context(), use())
+	if err != nil || !a.Unlocked {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	auth := got.Header.Get("Authorization")
+	if !strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/20261120/eu-north-1/lambda/aws4_request") || got.Header.Get("X-Amz-Security-Token") != "token" || got.Method != http.MethodPost {
+		t.Errorf("%s %s, signed %s", got.Method, got.URL, auth)
+	}
+	if *said != string(use().JSON()) {
+		t.Error("the body is not the command")
+	}
+}
+
+func TestAnswersThatAreNo(t *testing.T) {
+	for _, c := range []struct {
+		status     int
+		body, want string
+		like       any
+	}{
+		{403, `{"refused":{"reason":"locked","text":"the device is locked"}}`, "the device is locked", new(*client.Refused)},
+		{503, `{"failed":{"reason":"store-down","text":"rows cannot be read"}}`, "rows cannot be read (store-down)", new(*client.Failed)},
+		{403, `{"Message":"Forbidden"}`, "in a session with MFA", new(*client.NotLetIn)},
+		{429, `{"Message":"Rate Exceeded"}`, "HTTP 429", new(*client.NotLetIn)},
+		{502, `<html>`, "--offline", new(*client.NotLetIn)},
+		{200, `<html>`, "is not the door", new(*client.NotLetIn)},
+		{307, ``, "is not the door (HTTP 307)", new(*client.NotLetIn)},
+	} {
+		door, got, _ := serve(t, c.status, c.body)
+		_, err := door.Do(t.Context(), use())
+		if err == nil || !strings.Contains(err.Error(), c.want) || !errors.As(err, c.like) || strings.Contains(err.Error(), "998877") {
+			t.Errorf("%d %s: %v, want %s", c.status, c.body, err, c.want)
+		}
+		if got.URL.Path != "/" && got.URL.Path != "" {
+			t.Errorf("%d: the command was sent on to %s", c.status, got.URL)
+		}
+	}
+	door, _, _ := serve(t, 403, `{"message":"Signature expired"}`)
+	door.Now = func() time.Time { return now.Add(7 * time.Minute) }
+	if _, err := door.Do(t.Context(), use()); err == nil || !strings.Contains(err.Error(), "clock is off by 7m0s") {
+		t.Errorf("a clock that is off: %v", err)
+	}
+}
+
+// A connection that breaks after the command went out is not tried again.
+func TestACommandIsSentOnce(t *testing.T) {
+	n := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++
+		panic(http.ErrAbortHandler)
+	}))
+	defer srv.Close()
+	door, _, _ := serve(t, 200, "")
+	door.URL = srv.URL
+	if _, err := door.Do(t.Context(), use()); !errors.Is(err, client.ErrUnreachable) || n != 1 {
+		t.Errorf("%v after %d calls", err, n)
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for _, bad := range []string{"", "door", "http://door.example/", "ftp://127.0.0.1/", "https://u:p@door.example/", "https://door.example/?a=b"} {
+		if err := client.CheckURL(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	const good = "https://abc123.lambda-url.eu-north-1.on.aws/"
+	if err := client.CheckURL(good); err != nil || client.RegionOf(good) != "eu-north-1" || client.RegionOf("https://door.example/") != "" {
+		t.Errorf("%v, Region %s", err, client.RegionOf(good))
+	}
+}
+
+func requests(t *testing.T) (client.Requests, string) {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir() + "/requests"
+	s, err := seal.OpenStore(dir, seal.Keys{Recipients: []age.Recipient{id.Recipient()}, Identities: []age.Identity{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Requests{Seals: s}, dir
+}
+
+func grant(t *testing.T, recipient string) wire.Grant {
+	t.Helper()
+	to, err := age.ParseX25519Recipient(recipient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	a := armor.NewWriter(&b)
+	w, err := age.Encrypt(a, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write(wire.Credentials{AccessKeyId: "ASIAEXAMPLE", SecretAccessKey: "hidden", SessionToken: "token"}.JSON())
+	if err := errors.Join(err, w.Close(), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return wire.Grant{Request: "0123456789ABCDEF", Credentials: b.String()}
+}
+
+// A grant opens where it was asked for, also where the door's answer to the request was
+// lost, and not twice when it was handed on.
+func TestRequests(t *testing.T) {
+	ctx := context.Background()
+	r, dir := requests(t)
+	one, err := r.New(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := r.New(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Bind(ctx, one, "0123456789ABCDEF"); err != nil {
+		t.Fatal(err)
+	}
+	for _, recipient := range []string{one, lost} {
+		if c, err := r.Open(ctx, grant(t, recipient)); err != nil || c.SessionToken != "token" {
+			t.Errorf("open: %v", err)
+		}
+	}
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		text, _ := os.ReadFile(dir + "/" + f.Name())
+		if bytes.Contains(text, []byte("AGE-SECRET-KEY")) {
+			t.Errorf("%s shows an identity", f.Name())
+		}
+	}
+	if err := errors.Join(r.Forget("0123456789ABCDEF"), r.Forget("0123456789ABCDEF")); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Open(ctx, grant(t, one)); err == nil || !strings.Contains(err.Error(), "use it where it was asked") {
+		t.Errorf("after it was handed on: %v", err)
+	}
+	other, _ := requests(t)
+	if _, err := other.Open(ctx, grant(t, one)); err == nil || !strings.Contains(err.Error(), "has no identity of request") {
+		t.Errorf("on another machine: %v", err)
+	}
+}

@@ -1,0 +1,246 @@
+package enrol_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"mfawatch/totp"
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/devices"
+	"mfawatch/totp/breakglass/enrol"
+	"mfawatch/totp/breakglass/storetest"
+	"mfawatch/totp/seal"
+)
+
+var now = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+
+// dying is a store whose process is killed after so many transactions.
+type dying struct {
+	*storetest.Memory
+	left int
+}
+
+var errKilled = errors.New("killed")
+
+func (d *dying) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
+	if d.left == 0 {
+		return errKilled
+	}
+	d.left--
+	return d.Memory.Transact(ctx, change)
+}
+
+func keys(t *testing.T) seal.Keys {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seal.Keys{Recipients: []age.Recipient{id.Recipient()}, Identities: []age.Identity{id}}
+}
+
+func sheets(t *testing.T) (enrol.Sheets, string) {
+	t.Helper()
+	dir := t.TempDir() + "/sheets"
+	s, err := seal.OpenStore(dir, keys(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enrol.Sheets{Seals: s}, dir
+}
+
+func TestProve(t *testing.T) {
+	k, err := totp.New(totp.Settings{Account: "x"}, []byte("12345678901234567890"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(steps int64) string {
+		text, err := k.At(now.Unix()/30 + steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for name, c := range map[string]struct {
+		first, second string
+		good          bool
+	}{
+		"the last two": {at(-1), at(0), true}, "of a clock that is off": {at(-9), at(-8), true}, "one twice": {at(0), at(0), false},
+		"not together": {at(-2), at(0), false}, "the wrong way round": {at(0), at(-1), false}, "far off": {at(-400), at(-399), false}, "none": {"", "", false},
+	} {
+		_, err := enrol.Prove(k, c.first, c.second, now)
+		if (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && c.first != "" && strings.Contains(err.Error(), c.first) {
+			t.Errorf("%s: the error shows a code", name)
+		}
+	}
+}
+
+// A counter goes on after the codes that proved it.
+func TestProveOfACounter(t *testing.T) {
+	k, err := totp.New(totp.Settings{Kind: totp.HOTP, Account: "x", Counter: 5}, []byte("12345678901234567890"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := k.At(7)
+	second, _ := k.At(8)
+	got, err := enrol.Prove(k, first, second, now)
+	if err != nil || got.Settings().Counter != 9 || got.Secret() != k.Secret() {
+		t.Errorf("counter %d, %v; want 9", got.Settings().Counter, err)
+	}
+	first, _ = k.At(3)
+	second, _ = k.At(4)
+	if _, err := enrol.Prove(k, first, second, now); err == nil {
+		t.Error("codes before the counter prove something")
+	}
+}
+
+// What was enrolled opens as the factor of the device.
+func TestKey(t *testing.T) {
+	k, err := totp.New(totp.Settings{Account: "x"}, []byte("12345678901234567890"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := enrol.Door{Store: &storetest.Memory{}, Keys: keys(t)}
+	d := breakglass.Device{ID: "ada-totp", Kind: breakglass.TOTP}
+	if err := door.Key(t.Context(), d, k); err != nil {
+		t.Fatal(err)
+	}
+	if err := door.Key(t.Context(), d, k); !errors.Is(err, devices.ErrEnrolled) {
+		t.Errorf("twice: %v", err)
+	}
+	rules := breakglass.Rules{People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{d}}}}
+	f, err := devices.Sealed{Store: door.Store, Keys: door.Keys, Rules: rules}.Open(t.Context(), "ada-totp")
+	if err != nil || !f.Guessable() {
+		t.Errorf("%v, %v", f, err)
+	}
+}
+
+func printed(t *testing.T, s enrol.Sheets, id string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := s.Print(t.Context(), id, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// codeOf is the nth code on a sheet.
+func codeOf(t *testing.T, sheet string, n int) breakglass.Code {
+	t.Helper()
+	var all []string
+	for line := range strings.Lines(sheet) {
+		if words := strings.Fields(line); len(words) == 2 && strings.Count(words[1], "-") == 4 {
+			all = append(all, words[1])
+		}
+	}
+	if len(all) <= n {
+		t.Fatalf("the sheet has %d codes", len(all))
+	}
+	return breakglass.Typed(all[n])
+}
+
+// opens tells whether the door takes a code, and spends it.
+func opens(t *testing.T, store breakglass.Store, k seal.Keys, id string, c breakglass.Code) error {
+	t.Helper()
+	rules := breakglass.Rules{People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{{ID: id, Kind: breakglass.RecoveryCodes}}}}}
+	f, err := devices.Sealed{Store: store, Keys: k, Rules: rules}.Open(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.Transact(t.Context(), func(tx breakglass.Tx) error {
+		g, err := f.Begin(t.Context(), tx, id, now)
+		if err != nil {
+			return err
+		}
+		if err := g.Compare(c); err != nil {
+			return err
+		}
+		return g.Spend(t.Context(), tx)
+	})
+}
+
+// Killed anywhere, the same line ends it, and what is printed then opens the door.
+func TestSheetKilledAnywhere(t *testing.T) {
+	for kill := range 4 {
+		s, _ := sheets(t)
+		store := &dying{&storetest.Memory{}, kill}
+		door := enrol.Door{Store: store, Keys: keys(t)}
+		err := s.Make(t.Context(), door, "ada-sheet", 10, rand.Reader, now)
+		if (kill < 2) != errors.Is(err, errKilled) {
+			t.Errorf("killed at %d: %v", kill, err)
+		}
+		if err != nil {
+			if err := s.Print(t.Context(), "ada-sheet", &bytes.Buffer{}); err == nil {
+				t.Errorf("killed at %d: a sheet is printed that the door does not know", kill)
+			}
+		}
+		store.left = 100
+		for range 2 {
+			if err := s.Make(t.Context(), door, "ada-sheet", 10, rand.Reader, now); err != nil {
+				t.Fatalf("killed at %d, again: %v", kill, err)
+			}
+		}
+		paper := printed(t, s, "ada-sheet")
+		if err := opens(t, store, door.Keys, "ada-sheet", codeOf(t, paper, 3)); err != nil {
+			t.Errorf("killed at %d: a printed code: %v", kill, err)
+		}
+		if err := opens(t, store, door.Keys, "ada-sheet", codeOf(t, paper, 3)); err == nil {
+			t.Errorf("killed at %d: a code opens twice", kill)
+		}
+	}
+}
+
+// A sheet's id is taken by another sheet, or by another device.
+func TestSheetOfATakenID(t *testing.T) {
+	door := enrol.Door{Store: &storetest.Memory{}, Keys: keys(t)}
+	one, _ := sheets(t)
+	if err := one.Make(t.Context(), door, "ada-sheet", 10, rand.Reader, now); err != nil {
+		t.Fatal(err)
+	}
+	two, _ := sheets(t)
+	if err := two.Make(t.Context(), door, "ada-sheet", 10, rand.Reader, now); !errors.Is(err, devices.ErrEnrolled) {
+		t.Errorf("another machine's sheet: %v", err)
+	}
+	k, err := totp.Random(totp.Settings{Account: "x"}, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := door.Key(t.Context(), breakglass.Device{ID: "ada-totp", Kind: breakglass.TOTP}, k); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Make(t.Context(), door, "ada-totp", 10, rand.Reader, now); !errors.Is(err, devices.ErrEnrolled) {
+		t.Errorf("a device's id: %v", err)
+	}
+}
+
+func TestSheetIsSealedAndForgotten(t *testing.T) {
+	s, dir := sheets(t)
+	door := enrol.Door{Store: &storetest.Memory{}, Keys: keys(t)}
+	if err := s.Make(t.Context(), door, "ada-sheet", 10, rand.Reader, now); err != nil {
+		t.Fatal(err)
+	}
+	code := codeOf(t, printed(t, s, "ada-sheet"), 0).Reveal()
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		if text, _ := os.ReadFile(dir + "/" + f.Name()); bytes.Contains(text, []byte(code)) {
+			t.Errorf("%s shows a code", f.Name())
+		}
+	}
+	if err := s.Forget("ada-sheet"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Print(t.Context(), "ada-sheet", &bytes.Buffer{}); !errors.Is(err, seal.ErrNotFound) {
+		t.Errorf("a sheet that was printed: %v", err)
+	}
+}
