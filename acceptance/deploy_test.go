@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,6 +31,7 @@ import (
 	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/lambdatest"
+	"mfawatch/totp/breakglass"
 )
 
 // cloud is moto as the cdk command deploys to it (moto/server.py).
@@ -116,11 +118,18 @@ func TestDeploy(t *testing.T) {
 	if _, err := iam.NewFromConfig(c.at(deployHome)).CreateGroup(t.Context(), &iam.CreateGroupInput{GroupName: aws.String("staff")}); err != nil {
 		t.Fatal(err)
 	}
+	// Users of the emergency door are there before its stack (docs/deploy.md).
+	for _, name := range []string{"ada", "grace", "edsger"} {
+		if _, err := iam.NewFromConfig(c.at(deployHome)).CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name, Path: aws.String("/door/")}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.mustCDK(dir, "bootstrap", "aws://"+motoAccount+"/"+deployHome, "aws://"+motoAccount+"/us-east-1", "aws://"+motoAccount+"/us-east-2")
 	c.mustCDK(dir, "deploy", "--all", "--require-approval", "never")
 	c.environments()
 	c.assets()
 	c.throughDeployedRule()
+	c.throughDeployedDoor()
 	if out := c.mustCDK(dir, "deploy", "--all", "--require-approval", "never"); strings.Count(out, "(no changes)") < 6 || strings.Contains(out, "UPDATE_COMPLETE") {
 		t.Errorf("a second deployment changes something:\n%s", tail(out, 3000))
 	}
@@ -151,6 +160,10 @@ func (c *cloud) environments() {
 	if err != nil || !strings.Contains(s.KeyARN, ":key/") || len(s.Regions) != 3 || s.Heartbeat == "" {
 		c.t.Errorf("canary: %+v, error %v", s, err)
 	}
+	door, err := settings.FromEnv[settings.BreakGlass](lookup("breakglass"))
+	if err != nil || !strings.Contains(door.KeyARN, ":key/") || door.Table != "mfawatch-breakglass" || door.RecordBucket != "mfawatch-record-"+motoAccount+"-"+deployHome {
+		c.t.Errorf("breakglass: %+v, error %v", door, err)
+	}
 }
 
 func (c *cloud) variables(function string) map[string]string {
@@ -174,7 +187,7 @@ func (c *cloud) assets() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	functions, canaries := 0, 0
+	functions, canaries, doors := 0, 0, 0
 	for _, o := range list.Contents {
 		if !strings.HasSuffix(*o.Key, ".zip") {
 			continue
@@ -184,15 +197,21 @@ func (c *cloud) assets() {
 			c.t.Errorf("%s: bootstrap of %d bytes, %v", *o.Key, len(files["bootstrap"]), err)
 		}
 		functions++
+		if text, ok := files["breakglass.json"]; ok {
+			doors++
+			if rules, err := breakglass.ParseRules("breakglass.json", text); err != nil || rules.Roles[0].ARN != "arn:aws:iam::"+motoAccount+":role/mfawatch-break-glass" {
+				c.t.Errorf("%v", err)
+			}
+		}
 		if text, ok := files[deployed.ExpectedName]; ok {
 			canaries++
-			if e, err := deployed.ReadExpected(text); err != nil || len(e.Buses) != 4 || len(e.Functions) != 4 {
+			if e, err := deployed.ReadExpected(text); err != nil || len(e.Buses) != 4 || len(e.Functions) != 5 {
 				c.t.Errorf("%s: %v", deployed.ExpectedName, err)
 			}
 		}
 	}
-	if functions != 4 || canaries != 1 {
-		c.t.Errorf("%d functions and %d rules.json were published, want 4 and 1", functions, canaries)
+	if functions != 5 || canaries != 1 || doors != 1 {
+		c.t.Errorf("%d functions, %d rules.json and %d breakglass.json were published, want 5, 1 and 1", functions, canaries, doors)
 	}
 }
 
@@ -260,6 +279,34 @@ func (c *cloud) throughDeployedRule() {
 	}
 }
 
+// throughDeployedDoor calls the real function with what was deployed for it: a person
+// of the rules may look, nobody else is let in, and the schedule's own input is done. moto
+// answers nothing at a function's URL, so what that sends is written here.
+func (c *cloud) throughDeployedDoor() {
+	c.t.Helper()
+	url, err := lambda.NewFromConfig(c.at(deployHome)).GetFunctionUrlConfig(c.t.Context(), &lambda.GetFunctionUrlConfigInput{FunctionName: aws.String("mfawatch-breakglass")})
+	if err != nil || url.AuthType != "AWS_IAM" || url.Cors != nil {
+		c.t.Errorf("the door's address: %+v, error %v", url, err)
+	}
+	held, err := iam.NewFromConfig(c.at(deployHome)).ListAttachedUserPolicies(c.t.Context(), &iam.ListAttachedUserPoliciesInput{UserName: aws.String("ada")})
+	if err != nil || len(held.AttachedPolicies) != 1 || *held.AttachedPolicies[0].PolicyName != "mfawatch-breakglass-callers" {
+		c.t.Errorf("ada may call the door by %+v, error %v", held, err)
+	}
+	f := c.deployedFunction("breakglass")
+	for user, want := range map[string]string{"door/ada": "200", "mallory": "403"} {
+		out := c.invoke(f, map[string]any{
+			"body":           `{"command":"open"}`,
+			"requestContext": map[string]any{"http": map[string]any{"method": "POST"}, "authorizer": map[string]any{"iam": map[string]any{"userArn": "arn:aws:iam::" + motoAccount + ":user/" + user}}},
+		})
+		if fmt.Sprint(out["statusCode"]) != want {
+			c.t.Errorf("%s: %v, want %s", user, out, want)
+		}
+	}
+	if out := c.invoke(f, map[string]any{"mfawatch": "tend"}); out["errorMessage"] != nil {
+		c.t.Errorf("each minute's work: %v", out)
+	}
+}
+
 // deployedFunction is a function's real binary, for this machine, with what was
 // deployed for it.
 func (c *cloud) deployedFunction(name string) *lambdatest.Function {
@@ -269,9 +316,14 @@ func (c *cloud) deployedFunction(name string) *lambdatest.Function {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	file, err := os.ReadFile(filepath.Join("..", "bin", "staged", name, "mfawatch.yaml"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "mfawatch.yaml"), file, 0o600)
+	staged := filepath.Join("..", "bin", "staged", name)
+	files, err := os.ReadDir(staged)
+	for _, f := range files {
+		if f.Name() == "bootstrap" { // for another machine
+			continue
+		}
+		text, bad := os.ReadFile(filepath.Join(staged, f.Name()))
+		err = errors.Join(err, bad, os.WriteFile(filepath.Join(dir, f.Name()), text, 0o600))
 	}
 	if err != nil {
 		c.t.Fatal(err)
