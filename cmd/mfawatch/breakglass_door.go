@@ -297,16 +297,24 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 
 // open asks for the grant, and once more where AWS gave the door nothing: within the
 // minute the door hands out the same grant, and takes no code for it.
+// handedOutAgain is after how long the door hands out a grant again whose credentials it
+// could not record: five seconds, so that of many who ask at once one has it.
+const handedOutAgain = 6 * time.Second
+
 func (c *caller) open(ctx context.Context, q wire.Command) (wire.Answer, error) {
 	a, err := c.Do(ctx, q)
 	if failed := (*client.Failed)(nil); !errors.As(err, &failed) || failed.Reason != wire.NotIssued && failed.Reason != wire.NotRecorded {
 		return a, err
 	}
 	c.t.say("the door opened and AWS gave it no credentials: asking for the same grant again")
+	pause := 2 * time.Second
+	if failed := (*client.Failed)(nil); errors.As(err, &failed) && failed.Reason == wire.NotRecorded {
+		pause = handedOutAgain
+	}
 	select {
 	case <-ctx.Done():
 		return a, err
-	case <-time.After(2 * time.Second):
+	case <-time.After(pause):
 	}
 	return c.Do(ctx, q)
 }

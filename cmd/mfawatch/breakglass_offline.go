@@ -287,6 +287,10 @@ func runRotate(ctx context.Context, t terminal, f offlineFlags, u unlocking, pro
 		return err
 	}
 	defer d.Secret.Wipe()
+	// age says nothing of who made a bundle: a new key is sealed only to what has the old.
+	if err := (offline.Way{Bundle: d.Contents, STS: d.sts, Say: d.t.say}).Proved(ctx); err != nil {
+		return fmt.Errorf("%s is not rotated: %w", d.file, err)
+	}
 	if place, _ := filepath.Abs(d.file); !there || place != o.Bundle {
 		o.From = d.Key
 		if err := d.owe(); err != nil {

@@ -333,3 +333,23 @@ func TestOfflineWithAYubiKey(t *testing.T) {
 		t.Errorf("no YubiKey: drill ends with %d: %s", got.code, got.err)
 	}
 }
+
+// A bundle that names another user than its key's was made by somebody else: that user's
+// keys stay, and nothing new is sealed to whom that somebody chose.
+func TestRotateOfAForgedBundle(t *testing.T) {
+	n := newNight(t)
+	n.sealed()
+	before := n.contents()
+	n.Change(func() {
+		other := n.own.User("other")
+		other.Keys, n.user.Keys = n.user.Keys, []fakeaws.Key{n.own.Key()}
+	})
+	kept := n.keys()
+	code, _, errs := n.run("", "rotate")
+	if code != exitCannotRun || !strings.Contains(errs, "is not rotated") || !strings.Contains(errs, "another user's") {
+		t.Errorf("rotate ends with %d: %s", code, errs)
+	}
+	if !slices.Equal(n.keys(), kept) || n.contents().Key != before.Key || n.Counts()["iam:CreateAccessKey"] != 0 {
+		t.Errorf("keys %v and %d made, want %v as they were", n.keys(), n.Counts()["iam:CreateAccessKey"], kept)
+	}
+}

@@ -113,6 +113,9 @@ func (b *builder) callerStatements() []statement {
 	return []statement{
 		allow("CallDoor", []string{"lambda:InvokeFunctionUrl"}, fn).when(object{"Bool": mfa, "StringEquals": object{"lambda:FunctionUrlAuthType": "AWS_IAM"}}),
 		allow("ByItsUrl", []string{"lambda:InvokeFunction"}, fn).when(object{"Bool": object{"aws:MultiFactorAuthPresent": "true", "lambda:InvokedViaFunctionUrl": "true"}}),
+		// Whatever another policy of the user allows.
+		deny("NeverWithoutMfa", []string{"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"}, fn).when(object{"BoolIfExists": object{"aws:MultiFactorAuthPresent": "false"}}),
+		deny("NeverDirectly", []string{"lambda:InvokeFunction"}, fn).when(object{"BoolIfExists": object{"lambda:InvokedViaFunctionUrl": "false"}}),
 	}
 }
 

@@ -22,16 +22,19 @@ func (b *builder) doorPolicy() []statement {
 		callers = append(callers, p.Principals...)
 	}
 	deployer, itself, keeper := b.cdkRole("cfn-exec"), b.role(emergencyFunction), b.role("door-keeper")
-	return []statement{
-		denyBut("FunctionStays", []string{"lambda:Get*", "lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:List*"}, fn, fn+":*").unless(deployer),
+	assume := []string{"iam:Get*", "iam:List*", "sts:*"}
+	all := []statement{
+		denyBut("FunctionStays", []string{"lambda:Get*", "lambda:Invoke*", "lambda:List*"}, fn, fn+":*").unless(deployer),
 		// Who invokes the function directly may tell it to be anybody.
 		deny("NobodyPretends", []string{"lambda:InvokeFunction"}, fn, fn+":*").unless(b.role(emergencyFunction+"-schedule")).
 			also("BoolIfExists", object{"lambda:InvokedViaFunctionUrl": "false"}),
 		// iam:PassRole is among what is not listed.
-		denyBut("RolesStay", []string{"iam:Get*", "iam:List*", "sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"},
+		denyBut("RolesStay", assume,
 			itself, b.role(emergencyFunction+"-schedule"), b.role(emergencyRole), b.policy(emergencyFunction), b.policy(emergencyFunction+"-callers"), b.policy(emergencyFunction+"-schedule")).unless(deployer, itself),
+		// Who could make, change or pass what is spared would be spared.
+		denyBut("SparedStay", assume, deployer, b.cdkRole("deploy"), keeper).unless(b.cdkRole("deploy")),
 		denyBut("CallersStay", []string{"iam:Get*", "iam:List*"}, callers...).unless(deployer, keeper),
-		deny("KeyStays", []string{"kms:CreateAlias", "kms:DeleteAlias", "kms:DisableKey", "kms:DisableKeyRotation", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:UpdateAlias"}, "*").unless(deployer).
+		deny("KeyStays", []string{"kms:*Alias", "kms:DisableKey*", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"}, "*").unless(deployer).
 			also("ForAnyValue:StringEquals", object{"kms:ResourceAliases": "alias/" + b.of(emergencyFunction)}),
 		denyBut("RowsStay", []string{"dynamodb:ConditionCheckItem", "dynamodb:CreateBackup", "dynamodb:Describe*", "dynamodb:GetItem", "dynamodb:List*", "dynamodb:Query", "dynamodb:Scan"},
 			b.table(emergencyFunction), b.table(emergencyLedger)).unless(deployer, itself, keeper),
@@ -41,11 +44,18 @@ func (b *builder) doorPolicy() []statement {
 		deny("StacksStay", []string{"cloudformation:CreateChangeSet", "cloudformation:DeleteStack", "cloudformation:ExecuteChangeSet", "cloudformation:UpdateStack", "cloudformation:UpdateTerminationProtection"},
 			b.arn("cloudformation", b.home, "stack/"+b.of(emergencyFunction)+"*/*")).unless(b.cdkRole("deploy")),
 	}
+	if users := b.d.BreakGlass.Principals; len(users) > 0 {
+		// The session of the offline way rotates its user's access key, which opens
+		// nothing without the user's MFA device.
+		all = append(all, denyBut("OfflineStays", []string{"iam:*AccessKey*", "iam:Get*", "iam:List*"}, users...).unless(deployer, keeper))
+	}
+	return all
 }
 
-// cdkRole is a role that cdk bootstrap made.
+// cdkRole is a role that cdk bootstrap made, under the qualifier that it uses unless it
+// is told another. A star in its place would spare whoever makes a role of such a name.
 func (b *builder) cdkRole(name string) string {
-	return b.arn("iam", "", "role/cdk-*-"+name+"-role-"+b.account+"-"+b.home)
+	return b.arn("iam", "", "role/cdk-hnb659fds-"+name+"-role-"+b.account+"-"+b.home)
 }
 
 func deny(sid string, actions []string, resources ...string) statement {

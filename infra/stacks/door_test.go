@@ -63,6 +63,12 @@ func TestDoorCallers(t *testing.T) {
 		map[string]any{"Sid": "ByItsUrl", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": doorFunction, "Condition": map[string]any{
 			"Bool": map[string]any{"aws:MultiFactorAuthPresent": "true", "lambda:InvokedViaFunctionUrl": "true"},
 		}},
+		map[string]any{"Sid": "NeverWithoutMfa", "Effect": "Deny", "Action": []any{"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"}, "Resource": doorFunction, "Condition": map[string]any{
+			"BoolIfExists": map[string]any{"aws:MultiFactorAuthPresent": "false"},
+		}},
+		map[string]any{"Sid": "NeverDirectly", "Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": doorFunction, "Condition": map[string]any{
+			"BoolIfExists": map[string]any{"lambda:InvokedViaFunctionUrl": "false"},
+		}},
 	}
 	if diff := cmp.Diff(want, plainly(policy["PolicyDocument"].(map[string]any)["Statement"])); diff != "" {
 		t.Error(diff)
@@ -356,6 +362,19 @@ func TestDoorPolicy(t *testing.T) {
 			t.Errorf("%s: a control policy denies, and somebody has to deploy: %v", s.Sid, s)
 		}
 	}
+	held := map[string]bool{}
+	for _, s := range plan.b.doorPolicy() {
+		for _, r := range s.Resource.([]string) {
+			held[r] = true
+		}
+	}
+	for _, s := range plan.b.doorPolicy() { // who could make what is spared would be spared
+		for _, spared := range s.Condition["ArnNotLike"].(object)["aws:PrincipalArn"].([]string) {
+			if strings.Contains(spared, "*") || !held[spared] {
+				t.Errorf("%s spares %s, which nothing holds", s.Sid, spared)
+			}
+		}
+	}
 	// Everything that the stack makes of the door is named.
 	templates, _ := once(t, "full")
 	for kind, property := range map[string]string{"AWS::IAM::Role": "RoleName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::Lambda::Function": "FunctionName", "AWS::DynamoDB::Table": "TableName", "AWS::S3::Bucket": "BucketName", "AWS::Scheduler::Schedule": "Name", "AWS::Logs::LogGroup": "LogGroupName", "AWS::KMS::Alias": "AliasName"} {
@@ -365,9 +384,23 @@ func TestDoorPolicy(t *testing.T) {
 			}
 		}
 	}
-	for _, principal := range []string{"door/ada", "door/grace", "door/edsger"} {
+	for _, principal := range append([]string{"door/ada", "door/grace", "door/edsger"}, offlineUsers(t, d.BreakGlass.Principals)...) {
 		if !strings.Contains(whole, "arn:aws:iam::111122223333:user/"+principal+`"`) {
 			t.Errorf("%s is not held by the control policy", principal)
 		}
 	}
+}
+
+// offlineUsers are the users of the offline way, as they stand after user/.
+func offlineUsers(t *testing.T, arns []string) []string {
+	t.Helper()
+	var all []string
+	for _, arn := range arns {
+		_, name, _ := strings.Cut(arn, ":user/")
+		all = append(all, name)
+	}
+	if len(all) == 0 {
+		t.Fatal("the deployment has no users of the offline way")
+	}
+	return all
 }

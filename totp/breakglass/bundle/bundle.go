@@ -8,7 +8,9 @@
 // neither the age identity alone nor the YubiKey alone opens it. A bundle that was
 // edited does not open. No error and no way of printing Contents shows the key.
 //
-// It does not promise that whoever holds bundle, identity and second part is the person
+// It does not promise who made a bundle: whoever knows its recipients can seal another.
+// Before anything is made on a bundle's word, AWS has to say that its key is its user's.
+// Nor does it promise that whoever holds bundle, identity and second part is the person
 // it was made for: that is what AWS's check of the MFA code is for. An answer of the
 // YubiKey that was seen opens the sealing it was given for, and no later one.
 //

@@ -132,6 +132,13 @@ func answered(err error) bool {
 	return false
 }
 
+// Proved asks AWS whose the bundle's key is. A bundle that somebody else made does not
+// have the key of the user that it names.
+func (w Way) Proved(ctx context.Context) error {
+	_, err := w.reach(ctx, w.Bundle.Regions)
+	return err
+}
+
 // reach is the first Region whose STS answers, and it answers that it is the bundle's
 // user who asks. That takes no permission and no code.
 func (w Way) reach(ctx context.Context, regions []string) (at int, err error) {
