@@ -151,15 +151,44 @@ account can ask in their name.`),
   mfawatch breakglass approve 7QK3V1T0Z5N8B2MX --device bob-yubikey`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			a, err := f.proved(c.Context(), t, wire.Command{Command: wire.Approve, Request: args[0]})
-			if err != nil || a.Request == nil {
-				return doorError(err)
-			}
-			return printAsked(t, *a.Request, "text")
+			return doorError(f.approve(c.Context(), t, args[0]))
 		},
 	}
 	f.add(c)
 	return c
+}
+
+// approve shows what would be agreed to before a code is asked for. Whom the door shows
+// nothing goes on all the same: it refuses by itself, in the same words as everything.
+func (f proofFlags) approve(ctx context.Context, t terminal, id string) error {
+	c, err := f.caller(ctx, t)
+	if err != nil {
+		return err
+	}
+	if a, err := c.Do(ctx, wire.Command{Command: wire.Look, Request: id}); err == nil && a.Request != nil {
+		fmt.Fprintf(t.err, "%s\n", report.Plain(wanted(*a.Request)))
+	}
+	command, err := f.prove(ctx, c, wire.Command{Command: wire.Approve, Request: id})
+	if err != nil {
+		return err
+	}
+	a, err := c.Do(ctx, command)
+	if err != nil || a.Request == nil {
+		return err
+	}
+	return printAsked(t, *a.Request, "text")
+}
+
+// wanted says who asks for what.
+func wanted(a wire.Asked) string {
+	text := fmt.Sprintf("%s asks for %s, for %d minutes: %q", a.Person, a.Role, a.Seconds/60, a.Why)
+	if a.Ticket != "" {
+		text += ", ticket " + a.Ticket
+	}
+	if a.Drill {
+		text += " (a drill: nothing is granted)"
+	}
+	return text + "."
 }
 
 // handing is how a session is handed out.

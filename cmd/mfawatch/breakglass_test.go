@@ -239,6 +239,9 @@ func TestBreakglassWholeWay(t *testing.T) {
 	if out != id+"\n" || !strings.Contains(errs, "mfawatch breakglass use "+id) {
 		t.Errorf("approve: %s%s", out, errs)
 	}
+	if !strings.Contains(errs, `ada asks for admin, for 15 minutes: "provider down", ticket INC-7.`) {
+		t.Errorf("bob is not shown what is asked for before the code: %s", errs)
+	}
 	out = h.does("ada", h.code("ada-totp", 0), "use", id, "--device", "ada-totp")
 	t.Logf("from request to credentials: %v of machine time", time.Since(began).Round(time.Millisecond))
 	for _, want := range []string{"export AWS_ACCESS_KEY_ID='ASIAGRANTED'", "export AWS_SESSION_TOKEN='" + grantedToken + "'"} {
