@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/spf13/cobra"
 
+	"mfawatch/audit/report"
 	"mfawatch/internal/kms"
 	"mfawatch/internal/outfile"
 	"mfawatch/totp"
@@ -177,7 +178,7 @@ func newBreakglassCodes(t terminal) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCodesNew(t), newCodesPrint(t), newCodesVerify(t))
+	c.AddCommand(newCodesNew(t), newCodesPrint(t), newCodesVerify(t), newCodesRetire(t))
 	return c
 }
 
@@ -240,6 +241,42 @@ func (f codesFlags) make(ctx context.Context, t terminal, door enrol.Door, id st
 	}
 	fmt.Fprintf(t.err, "The door knows sheet %s. Print it: mfawatch breakglass codes print %s -o FILE. In mfawatch.yaml, among the person's devices:\n", id, id)
 	return writeText(t, "", fmt.Sprintf("- {id: %s, kind: recovery-codes}\n", id))
+}
+
+func newCodesRetire(t terminal) *cobra.Command {
+	var f rowsFlags
+	c := &cobra.Command{
+		Use:   "retire SHEET",
+		Short: "Make all codes of a sheet worthless, at once: it was lost, or seen",
+		Long: strings.TrimSpace(`
+Makes all codes of a sheet worthless, without a deployment. The sheet's id is asked for
+again, and stays taken: a new sheet has another.`),
+		Example: "  mfawatch breakglass codes retire ada-sheet --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			door, err := f.rows(c.Context(), t)
+			if err != nil {
+				return doorError(err)
+			}
+			return doorError(retireSheet(c.Context(), t, door, args[0]))
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func retireSheet(ctx context.Context, t terminal, door enrol.Door, id string) error {
+	again, err := t.readLine("Type the sheet's id again: all of its codes are worthless then: ")
+	if err != nil {
+		return err
+	}
+	if again != id {
+		return errors.New("that is another id: nothing was changed")
+	}
+	if err := door.Store.Transact(ctx, func(tx breakglass.Tx) error { return codes.Retire(tx, id) }); err != nil {
+		return err
+	}
+	return writeText(t, "", fmt.Sprintf("Sheet %s is retired. Make another under another id: mfawatch breakglass codes new\n", report.Plain(id)))
 }
 
 func newCodesPrint(t terminal) *cobra.Command {

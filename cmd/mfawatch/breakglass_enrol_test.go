@@ -14,6 +14,8 @@ import (
 
 	"filippo.io/age"
 
+	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/codes"
 	"mfawatch/totp/breakglass/enrol"
 	"mfawatch/totp/breakglass/storetest"
 	"mfawatch/totp/seal"
@@ -97,6 +99,34 @@ func TestBreakglassSheet(t *testing.T) {
 	}
 	if code := execute(t.Context(), term, []string{"breakglass", "codes", "print", "ada-sheet", "-o", file}); code != exitNotFound {
 		t.Errorf("printed again it ends with %d: %s", code, errs.String())
+	}
+}
+
+// A sheet that was seen is worthless at once, when its id is said again.
+func TestBreakglassSheetIsRetired(t *testing.T) {
+	ownHome(t)
+	door := memoryDoor(t)
+	var out, errs bytes.Buffer
+	if err := (codesFlags{count: 10}).make(t.Context(), terminal{in: strings.NewReader(""), out: &out, err: &errs}, door, "ada-sheet"); err != nil {
+		t.Fatal(err)
+	}
+	left := func() (n int) {
+		if err := door.Store.Transact(t.Context(), func(tx breakglass.Tx) (err error) {
+			n, _, err = codes.Left(tx, "ada-sheet")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, c := range []struct {
+		id, typed, says string
+		left            int
+	}{{"ada-sheet", "ada\n", "another id", 10}, {"ada-sheet", "", "standard input ended", 10}, {"bob-sheet", "bob-sheet\n", "bob-sheet", 10}, {"ada-sheet", "ada-sheet\n", "", 0}} {
+		err := retireSheet(t.Context(), terminal{in: strings.NewReader(c.typed), out: &out, err: &errs}, door, c.id)
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) || left() != c.left {
+			t.Errorf("%q for %s: %v, %d codes left, want %d", c.typed, c.id, err, left(), c.left)
+		}
 	}
 }
 
