@@ -60,11 +60,11 @@ func (name tokens) write(list []vaultapi.Token) error {
 	})
 }
 
-// hold keeps out who changes the file at the same time: of two changes each would lose
-// the other's, and a token that was revoked would be good again.
-func (name tokens) hold() (held io.Closer, err error) {
+// holdBeside keeps other writers of a file out, from reading it until it is written: two
+// changes at once lose neither.
+func holdBeside(file string) (held io.Closer, err error) {
 	err = patiently(func() error {
-		held, err = seal.Lock(filepath.Dir(string(name)))
+		held, err = seal.Lock(filepath.Dir(file))
 		return err
 	})
 	return held, err
@@ -117,7 +117,7 @@ func addToken(t terminal, file, name string, grants []string, lasts time.Duratio
 		return err
 	}
 	kept := tokenFile(h, file)
-	held, err := kept.hold()
+	held, err := holdBeside(string(kept))
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func revokeToken(t terminal, file, name string) error {
 		return err
 	}
 	kept := tokenFile(h, file)
-	held, err := kept.hold()
+	held, err := holdBeside(string(kept))
 	if err != nil {
 		return err
 	}

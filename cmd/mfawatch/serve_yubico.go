@@ -261,6 +261,11 @@ func addClient(t terminal, file, name string) error {
 		return err
 	}
 	kept := clientFile(h, file)
+	held, err := holdBeside(string(kept))
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	list, err := kept.read()
 	if err != nil {
 		return err
@@ -350,6 +355,11 @@ func revokeClient(t terminal, file, id string) error {
 		return err
 	}
 	kept := clientFile(h, file)
+	held, err := holdBeside(string(kept))
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	list, err := kept.read()
 	if err != nil {
 		return err

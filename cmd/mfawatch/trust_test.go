@@ -315,3 +315,27 @@ func TestKeysAtOnce(t *testing.T) {
 		t.Errorf("%d:\n%s", code, said)
 	}
 }
+
+// TestClientsAreAddedAtOnce: many who add a client of the validation server at the same
+// time have ids of their own, and none is lost.
+func TestClientsAreAddedAtOnce(t *testing.T) {
+	h := ownHome(t)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			out := &bytes.Buffer{}
+			if code := execute(t.Context(), terminal{in: strings.NewReader(""), out: out, err: out}, []string{"serve", "yubico-client", "add", fmt.Sprint("client", i)}); code != 0 {
+				t.Errorf("client %d: ends with %d", i, code)
+			}
+		})
+	}
+	all.Wait()
+	list, err := clientFile(h, "").read()
+	ids := map[string]bool{}
+	for _, c := range list {
+		ids[c.ID] = true
+	}
+	if err != nil || len(ids) != 8 {
+		t.Errorf("%d clients of %d ids are left, %v, want 8", len(list), len(ids), err)
+	}
+}
