@@ -9,7 +9,6 @@
 package lambdatest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +47,7 @@ type Function struct {
 	Output  io.Writer // where set, this gets what the process writes, and Logs nothing
 
 	mu      sync.Mutex
-	logs    bytes.Buffer
+	logs    *os.File // the process writes into it itself: what it wrote before it answered is there
 	process *process
 	running atomic.Pointer[os.Process] // for Kill, which waits for nobody
 	starts  int
@@ -196,7 +195,11 @@ func (f *Function) Close() {
 func (f *Function) Logs() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.logs.String()
+	if f.logs == nil {
+		return ""
+	}
+	text, _ := io.ReadAll(io.NewSectionReader(f.logs, 0, 1<<30))
+	return string(text)
 }
 
 // Starts is how often the process was started.
@@ -252,9 +255,10 @@ func (f *Function) start() error {
 		"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "_HANDLER=bootstrap", "AWS_LAMBDA_FUNCTION_NAME=" + f.name(), "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT=" + filepath.Dir(f.Binary), "PATH=/usr/bin:/bin", "TMPDIR=" + os.TempDir(),
 	}, f.Env...)
-	var out io.Writer = writer{f}
-	if f.Output != nil {
-		out = f.Output
+	out, err := f.output()
+	if err != nil {
+		_ = p.server.Close()
+		return err
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := p.cmd.Start(); err != nil {
@@ -275,16 +279,21 @@ func (f *Function) name() string {
 	return f.Handler
 }
 
-// writer gathers logs. The function's process writes while Invoke holds the
-// lock, so it has one of its own.
-type writer struct{ f *Function }
-
-var logging sync.Mutex
-
-func (w writer) Write(p []byte) (int, error) {
-	logging.Lock()
-	defer logging.Unlock()
-	return w.f.logs.Write(p)
+// output is where the process writes. The file of logs has no name, so that it is gone
+// with this process.
+func (f *Function) output() (io.Writer, error) {
+	if f.Output != nil {
+		return f.Output, nil
+	}
+	if f.logs == nil {
+		file, err := os.CreateTemp("", "lambdatest-*.log")
+		if err != nil {
+			return nil, err
+		}
+		f.logs = file
+		_ = os.Remove(file.Name())
+	}
+	return f.logs, nil
 }
 
 // api is the Runtime API of one process (Lambda developer guide, runtime API).
