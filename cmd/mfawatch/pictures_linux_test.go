@@ -32,7 +32,7 @@ func TestTerminalPicture(t *testing.T) {
 	}
 	said := strings.TrimSpace(string(command))
 	screen, _ := onTerminal(t, dir, 100, nil, strings.Fields(strings.TrimPrefix(said, "mfawatch "))...)
-	want := append([]string{"$ " + said}, lines(colour.ReplaceAllString(screen, ""))...)
+	want := append([]string{"$ " + said}, lines(painted.ReplaceAllString(screen, ""))...)
 	got := lines(html.UnescapeString(tag.ReplaceAllString(strings.ReplaceAll(string(drawn), "</text>", "\n"), "")))
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("docs/pictures/scan.svg is not what the program shows: run make pictures\n%s\n--- want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -40,8 +40,8 @@ func TestTerminalPicture(t *testing.T) {
 }
 
 var (
-	tag    = regexp.MustCompile(`<[^>]*>`)
-	colour = regexp.MustCompile("\x1b\\[[0-9;?]*[a-zA-Z]")
+	tag     = regexp.MustCompile(`<[^>]*>`)
+	painted = regexp.MustCompile("\x1b\\[[0-9;?]*[a-zA-Z]")
 )
 
 // lines are those that have something on them: of one that was written over, as progress
