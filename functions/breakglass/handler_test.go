@@ -332,16 +332,27 @@ func TestSNSHangs(t *testing.T) {
 // makes up for it.
 func TestTheBucketIsDown(t *testing.T) {
 	w := newWorld(t)
+	if err := w.tend(); err != nil || w.unarchived() != "0" {
+		t.Errorf("an empty record is %ss behind: %v", w.unarchived(), err)
+	}
 	w.aws.noBucket = errors.New("s3 list of record: AccessDenied")
 	id := w.ready()
+	w.now = w.now.Add(10 * time.Second)
 	w.done("ada", w.use(id))
-	if err := w.tend(); err == nil || !strings.Contains(err.Error(), "archive: s3 list") {
-		t.Errorf("tend: %v", err)
+	w.now = w.now.Add(10 * time.Minute)
+	if err := w.tend(); err == nil || !strings.Contains(err.Error(), "archive: s3 list") || w.unarchived() != "610" {
+		t.Errorf("tend: %v, and the record is %ss behind, want 610", err, w.unarchived())
 	}
 	w.aws.noBucket = nil
-	if err := w.tend(); err != nil {
-		t.Fatal(err)
+	if err := w.tend(); err != nil || w.unarchived() != "0" {
+		t.Fatalf("tend: %v, and the record is %ss behind", err, w.unarchived())
 	}
+	// What is there stays known where the bucket and the process are new to each other.
+	w.aws.noBucket, w.h.Archive = errors.New("s3 list of record: AccessDenied"), &archive{Objects: w.aws, Prefix: "record/main/"}
+	if err := w.tend(); err == nil || w.unarchived() != "0" {
+		t.Errorf("tend: %v, and the record is %ss behind", err, w.unarchived())
+	}
+	w.aws.noBucket = nil
 	if n := strings.Count(string(w.aws.objects["record/main/entries-000000000001.jsonl"]), "\n"); n != 4 {
 		t.Errorf("%d entries are archived, want 4", n)
 	}

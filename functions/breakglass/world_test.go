@@ -397,6 +397,13 @@ func (w *world) tend() error {
 	return err
 }
 
+// unarchived is the metric as the last invocation wrote it.
+func (w *world) unarchived() string {
+	parts := strings.Split(w.out.String(), `"UnarchivedAge":`)
+	text, _, _ := strings.Cut(parts[len(parts)-1], ",")
+	return strings.TrimSpace(strings.Trim(text, "}\n"))
+}
+
 // entries are the record's, as "what outcome reason".
 func (w *world) entries() (all []string) {
 	w.t.Helper()

@@ -96,7 +96,7 @@ func ParseCall(data []byte) (Call, Command, error) {
 	if err := strict.Read(data, &call); err != nil {
 		return Call{}, Command{}, err
 	}
-	if len(call.Command) == 0 {
+	if len(call.Command) == 0 || call.Command[0] != '{' {
 		return Call{}, Command{}, errors.New("command: the call has none: use a mfawatch of the door's version")
 	}
 	c, err := ParseCommand(call.Command)
