@@ -3,6 +3,7 @@
 package acceptance
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -42,6 +43,8 @@ import (
 	"mfawatch/functions/settings"
 	"mfawatch/internal/kms"
 	"mfawatch/internal/lambdatest"
+	"mfawatch/internal/sts"
+	"mfawatch/internal/sts/ststest"
 	"mfawatch/totp"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/devices"
@@ -63,6 +66,9 @@ type doorway struct {
 	topic  string
 	binary string
 	doors  int
+	people map[string]aws.Credentials
+	sts    *ststest.Server // checks signatures, which moto does not
+	ahead  time.Duration   // of the clocks of AWS and of who calls, before the function's
 
 	mutex sync.Mutex
 	fault func(service, target string, w http.ResponseWriter, r *http.Request, forward func(http.ResponseWriter)) bool
@@ -70,9 +76,13 @@ type doorway struct {
 
 var scope = regexp.MustCompile(`Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request`)
 
+// proving is the target of calls of GetCallerIdentity that a caller of the door signed.
+const proving = "proving"
+
 func newDoorway(t *testing.T) *doorway {
 	t.Helper()
-	d := &doorway{t: t, moto: startMoto(t, 0), db: dynamoDB(t)}
+	d := &doorway{t: t, moto: startMoto(t, 0), db: dynamoDB(t), people: map[string]aws.Credentials{}}
+	d.sts = &ststest.Server{Now: d.now}
 	local, err := url.Parse(aws.ToString(d.db.Options().BaseEndpoint))
 	if err != nil {
 		t.Fatal(err)
@@ -82,23 +92,31 @@ func newDoorway(t *testing.T) *doorway {
 		t.Fatal(err)
 	}
 	toDynamoDB, toMoto := httputil.NewSingleHostReverseProxy(local), httputil.NewSingleHostReverseProxy(remote)
+	toMoto.ModifyResponse = func(r *http.Response) error {
+		r.Header.Set("Date", d.now().UTC().Format(http.TimeFormat))
+		return nil
+	}
 	toDynamoDB.ErrorLog, toMoto.ErrorLog = log.New(io.Discard, "", 0), log.New(io.Discard, "", 0) // of callers that went
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		service := ""
+		service, target := "", r.Header.Get("X-Amz-Target")
 		if m := scope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
 			service = m[1]
 		}
+		if r.Header.Get(wire.CommandHeader) != "" {
+			target = proving
+		}
 		forward := func(w http.ResponseWriter) {
-			if service == "dynamodb" {
+			switch {
+			case service == "dynamodb":
 				toDynamoDB.ServeHTTP(w, r)
-			} else {
+			case target != proving || d.signed(w, r):
 				toMoto.ServeHTTP(w, r)
 			}
 		}
 		d.mutex.Lock()
 		fault := d.fault
 		d.mutex.Unlock()
-		if fault != nil && fault(service, r.Header.Get("X-Amz-Target"), w, r, forward) {
+		if fault != nil && fault(service, target, w, r, forward) {
 			return
 		}
 		forward(w)
@@ -113,6 +131,54 @@ func newDoorway(t *testing.T) *doorway {
 	return d
 }
 
+// now is what the clocks say of AWS and of who calls.
+func (d *doorway) now() time.Time { return time.Now().Add(d.ahead) }
+
+// signed checks the signature of a call of GetCallerIdentity, and leaves it as it was.
+// Where it is wrong, it has answered.
+func (d *doorway) signed(w http.ResponseWriter, r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	checked, answer := r.Clone(r.Context()), httptest.NewRecorder()
+	checked.Body = io.NopCloser(bytes.NewReader(body))
+	if d.sts.ServeHTTP(answer, checked); answer.Code == http.StatusOK {
+		return true
+	}
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
+	return false
+}
+
+// person makes an IAM user, once, and gives an access key of theirs.
+func (d *doorway) person(who string) aws.Credentials {
+	d.t.Helper()
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if c, there := d.people[who]; there {
+		return c
+	}
+	c := awsiam.NewFromConfig(d.moto.config("test", "test", ""))
+	if _, err := c.CreateUser(d.t.Context(), &awsiam.CreateUserInput{UserName: &who}); err != nil {
+		d.t.Fatal(err)
+	}
+	made, err := c.CreateAccessKey(d.t.Context(), &awsiam.CreateAccessKeyInput{UserName: &who})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	k := aws.Credentials{AccessKeyID: aws.ToString(made.AccessKey.AccessKeyId), SecretAccessKey: aws.ToString(made.AccessKey.SecretAccessKey)}
+	d.sts.Know(k.AccessKeyID, ststest.Key{Secret: k.SecretAccessKey, ARN: userARN(who)})
+	d.people[who] = k
+	return k
+}
+
+func userARN(who string) string { return "arn:aws:iam::" + motoAccount + ":user/" + who }
+
 // stage makes what the stack would.
 func (d *doorway) stage() {
 	d.t.Helper()
@@ -126,6 +192,9 @@ func (d *doorway) stage() {
 		d.t.Fatal(err)
 	}
 	d.key, d.topic = aws.ToString(key.KeyMetadata.Arn), aws.ToString(topic.TopicArn)
+	for _, who := range []string{"ada", "bob", "cyd", "eve"} { // eve is a user of AWS, and not of any door
+		d.person(who)
+	}
 	if _, err := awsiam.NewFromConfig(c).CreateRole(d.t.Context(), &awsiam.CreateRoleInput{RoleName: aws.String("break-glass"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}); err != nil {
 		d.t.Fatal(err)
 	}
@@ -208,7 +277,7 @@ func (o *door) people(name string) {
 	sealing := devices.Keys(kms.New(o.moto.config("test", "test", "")), o.key, name)
 	for _, who := range all {
 		d := breakglass.Device{ID: who + "-totp", Kind: breakglass.TOTP, Grade: breakglass.Touch}
-		o.rules.People = append(o.rules.People, breakglass.Person{Name: who, Principals: []string{"arn:aws:iam::" + motoAccount + ":user/" + who}, Devices: []breakglass.Device{d}})
+		o.rules.People = append(o.rules.People, breakglass.Person{Name: who, Principals: []string{userARN(who)}, Devices: []breakglass.Device{d}})
 		k, err := totp.New(totp.Settings{Account: who}, []byte(strings.Repeat(who, 7)[:20]))
 		if err != nil {
 			o.t.Fatal(err)
@@ -245,11 +314,24 @@ func (o *door) process() *lambdatest.Function {
 	return f
 }
 
-// payload is the event of a command.
-func payload(who string, c wire.Command) []byte {
-	e := events.LambdaFunctionURLRequest{Version: "2.0", RawPath: "/", Body: base64.StdEncoding.EncodeToString(c.JSON()), IsBase64Encoded: true}
+// called is a command with the proof of who sends it.
+func (o *door) called(who string, c wire.Command) []byte {
+	o.t.Helper()
+	call := c.Call()
+	call.Proof.Door = o.rules.Door
+	p, err := sts.Sign(o.t.Context(), o.person(who), "us-east-1", call.Signed(), o.now())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	call.Proof = wire.Proof{Door: o.rules.Door, Key: p.Key, At: p.At, Token: p.Token, Signature: p.Signature}
+	return call.JSON()
+}
+
+// payload is the event of a call that says to be somebody's.
+func payload(who string, body []byte) []byte {
+	e := events.LambdaFunctionURLRequest{Version: "2.0", RawPath: "/", Body: base64.StdEncoding.EncodeToString(body), IsBase64Encoded: true}
 	e.RequestContext.HTTP.Method = "POST"
-	e.RequestContext.Authorizer = &events.LambdaFunctionURLRequestContextAuthorizerDescription{IAM: &events.LambdaFunctionURLRequestContextAuthorizerIAMDescription{UserARN: "arn:aws:iam::" + motoAccount + ":user/" + who}}
+	e.RequestContext.Authorizer = &events.LambdaFunctionURLRequestContextAuthorizerDescription{IAM: &events.LambdaFunctionURLRequestContextAuthorizerIAMDescription{UserARN: userARN(who)}}
 	text, err := json.Marshal(e)
 	if err != nil {
 		panic(err)
@@ -259,7 +341,12 @@ func payload(who string, c wire.Command) []byte {
 
 // ask invokes a process with a command. It may be called by many at once.
 func (o *door) ask(f *lambdatest.Function, who string, c wire.Command, timeout time.Duration) (int, wire.Answer, error) {
-	a, err := f.Invoke(o.t.Context(), payload(who, c), timeout)
+	return o.send(f, who, o.called(who, c), timeout)
+}
+
+// send invokes a process with a call, whoever signed it.
+func (o *door) send(f *lambdatest.Function, who string, body []byte, timeout time.Duration) (int, wire.Answer, error) {
+	a, err := f.Invoke(o.t.Context(), payload(who, body), timeout)
 	if err != nil {
 		return 0, wire.Answer{}, err
 	}
@@ -732,7 +819,9 @@ func TestFaultsOnTheWay(t *testing.T) {
 		o := d.door()
 		id := o.ready()
 		use := o.use(id)
-		d.faulty(refusing("sts", 403, "AccessDenied"))
+		d.faulty(func(service, target string, w http.ResponseWriter, r *http.Request, forward func(http.ResponseWriter)) bool {
+			return target != proving && refusing("sts", 403, "AccessDenied")(service, target, w, r, forward)
+		})
 		o.no("use", "ada", use, 502, "not-issued")
 		d.faulty(nil)
 		o.opened(o.done("ada", use).Grant) // the same again
@@ -776,8 +865,8 @@ func TestFaultsOnTheWay(t *testing.T) {
 		o := d.door()
 		id := o.ready()
 		use := o.use(id)
-		d.faulty(func(service, _ string, _ http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) bool {
-			if service == "sts" {
+		d.faulty(func(service, target string, _ http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) bool {
+			if service == "sts" && target != proving {
 				o.f.Kill()
 			}
 			return false
