@@ -235,6 +235,8 @@ type door struct {
 	me     *age.X25519Identity
 	bucket string
 	f      *lambdatest.Function
+
+	approved time.Time // when bob's last code was made
 }
 
 func (d *doorway) door() *door {
@@ -418,7 +420,8 @@ func (o *door) ready() string {
 }
 
 func (o *door) approval(id string) wire.Command {
-	return wire.Command{Command: wire.Approve, Request: id, Device: "bob-totp", Code: o.code("bob-totp", time.Now())}
+	o.approved = time.Now()
+	return wire.Command{Command: wire.Approve, Request: id, Device: "bob-totp", Code: o.code("bob-totp", o.approved)}
 }
 
 func (o *door) use(id string) wire.Command {
@@ -692,49 +695,131 @@ func TestGuessesOverTheWire(t *testing.T) {
 		t.Errorf("ten guesses: %v, want five compared and five made to wait", refusals)
 	}
 	o = d.door()
-	t.Logf("%d guesses were compared before the device locked", o.locked())
+	const lock = 20 // the ledger's rule
+	t.Logf("%d guesses were compared a month ago", o.guessed(lock-1))
 	id := o.ready()
+	o.many(id, 20*time.Second)
 	o.no("locked", "ada", o.use(id), 403, "locked")
 	unlock := wire.Command{Command: wire.Unlock, Target: "ada-totp", Device: "cyd-totp", Code: o.code("cyd-totp", time.Now())}
 	if o.done("cyd", unlock).Unlocked {
 		t.Error("one person unlocked")
 	}
 	o.no("still locked", "ada", o.use(id), 403, "locked")
-	time.Sleep(time.Until(time.Now().Truncate(30 * time.Second).Add(30500 * time.Millisecond))) // until bob's next code
-	unlock.Device, unlock.Code = "bob-totp", o.code("bob-totp", time.Now())
+	for used := o.code("bob-totp", o.approved); ; time.Sleep(500 * time.Millisecond) { // until bob's next code
+		if unlock.Device, unlock.Code = "bob-totp", o.code("bob-totp", time.Now()); unlock.Code != used {
+			break
+		}
+	}
 	if !o.done("bob", unlock).Unlocked {
 		t.Error("two people did not unlock")
 	}
 	o.opened(o.done("ada", o.use(id)).Grant)
 }
 
-// locked guesses at ada's device over the door's own tables, a month ago, by a clock that
-// goes to the end of each wait, and counts what was compared.
-func (o *door) locked() (compared int) {
+// many has two processes take guesses without end, for a time: at ada's device by her own
+// principal, and at hers and bob's by a stranger's. Of hers one is compared, the last
+// that is before the device is locked; the stranger's lock nothing.
+func (o *door) many(id string, length time.Duration) {
 	o.t.Helper()
-	sealing := devices.Keys(kms.New(o.moto.config("test", "test", "")), o.key, o.rules.Door)
-	d := &breakglass.Door{Store: o.store, Rules: o.rules, Factors: devices.Sealed{Store: o.store, Keys: sealing, Rules: o.rules}, Random: rand.Reader}
+	before := o.entries()
+	var wait sync.WaitGroup
+	answers := map[string]map[string]int{"ada": {}, "eve": {}}
+	started := time.Now()
+	for who, at := range map[string][]string{"ada": {"ada-totp"}, "eve": {"ada-totp", "bob-totp"}} {
+		f := o.process()
+		wait.Go(func() {
+			for i := 0; time.Since(started) < length; i++ {
+				guess := wire.Command{Command: wire.Use, Request: id, Device: at[i%len(at)], Code: o.code(at[i%len(at)], time.Now().Add(time.Duration(1000+i)*time.Hour))}
+				status, a, err := o.ask(f, who, guess, 30*time.Second)
+				if err != nil || a.Refused == nil {
+					o.t.Errorf("guess %d of %s: %d %s, %v\n%.2000s", i, who, status, a.JSON(), err, f.Logs())
+					return
+				}
+				answers[who][a.Refused.Reason]++
+			}
+		})
+	}
+	wait.Wait()
+	n := o.entries()
+	ada, eve := 0, 0
+	for _, count := range answers["ada"] {
+		ada += count
+	}
+	for _, count := range answers["eve"] {
+		eve += count
+	}
+	o.t.Logf("%d guesses in %v: ada's were answered %v, a stranger's %v", ada+eve, time.Since(started).Round(time.Millisecond), answers["ada"], answers["eve"])
+	if answers["ada"]["not-accepted"] != 1 || answers["ada"]["locked"] != ada-1 {
+		o.t.Errorf("of %d guesses at a device that one more locks: %v", ada, answers["ada"])
+	}
+	// Whom the rules do not know has twenty entries an hour, whatever they send.
+	if got := n["used refused"] - before["used refused"]; got < ada || got > ada+20 || min(ada, eve) < 20 {
+		o.t.Errorf("%d entries of %d and %d guesses", got, ada, eve)
+	}
+}
+
+// guessed guesses at ada's device over the door's own tables, a month ago, by a clock
+// that goes to the end of each wait, until so many were compared.
+func (o *door) guessed(most int) (compared int) {
+	o.t.Helper()
 	ada, now := breakglass.Caller{Principal: o.rules.People[0].Principals[0]}, time.Now().Add(-30*24*time.Hour)
 	proof := breakglass.Proof{Device: "ada-totp", Code: breakglass.Typed(string(o.code("ada-totp", time.Now().Add(1000*time.Hour))))}
-	for range 60 {
-		_, err := d.Unlock(o.t.Context(), ada, "bob-totp", proof, now)
+	for tries := 0; compared < most; tries++ {
+		_, err := o.inProcess().Unlock(o.t.Context(), ada, "bob-totp", proof, now)
 		r := (*breakglass.Refusal)(nil)
-		if !errors.As(err, &r) {
-			o.t.Fatalf("a guess: %v", err)
+		if !errors.As(err, &r) || tries > 3*most {
+			o.t.Fatalf("guess %d: %v", tries, err)
 		}
 		switch r.Reason {
-		case breakglass.Locked:
-			return compared
 		case breakglass.NotAccepted:
 			compared++
 		case breakglass.Wait:
 			now = r.Until.Add(time.Second)
 		default:
-			o.t.Fatalf("a guess: %v", r)
+			o.t.Fatalf("guess %d: %v", tries, r)
 		}
 	}
-	o.t.Fatal("guesses do not lock")
-	return 0
+	return compared
+}
+
+// inProcess is another who decides over the door's own tables, by whatever clock.
+func (o *door) inProcess() *breakglass.Door {
+	sealing := devices.Keys(kms.New(o.moto.config("test", "test", "")), o.key, o.rules.Door)
+	return &breakglass.Door{Store: o.store, Rules: o.rules, Factors: devices.Sealed{Store: o.store, Keys: sealing, Rules: o.rules}, Random: rand.Reader}
+}
+
+// TestTheFunctionsClockIsOff has the clocks of AWS, of who calls and of who changed the
+// rows before be five minutes from the function's. Where its own is behind, it refuses
+// what would last longer by that; where it is ahead, one code is refused and two are
+// taken. Who calls is known by AWS's clock, so it is in both.
+func TestTheFunctionsClockIsOff(t *testing.T) {
+	d := newDoorway(t)
+	at := func(ahead time.Duration) (*door, string) {
+		t.Helper()
+		o := d.door()
+		d.ahead = ahead
+		door, now := o.inProcess(), d.now()
+		r, err := door.Ask(t.Context(), breakglass.Caller{Principal: userARN("ada")}, breakglass.Ask{Role: "admin", Why: "the clock", Duration: 15 * time.Minute, Recipient: o.me.Recipient().String()}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := door.Approve(t.Context(), breakglass.Caller{Principal: userARN("bob")}, r.ID, breakglass.Proof{Device: "bob-totp", Code: breakglass.Typed(string(o.code("bob-totp", now)))}, now); err != nil {
+			t.Fatal(err)
+		}
+		return o, r.ID
+	}
+	use := func(o *door, id string, more ...time.Duration) wire.Command {
+		c := wire.Command{Command: wire.Use, Request: id, Device: "ada-totp", Code: o.code("ada-totp", d.now())}
+		for _, later := range more {
+			c.Code += " " + o.code("ada-totp", d.now().Add(later))
+		}
+		return c
+	}
+	o, id := at(5 * time.Minute)
+	o.no("the function's clock is behind", "ada", use(o, id), 403, "clock-behind")
+	o, id = at(-5 * time.Minute)
+	o.no("the function's clock is ahead, one code", "ada", use(o, id), 403, "not-accepted")
+	o.opened(o.done("ada", use(o, id, 30*time.Second)).Grant)
 }
 
 // TestFaultsOnTheWay tries what may be down, and what comes of it.
@@ -828,6 +913,58 @@ func TestFaultsOnTheWay(t *testing.T) {
 		if n := o.entries(); n["used done"] != 1 || n["not-issued failed"] != 1 || n["retried done"] != 1 {
 			t.Errorf("the record has %v", n)
 		}
+	})
+	t.Run("STS does not say who calls", func(t *testing.T) {
+		o := d.door()
+		id := o.ready()
+		use := o.use(id)
+		proofs := func(f func(http.ResponseWriter, *http.Request) bool) handler {
+			return func(_, target string, w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) bool {
+				return target == proving && f(w, r)
+			}
+		}
+		d.faulty(proofs(func(w http.ResponseWriter, r *http.Request) bool {
+			return refusing("sts", 503, "ServiceUnavailable")("sts", "", w, r, nil)
+		}))
+		o.no("it is down", "ada", use, 503, "proof-unchecked")
+		d.faulty(proofs(func(_ http.ResponseWriter, r *http.Request) bool {
+			select {
+			case <-time.After(20 * time.Second):
+			case <-r.Context().Done():
+			}
+			return true
+		}))
+		started := time.Now()
+		status, a, err := o.ask(o.f, "ada", use, 6*time.Second)
+		if err != nil || status != 503 || a.Failed == nil || a.Failed.Reason != wire.ProofUnchecked {
+			t.Errorf("it hangs: %d %s, %v", status, a.JSON(), err)
+		}
+		t.Logf("it hangs: answered after %v of 6s", time.Since(started).Round(time.Millisecond))
+		d.faulty(nil)
+		o.opened(o.done("ada", use).Grant) // the code was not used
+	})
+	t.Run("whoever may invoke says to be ada", func(t *testing.T) {
+		o := d.door()
+		id := o.ready()
+		end := wire.Command{Command: wire.End, Request: id}
+		old := o.called("ada", wire.Command{Command: wire.Open})
+		for name, body := range map[string][]byte{
+			"without a proof": end.Call().JSON(), "with a proof of one's own": o.called("eve", end),
+			"with ada's of something else": bytes.Replace(o.called("ada", wire.Command{Command: wire.Open}), []byte(`{"command":"open"}`), end.JSON(), 1),
+			"with ada's for another door":  bytes.Replace(old, []byte(`"door":"`+o.rules.Door), []byte(`"door":"x`+o.rules.Door), 1),
+		} {
+			status, a, err := o.send(o.f, "ada", body, 30*time.Second)
+			if err != nil || status != 403 || a.Failed == nil || a.Failed.Reason != wire.CallerUnproved {
+				t.Errorf("%s: %d %s, %v", name, status, a.JSON(), err)
+			}
+		}
+		if n := o.entries(); n["ended done"] != 0 || n["pretended refused"] != 1 {
+			t.Errorf("the record has %v", n)
+		}
+		if text := o.f.Logs(); strings.Count(text, `"DoorUnproved":1`) != 4 {
+			t.Errorf("four calls are not measured:\n%.3000s", text)
+		}
+		o.opened(o.done("ada", o.use(id)).Grant)
 	})
 	t.Run("SNS is down", func(t *testing.T) {
 		o := d.door()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -197,4 +198,37 @@ type seen func(*http.Request)
 func (f seen) RoundTrip(r *http.Request) (*http.Response, error) {
 	f(r)
 	return nil, errors.New("no network")
+}
+
+// FuzzIdentity: whatever AWS answers, there is the ARN of somebody who can call, or an
+// error that shows nothing of it.
+func FuzzIdentity(f *testing.F) {
+	for _, status := range []int{200, 403, 500} {
+		f.Add(status, []byte(ststest.Answer(ada)))
+		f.Add(status, []byte(`<ErrorResponse><Error><Code>Throttling</Code><Message>private</Message></Error></ErrorResponse>`))
+		f.Add(status, []byte(`<!DOCTYPE x [<!ENTITY y "private">]>`+ststest.Answer("arn:aws:iam::111122223333:user/&y;")))
+	}
+	s, err := sts.Sign(f.Context(), mine, "eu-north-1", with, at)
+	if err != nil {
+		f.Fatal(err)
+	}
+	somebody := regexp.MustCompile(`^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:(root|(user|assumed-role|federated-user)/[!-~]+)$`)
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return
+		}
+		fake := stand()
+		fake.Fault = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(status)
+			_, _ = w.Write(body)
+			return true
+		}
+		who, err := asks(fake).Of(t.Context(), s, with)
+		switch {
+		case err == nil && (status != 200 || !somebody.MatchString(who.ARN)):
+			t.Errorf("HTTP %d is %q", status, who.ARN)
+		case err != nil && (who.ARN != "" || strings.Contains(err.Error(), "private")):
+			t.Errorf("%v, and %q", err, who.ARN)
+		}
+	})
 }
