@@ -68,6 +68,7 @@ type doorway struct {
 	doors  int
 	people map[string]aws.Credentials
 	sts    *ststest.Server // checks signatures, which moto does not
+	proofs time.Duration   // that calls of GetCallerIdentity took
 	ahead  time.Duration   // of the clocks of AWS and of who calls, before the function's
 
 	mutex sync.Mutex
@@ -110,7 +111,13 @@ func newDoorway(t *testing.T) *doorway {
 			case service == "dynamodb":
 				toDynamoDB.ServeHTTP(w, r)
 			case target != proving || d.signed(w, r):
+				started := time.Now()
 				toMoto.ServeHTTP(w, r)
+				if target == proving {
+					d.mutex.Lock()
+					d.proofs += time.Since(started)
+					d.mutex.Unlock()
+				}
 			}
 		}
 		d.mutex.Lock()
@@ -425,7 +432,7 @@ func (o *door) approval(id string) wire.Command {
 }
 
 func (o *door) use(id string) wire.Command {
-	return wire.Command{Command: wire.Use, Request: id, Device: "ada-totp", Code: o.code("ada-totp", time.Now())}
+	return wire.Command{Command: wire.Use, Request: id, Device: "ada-totp", Code: o.code("ada-totp", o.now())}
 }
 
 // opened are a grant's credentials.
@@ -524,6 +531,7 @@ func TestTheDoorOpens(t *testing.T) {
 	warm.done("ada", warm.use(warm.ready()))
 	e.take("people")
 	o := d.door()
+	d.proofs = 0
 	started := time.Now()
 	id := o.done("ada", o.request()).Request.ID
 	asked := time.Since(started)
@@ -533,7 +541,7 @@ func TestTheDoorOpens(t *testing.T) {
 	g := o.done("ada", use).Grant
 	took := time.Since(started)
 	c := o.opened(g)
-	t.Logf("from request to credentials %v: request %v with a cold start, approval %v, use %v", took.Round(time.Millisecond), asked.Round(time.Millisecond), approved.Round(time.Millisecond), (took - asked - approved).Round(time.Millisecond))
+	t.Logf("from request to credentials %v, in which the stand-in's answers to who calls took %v: request %v with a cold start, approval %v, use %v", took.Round(time.Millisecond), d.proofs.Round(time.Millisecond), asked.Round(time.Millisecond), approved.Round(time.Millisecond), (took - asked - approved).Round(time.Millisecond))
 	if took > 2*time.Second {
 		t.Errorf("it took %v, want less than 2s", took)
 	}
@@ -635,6 +643,13 @@ func TestOneGrantOf64(t *testing.T) {
 	const many = 64
 	o := newDoorway(t).door()
 	id := o.ready()
+	// Who calls is not told by moto, a single Python, which 64 would ask at once.
+	o.faulty(func(_, target string, w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) bool {
+		if target == proving {
+			o.sts.ServeHTTP(w, r)
+		}
+		return target == proving
+	})
 	processes := make([]*lambdatest.Function, many)
 	var wait sync.WaitGroup
 	for i := range processes {
@@ -723,12 +738,13 @@ func (o *door) many(id string, length time.Duration) {
 	o.t.Helper()
 	before := o.entries()
 	var wait sync.WaitGroup
+	const fewest = 30 // of each, however slow the machine is
 	answers := map[string]map[string]int{"ada": {}, "eve": {}}
 	started := time.Now()
 	for who, at := range map[string][]string{"ada": {"ada-totp"}, "eve": {"ada-totp", "bob-totp"}} {
 		f := o.process()
 		wait.Go(func() {
-			for i := 0; time.Since(started) < length; i++ {
+			for i := 0; i < fewest || time.Since(started) < length; i++ {
 				guess := wire.Command{Command: wire.Use, Request: id, Device: at[i%len(at)], Code: o.code(at[i%len(at)], time.Now().Add(time.Duration(1000+i)*time.Hour))}
 				status, a, err := o.ask(f, who, guess, 30*time.Second)
 				if err != nil || a.Refused == nil {
@@ -753,7 +769,7 @@ func (o *door) many(id string, length time.Duration) {
 		o.t.Errorf("of %d guesses at a device that one more locks: %v", ada, answers["ada"])
 	}
 	// Whom the rules do not know has twenty entries an hour, whatever they send.
-	if got := n["used refused"] - before["used refused"]; got < ada || got > ada+20 || min(ada, eve) < 20 {
+	if got := n["used refused"] - before["used refused"]; got < ada || got > ada+20 {
 		o.t.Errorf("%d entries of %d and %d guesses", got, ada, eve)
 	}
 }
@@ -788,38 +804,24 @@ func (o *door) inProcess() *breakglass.Door {
 	return &breakglass.Door{Store: o.store, Rules: o.rules, Factors: devices.Sealed{Store: o.store, Keys: sealing, Rules: o.rules}, Random: rand.Reader}
 }
 
-// TestTheFunctionsClockIsOff has the clocks of AWS, of who calls and of who changed the
-// rows before be five minutes from the function's. Where its own is behind, it refuses
-// what would last longer by that; where it is ahead, one code is refused and two are
-// taken. Who calls is known by AWS's clock, so it is in both.
-func TestTheFunctionsClockIsOff(t *testing.T) {
-	d := newDoorway(t)
-	at := func(ahead time.Duration) (*door, string) {
-		t.Helper()
-		o := d.door()
-		d.ahead = ahead
-		door, now := o.inProcess(), d.now()
-		r, err := door.Ask(t.Context(), breakglass.Caller{Principal: userARN("ada")}, breakglass.Ask{Role: "admin", Why: "the clock", Duration: 15 * time.Minute, Recipient: o.me.Recipient().String()}, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := door.Approve(t.Context(), breakglass.Caller{Principal: userARN("bob")}, r.ID, breakglass.Proof{Device: "bob-totp", Code: breakglass.Typed(string(o.code("bob-totp", now)))}, now); err != nil {
-			t.Fatal(err)
-		}
-		return o, r.ID
+// doorAt is a door at which the clocks of AWS, of who calls and of who changed the rows
+// before are all ahead of the function's, and a request that is ready: a clock that is off
+// by itself looks just so to the function. Who calls is known by AWS's clock, so it is not
+// that which fails.
+func (d *doorway) doorAt(ahead time.Duration) (*door, string) {
+	d.t.Helper()
+	o := d.door()
+	d.ahead = ahead
+	other, now := o.inProcess(), d.now()
+	r, err := other.Ask(d.t.Context(), breakglass.Caller{Principal: userARN("ada")}, breakglass.Ask{Role: "admin", Why: "the clock", Duration: 15 * time.Minute, Recipient: o.me.Recipient().String()}, now)
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	use := func(o *door, id string, more ...time.Duration) wire.Command {
-		c := wire.Command{Command: wire.Use, Request: id, Device: "ada-totp", Code: o.code("ada-totp", d.now())}
-		for _, later := range more {
-			c.Code += " " + o.code("ada-totp", d.now().Add(later))
-		}
-		return c
+	code := breakglass.Proof{Device: "bob-totp", Code: breakglass.Typed(string(o.code("bob-totp", now)))}
+	if _, err := other.Approve(d.t.Context(), breakglass.Caller{Principal: userARN("bob")}, r.ID, code, now); err != nil {
+		d.t.Fatal(err)
 	}
-	o, id := at(5 * time.Minute)
-	o.no("the function's clock is behind", "ada", use(o, id), 403, "clock-behind")
-	o, id = at(-5 * time.Minute)
-	o.no("the function's clock is ahead, one code", "ada", use(o, id), 403, "not-accepted")
-	o.opened(o.done("ada", use(o, id, 30*time.Second)).Grant)
+	return o, r.ID
 }
 
 // TestFaultsOnTheWay tries what may be down, and what comes of it.
@@ -928,6 +930,7 @@ func TestFaultsOnTheWay(t *testing.T) {
 		}))
 		o.no("it is down", "ada", use, 503, "proof-unchecked")
 		d.faulty(proofs(func(_ http.ResponseWriter, r *http.Request) bool {
+			_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the function went
 			select {
 			case <-time.After(20 * time.Second):
 			case <-r.Context().Done():
@@ -1018,6 +1021,18 @@ func TestFaultsOnTheWay(t *testing.T) {
 			t.Errorf("the record has %v", n)
 		}
 	})
+	t.Run("the function's clock is five minutes behind", func(t *testing.T) {
+		o, id := d.doorAt(5 * time.Minute)
+		o.no("one code", "ada", o.use(id), 403, "clock-behind")
+	})
+	t.Run("the function's clock is five minutes ahead", func(t *testing.T) {
+		o, id := d.doorAt(-5 * time.Minute)
+		use := o.use(id)
+		o.no("one code", "ada", use, 403, "not-accepted")
+		use.Code = o.code("ada-totp", d.now()) + " " + o.code("ada-totp", d.now().Add(30*time.Second))
+		o.opened(o.done("ada", use).Grant)
+	})
+	d.ahead = 0
 	t.Run("a device's clock is five minutes off", func(t *testing.T) {
 		o := d.door()
 		id := o.ready()
