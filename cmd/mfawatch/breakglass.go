@@ -84,7 +84,7 @@ func doorError(err error) error {
 		return exit{refusalCode(breakglass.Reason(refused.Reason)), err}
 	case errors.As(err, &failed) && (failed.Reason == wire.NotIssued || failed.Reason == wire.NotRecorded):
 		return exit{exitLater, err}
-	case errors.As(err, &failed) && failed.Reason != wire.BadCommand && failed.Reason != wire.NoCaller, errors.Is(err, client.ErrUnreachable):
+	case errors.As(err, &failed) && failed.Reason != wire.BadCommand && failed.Reason != wire.NoCaller && failed.Reason != wire.CallerUnproved, errors.Is(err, client.ErrUnreachable):
 		return cannotRun(fmt.Errorf("%w; where it does not come back: 'mfawatch breakglass use --offline'", err))
 	case errors.As(err, &kept) && kept.Status == http.StatusTooManyRequests:
 		return exit{exitLater, err}
@@ -110,6 +110,7 @@ func refusalCode(r breakglass.Reason) int {
 // doorFile is what init remembers of the door. None of it is secret.
 type doorFile struct {
 	URL     string `json:"url,omitempty"`
+	Door    string `json:"door,omitempty"` // its name in the rules
 	Region  string `json:"region,omitempty"`
 	Profile string `json:"profile,omitempty"` // with the caller's own access key
 	Key     string `json:"key,omitempty"`     // the caller's MFA device at AWS
@@ -164,10 +165,14 @@ type doorFlags struct {
 func (f *doorFlags) add(c *cobra.Command) {
 	f.unlocking.add(c)
 	c.Flags().StringVar(&f.URL, "url", "", "the door's function URL (default: $MFAWATCH_BREAKGLASS_URL, else as init was told)")
+	c.Flags().StringVar(&f.Door, "door", "", "the door's name, as the rules have it (default: as init was told, else mfawatch)")
 	c.Flags().StringVar(&f.Region, "region", "", "Region of the door (default: the URL's)")
 	c.Flags().StringVar(&f.Profile, "profile", "", "AWS profile of your user of the door")
 	c.Flags().StringVar(&f.Key, "key", "", "your MFA device at AWS, or the name of its sealed key: gets a session with MFA (default: the credentials are of one)")
 }
+
+// usualDoor is a door's name where mfawatch.yaml says none.
+const usualDoor = "mfawatch"
 
 // caller is who asks the door, and with what.
 type caller struct {
@@ -187,7 +192,7 @@ func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
 	}
 	d := doorFile{
 		URL: cmp.Or(f.URL, os.Getenv("MFAWATCH_BREAKGLASS_URL"), known.URL), Profile: cmp.Or(f.Profile, known.Profile),
-		Key: cmp.Or(f.Key, known.Key), Device: cmp.Or(f.Device, known.Device),
+		Key: cmp.Or(f.Key, known.Key), Device: cmp.Or(f.Device, known.Device), Door: cmp.Or(f.Door, known.Door, usualDoor),
 	}
 	if d.URL == "" {
 		return nil, usage("--url: the door's URL is not known: name it, or 'mfawatch breakglass init --url URL' once")
@@ -203,7 +208,7 @@ func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
 		return nil, err
 	}
 	return &caller{
-		Door:   client.Door{URL: d.URL, Region: d.Region, Credentials: credentials, HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now},
+		Door:   client.Door{URL: d.URL, Name: d.Door, Region: d.Region, Credentials: credentials, HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now},
 		opener: &opener{unlocking: f.unlocking, t: t, home: h}, file: d,
 	}, nil
 }

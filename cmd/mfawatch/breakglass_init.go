@@ -96,6 +96,7 @@ func (f glassFlags) remember(t terminal, h home) error {
 		return usage("--url: %v", err)
 	}
 	d := f.doorFile
+	d.Door = f.contents.Door
 	if d.Region = cmp.Or(d.Region, client.RegionOf(d.URL)); d.Region == "" {
 		return usage("--region: the URL does not say the door's Region: name it")
 	}

@@ -75,7 +75,7 @@ func (c *caller) lines(ctx context.Context, from int64, each func(string) error)
 
 type logVerifyFlags struct {
 	doorFlags
-	door, headKey string
+	headKey string
 }
 
 func newBreakglassLogVerify(t terminal) *cobra.Command {
@@ -99,7 +99,7 @@ Exit codes: 0 it holds together, 3 it does not.`),
 		RunE: func(c *cobra.Command, args []string) error { return doorError(runLogVerify(c.Context(), t, f, args)) },
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.door, "door", "", "the door's name (default: the first entry's)")
+	c.Flags().Lookup("door").Usage = "the door's name, as the rules have it (default: of a record the first entry's, of the door as for other commands)"
 	c.Flags().StringVar(&f.headKey, "head-key", "", "Ed25519 key that signs heads: base64, or a file of it")
 	return c
 }
@@ -146,12 +146,12 @@ func runLogVerify(ctx context.Context, t terminal, f logVerifyFlags, args []stri
 }
 
 func (f logVerifyFlags) doorOf(lines [][]byte) string {
-	if f.door == "" && len(lines) > 0 {
+	if f.Door == "" && len(lines) > 0 {
 		if e, err := record.Parse(lines[0]); err == nil {
 			return e.Door
 		}
 	}
-	return f.door
+	return f.Door
 }
 
 func (f logVerifyFlags) keys() ([]ed25519.PublicKey, error) {

@@ -70,9 +70,9 @@ func (h *house) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"Message":"Forbidden"}`, http.StatusForbidden)
 		return
 	}
-	c, err := wire.ParseCommand(body)
-	if err != nil {
-		h.Errorf("the door cannot read a command: %v", err)
+	call, c, err := wire.ParseCall(body)
+	if err = errors.Join(err, call.Proof.Check()); err != nil || call.Proof.Key != "AKIA"+who[1] || call.Proof.Door != usualDoor {
+		h.Errorf("the door cannot read a call: %v", err)
 	}
 	a, err := h.do(r.Context(), storetest.As(who[1]), c)
 	status := http.StatusOK

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/wire"
 )
 
@@ -37,6 +39,22 @@ func (h *Handler) do(ctx context.Context, log zerolog.Logger, who breakglass.Cal
 	case wire.Unlock:
 		a.Unlocked, err = h.Door.Unlock(ctx, who, c.Target, proof, now)
 		return a, err
+	}
+	return h.look(ctx, who, c, now)
+}
+
+// look shows what changes nothing. Whom the door does not let look is in the record.
+func (h *Handler) look(ctx context.Context, who breakglass.Caller, c wire.Command, now time.Time) (wire.Answer, error) {
+	a, err := h.tell(ctx, who, c, now)
+	if r := (*breakglass.Refusal)(nil); errors.As(err, &r) && r.Reason == breakglass.NotAllowed {
+		return a, h.Door.TurnAway(ctx, who, record.Looked, r, now)
+	}
+	return a, err
+}
+
+// tell shows requests and the record to principals of the rules.
+func (h *Handler) tell(ctx context.Context, who breakglass.Caller, c wire.Command, now time.Time) (a wire.Answer, err error) {
+	switch c.Command {
 	case wire.Look:
 		r, err := h.Door.Look(ctx, who, c.Request)
 		return one(r, err)
@@ -47,11 +65,6 @@ func (h *Handler) do(ctx context.Context, log zerolog.Logger, who breakglass.Cal
 		}
 		return a, err
 	}
-	return h.tell(ctx, who, c, now)
-}
-
-// tell shows the record to principals of the rules.
-func (h *Handler) tell(ctx context.Context, who breakglass.Caller, c wire.Command, now time.Time) (a wire.Answer, err error) {
 	if !slices.ContainsFunc(h.Door.Rules.People, func(p breakglass.Person) bool { return slices.Contains(p.Principals, who.Principal) }) {
 		return a, &breakglass.Refusal{Reason: breakglass.NotAllowed}
 	}

@@ -14,7 +14,8 @@ import (
 
 // event is what the function is invoked with: a request to its URL, or the schedule's
 // input {"mfawatch":"tend"}. AWS makes the one, so that nobody who sends a request can
-// make it the other.
+// make it the other. Whoever may invoke the function directly can make both: the one is
+// worth nothing without a proof, and the other does only what is due.
 type event struct {
 	Mfawatch string `json:"mfawatch"`
 	events.LambdaFunctionURLRequest
@@ -26,14 +27,16 @@ const tending = "tend"
 // mostBody is more than any command has.
 const mostBody = 16 << 10
 
-// problem is a request that no command was read from.
+// problem is a request that no command of anybody was read from.
 type problem struct {
 	status int
 	reason wire.Reason
 	text   string
+	cause  error // for the log
 }
 
 func (p *problem) Error() string { return p.text }
+func (p *problem) Unwrap() error { return p.cause }
 
 // readEvent reads an invocation's payload. Its error shows nothing of it.
 func readEvent(payload []byte) (event, error) {
@@ -44,23 +47,23 @@ func readEvent(payload []byte) (event, error) {
 	return e, nil
 }
 
-// command is who calls, by AWS's word, and what is asked.
-func (e event) command() (caller string, c wire.Command, err error) {
+// command is who is said to call, and what is asked with which proof.
+func (e event) command() (claimed string, call wire.Call, c wire.Command, err error) {
 	if m := e.RequestContext.HTTP.Method; m != http.MethodPost {
-		return "", c, &problem{http.StatusMethodNotAllowed, wire.BadCommand, "method: POST is wanted"}
+		return "", call, c, &problem{status: http.StatusMethodNotAllowed, reason: wire.BadCommand, text: "method: POST is wanted"}
 	}
-	caller, ok := e.caller()
+	claimed, ok := e.caller()
 	if !ok {
-		return "", c, &problem{http.StatusForbidden, wire.NoCaller, "AWS does not say who calls: the function's URL has to have the auth type AWS_IAM"}
+		return "", call, c, &problem{status: http.StatusForbidden, reason: wire.NoCaller, text: "AWS does not say who calls: the function's URL has to have the auth type AWS_IAM"}
 	}
 	body, err := e.body()
 	if err != nil {
-		return caller, c, err
+		return claimed, call, c, err
 	}
-	if c, err = wire.ParseCommand(body); err != nil {
-		return caller, c, &problem{http.StatusBadRequest, wire.BadCommand, fmt.Sprintf("the command: %v", err)}
+	if call, c, err = wire.ParseCall(body); err != nil {
+		return claimed, call, c, &problem{status: http.StatusBadRequest, reason: wire.BadCommand, text: fmt.Sprintf("the call: %v", err)}
 	}
-	return caller, c, nil
+	return claimed, call, c, nil
 }
 
 // caller is the ARN of the principal that signed the request (Lambda developer guide,
@@ -76,16 +79,16 @@ func (e event) caller() (string, bool) {
 func (e event) body() ([]byte, error) {
 	body := []byte(e.Body)
 	if len(body) > mostBody*4/3+4 {
-		return nil, &problem{http.StatusRequestEntityTooLarge, wire.BadCommand, fmt.Sprintf("the body: at most %d bytes are taken", mostBody)}
+		return nil, &problem{status: http.StatusRequestEntityTooLarge, reason: wire.BadCommand, text: fmt.Sprintf("the body: at most %d bytes are taken", mostBody)}
 	}
 	if e.IsBase64Encoded {
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
-			return nil, &problem{http.StatusBadRequest, wire.BadCommand, "the body: it is no base64"}
+			return nil, &problem{status: http.StatusBadRequest, reason: wire.BadCommand, text: "the body: it is no base64"}
 		}
 	}
 	if len(body) > mostBody {
-		return nil, &problem{http.StatusRequestEntityTooLarge, wire.BadCommand, fmt.Sprintf("the body: at most %d bytes are taken", mostBody)}
+		return nil, &problem{status: http.StatusRequestEntityTooLarge, reason: wire.BadCommand, text: fmt.Sprintf("the body: at most %d bytes are taken", mostBody)}
 	}
 	return body, nil
 }

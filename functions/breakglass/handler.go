@@ -23,6 +23,7 @@ import (
 // invocation to the next but clients and the key of signed heads.
 type Handler struct {
 	Door    *breakglass.Door
+	Callers Callers
 	Roles   Roles
 	Denials Denials
 	Topic   Topic
@@ -83,19 +84,28 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // the schedule where they cannot be.
 func (h *Handler) request(ctx context.Context, log zerolog.Logger, e event) (int, wire.Answer) {
 	counts := measures{}
-	caller, c, err := e.command()
+	claimed, call, c, err := e.command()
 	var a wire.Answer
 	if err == nil {
-		log = log.With().Str("command", string(c.Command)).Str("caller", cut(caller)).Logger()
-		err = safely(log, func() error { a, err = h.do(ctx, log, breakglass.Caller{Principal: caller}, c); return err })
+		log = log.With().Str("command", string(c.Command)).Str("caller", cut(claimed)).Logger()
+		err = safely(log, func() error { a, err = h.proved(ctx, log, claimed, call, c); return err })
 	}
 	status, answer := h.answered(log, a, err, &counts)
 	if err == nil && a.Grant != nil && !a.Grant.Drill {
 		counts.add(settings.DoorGrants, 1)
 	}
-	_ = safely(log, func() error { h.after(ctx, log, c); return nil })
+	_ = safely(log, func() error { h.after(ctx, log, c, err); return nil })
 	h.measure(counts)
 	return status, answer
+}
+
+// proved does a command of whom AWS confirms.
+func (h *Handler) proved(ctx context.Context, log zerolog.Logger, claimed string, call wire.Call, c wire.Command) (wire.Answer, error) {
+	who, err := h.prove(ctx, claimed, call)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	return h.do(ctx, log, who, c)
 }
 
 // safely keeps a panic to what caused it. What it was in the middle of is in the rows, or
@@ -133,7 +143,10 @@ func (h *Handler) answered(log zerolog.Logger, a wire.Answer, err error, counts 
 		return http.StatusForbidden, wire.Answer{Refused: refused(r)}
 	}
 	if p := (*problem)(nil); errors.As(err, &p) {
-		log.Warn().Str("outcome", "failed").Str("reason", string(p.reason)).Err(err).Msg("answered")
+		if p.reason == wire.NoCaller || p.reason == wire.CallerUnproved {
+			counts.add(settings.DoorUnproved, 1)
+		}
+		log.Warn().Str("outcome", "failed").Str("reason", string(p.reason)).Err(err).AnErr("cause", p.cause).Msg("answered")
 		return p.status, wire.Answer{Failed: &wire.Failed{Reason: p.reason, Text: p.text}}
 	}
 	counts.add(settings.DoorFailures, 1)
@@ -151,11 +164,13 @@ func refused(r *breakglass.Refusal) *wire.Refused {
 }
 
 func failed(err error) (int, wire.Failed) {
-	switch n, unrecorded := (*notIssued)(nil), (*notRecorded)(nil); {
+	switch n, unrecorded, unknown := (*notIssued)(nil), (*notRecorded)(nil), (*unchecked)(nil); {
 	case errors.As(err, &n):
 		return http.StatusBadGateway, wire.Failed{Reason: wire.NotIssued, Text: notIssuedText}
 	case errors.As(err, &unrecorded):
 		return http.StatusServiceUnavailable, wire.Failed{Reason: wire.NotRecorded, Text: notRecordedText}
+	case errors.As(err, &unknown):
+		return http.StatusServiceUnavailable, wire.Failed{Reason: wire.ProofUnchecked, Text: uncheckedText}
 	case errors.Is(err, errPanic):
 		return http.StatusInternalServerError, wire.Failed{Reason: wire.Broken, Text: brokenText}
 	}

@@ -74,7 +74,7 @@ func TestEvents(t *testing.T) {
 	w := newWorld(t)
 	body := `{"command":"open"}`
 	change := func(f func(*events.LambdaFunctionURLRequest)) events.LambdaFunctionURLRequest {
-		e := posted("ada", body)
+		e := w.posted("ada", body)
 		f(&e)
 		return e
 	}
@@ -84,25 +84,26 @@ func TestEvents(t *testing.T) {
 		status int
 		reason string
 	}{
-		"plain":               {posted("ada", body), 200, ""},
-		"base64":              {change(func(e *request) { e.Body, e.IsBase64Encoded = encoded(body), true }), 200, ""},
+		"plain":               {w.posted("ada", body), 200, ""},
+		"base64":              {change(func(e *request) { e.Body, e.IsBase64Encoded = encoded(e.Body), true }), 200, ""},
 		"no base64":           {change(func(e *request) { e.IsBase64Encoded = true }), 400, "bad-command"},
 		"GET":                 {change(func(e *request) { e.RequestContext.HTTP.Method = "GET" }), 405, "bad-command"},
 		"no authorizer":       {change(func(e *request) { e.RequestContext.Authorizer = nil }), 403, "no-caller"},
 		"an authorizer's JWT": {change(func(e *request) { e.RequestContext.Authorizer.IAM = nil }), 403, "no-caller"},
 		"no ARN":              {change(func(e *request) { e.RequestContext.Authorizer.IAM.UserARN = "" }), 403, "no-caller"},
-		"an account's root":   {change(func(e *request) { e.RequestContext.Authorizer.IAM.UserARN = "arn:aws:iam::111122223333:root" }), 403, "not-allowed"},
-		"too long":            {posted("ada", strings.Repeat(" ", mostBody+1)), 413, "bad-command"},
+		"too long":            {sent("ada", strings.Repeat(" ", mostBody+1)), 413, "bad-command"},
 		"too long in base64":  {change(func(e *request) { e.Body, e.IsBase64Encoded = encoded(strings.Repeat(" ", 2*mostBody)), true }), 413, "bad-command"},
-		"no JSON":             {posted("ada", "hunter2"), 400, "bad-command"},
-		"a field twice":       {posted("ada", `{"command":"open","command":"head"}`), 400, "bad-command"},
-		"an unknown field":    {posted("ada", `{"command":"open","caller":"bob"}`), 400, "bad-command"},
-		"tend in a body":      {posted("ada", `{"mfawatch":"tend"}`), 400, "bad-command"},
+		"no JSON":             {sent("ada", "hunter2"), 400, "bad-command"},
+		"a command alone":     {sent("ada", body), 400, "bad-command"},
+		"a call twice":        {change(func(e *request) { e.Body += e.Body }), 400, "bad-command"},
+		"a field twice":       {w.posted("ada", `{"command":"open","command":"head"}`), 400, "bad-command"},
+		"an unknown field":    {w.posted("ada", `{"command":"open","caller":"bob"}`), 400, "bad-command"},
+		"tend in a body":      {sent("ada", `{"mfawatch":"tend"}`), 400, "bad-command"},
+		"tend in a call":      {w.posted("ada", `{"mfawatch":"tend"}`), 400, "bad-command"},
 		"a caller in a header": {change(func(e *request) {
 			e.Headers = map[string]string{"x-amzn-user-arn": "x"}
 			e.RequestContext.Authorizer = nil
 		}), 403, "no-caller"},
-		"not one of the people": {posted("eve", body), 403, "not-allowed"},
 	} {
 		status, a := w.invoke(t.Context(), c.e)
 		w.no(name, status, a, c.status, c.reason)
@@ -331,16 +332,27 @@ func TestSNSHangs(t *testing.T) {
 // makes up for it.
 func TestTheBucketIsDown(t *testing.T) {
 	w := newWorld(t)
+	if err := w.tend(); err != nil || w.unarchived() != "0" {
+		t.Errorf("an empty record is %ss behind: %v", w.unarchived(), err)
+	}
 	w.aws.noBucket = errors.New("s3 list of record: AccessDenied")
 	id := w.ready()
+	w.now = w.now.Add(10 * time.Second)
 	w.done("ada", w.use(id))
-	if err := w.tend(); err == nil || !strings.Contains(err.Error(), "archive: s3 list") {
-		t.Errorf("tend: %v", err)
+	w.now = w.now.Add(10 * time.Minute)
+	if err := w.tend(); err == nil || !strings.Contains(err.Error(), "archive: s3 list") || w.unarchived() != "610" {
+		t.Errorf("tend: %v, and the record is %ss behind, want 610", err, w.unarchived())
 	}
 	w.aws.noBucket = nil
-	if err := w.tend(); err != nil {
-		t.Fatal(err)
+	if err := w.tend(); err != nil || w.unarchived() != "0" {
+		t.Fatalf("tend: %v, and the record is %ss behind", err, w.unarchived())
 	}
+	// What is there stays known where the bucket and the process are new to each other.
+	w.aws.noBucket, w.h.Archive = errors.New("s3 list of record: AccessDenied"), &archive{Objects: w.aws, Prefix: "record/main/"}
+	if err := w.tend(); err == nil || w.unarchived() != "0" {
+		t.Errorf("tend: %v, and the record is %ss behind", err, w.unarchived())
+	}
+	w.aws.noBucket = nil
 	if n := strings.Count(string(w.aws.objects["record/main/entries-000000000001.jsonl"]), "\n"); n != 4 {
 		t.Errorf("%d entries are archived, want 4", n)
 	}
@@ -445,7 +457,7 @@ func TestTheDeadline(t *testing.T) {
 	defer cancel()
 	w.h.Roles = hanging{}
 	command := w.use(id)
-	status, a := w.invoke(ctx, posted("ada", string(command.JSON())))
+	status, a := w.invoke(ctx, w.posted("ada", string(command.JSON())))
 	w.no("STS hangs", status, a, 502, "not-issued")
 	if ctx.Err() != nil {
 		t.Error("it answered after its time")
@@ -542,8 +554,19 @@ func TestTheRecordIsTold(t *testing.T) {
 	if again := w.done("ada", wire.Command{Command: wire.Head}); again.Key != a.Key {
 		t.Error("another process has another key")
 	}
-	status, a := w.say("eve", wire.Command{Command: wire.Log, From: 1})
-	w.no("eve reads the record", status, a, 403, "not-allowed")
+	before := len(w.entries())
+	for _, c := range []wire.Command{{Command: wire.Log, From: 1}, {Command: wire.Head}, {Command: wire.Open}, {Command: wire.Look, Request: "0123456789ABCDEF"}} {
+		status, a := w.say("eve", c)
+		w.no("eve wants "+string(c.Command), status, a, 403, "not-allowed")
+	}
+	if got := strings.Join(w.entries()[before:], ", "); got != "looked refused not-enrolled, looked refused not-enrolled, looked refused not-enrolled, looked refused not-enrolled" {
+		t.Errorf("recorded of eve: %s", got)
+	}
+	status, a := w.say("ada", wire.Command{Command: wire.Look, Request: "0123456789ABCDEF"})
+	w.no("ada looks at what is not there", status, a, 403, "no-such-request")
+	if len(w.entries()) != before+4 {
+		t.Error("a person's look is recorded")
+	}
 	if err := w.tend(); err != nil || !strings.Contains(w.out.String(), `"message":"heads are signed"`) {
 		t.Errorf("the public key is not logged: %v", err)
 	}
@@ -555,23 +578,23 @@ func TestTheRecordIsTold(t *testing.T) {
 func TestTheClockIsOff(t *testing.T) {
 	w := newWorld(t)
 	id := w.ready()
-	right := w.now
 	use := w.use(id)
-	w.now = right.Add(-5 * time.Minute)
+	w.off = -5 * time.Minute
 	status, a := w.say("ada", use)
 	w.no("behind", status, a, 403, "clock-behind")
-	w.now = right.Add(5 * time.Minute)
+	w.off = 5 * time.Minute
 	status, a = w.say("ada", use)
 	w.no("ahead", status, a, 403, "not-accepted")
-	use.Code = wire.Code(w.cast.Pair("ada-totp", right).Code.Reveal())
+	use.Code = wire.Code(w.cast.Pair("ada-totp", w.now).Code.Reveal())
 	w.opened(w.done("ada", use).Grant)
 }
 
 // FuzzEvent: whatever comes, there is a command of a caller, or an error that shows
 // nothing of the body.
 func FuzzEvent(f *testing.F) {
-	for _, body := range []string{`{"command":"open"}`, `hunter2hunter2`} {
-		text, err := json.Marshal(posted("ada", body))
+	proof := `"proof":{"door":"main","key":"ASIAada","at":"20261120T030000Z","token":"hunter2hunter2","signature":"` + strings.Repeat("0a", 32) + `"}`
+	for _, body := range []string{`{"command":{"command":"open"},` + proof + `}`, `{"command":{"command":"use","request":"0123456789ABCDEF","device":"d","code":"hunter2"},` + proof + `}`, `{"command":{"command":"open"}}`, `hunter2hunter2`} {
+		text, err := json.Marshal(sent("ada", body))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -583,9 +606,14 @@ func FuzzEvent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		caller, c, err := e.command()
+		caller, call, c, err := e.command()
 		if err == nil && (caller == "" || c.Check() != nil) {
 			t.Error("a command without caller, or that is not whole")
+		}
+		if err == nil {
+			if again, err := wire.ParseCommand(call.Command); err != nil || again != c {
+				t.Error("what is proved is not what is done")
+			}
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Error("the error shows the body")

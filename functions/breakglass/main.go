@@ -4,16 +4,19 @@
 // invokes it each minute with {"mfawatch":"tend"}, for what time ends and for what an
 // earlier invocation could not do.
 //
-// It promises that who calls is whom AWS says, and nobody where AWS says nothing; that
+// It promises that who calls is whom AWS says, twice: in the event, and in answer to a
+// call of sts:GetCallerIdentity that the caller signed for this door and this command,
+// and that the function makes; and nobody where AWS says nothing, or two things; that
 // nothing is granted which the record has not; that credentials are recorded as issued
 // before they leave, and leave encrypted to who asked for them; that a panic, a deadline
 // or a service that is down leaves a door that is shut, or a grant that the same request
 // may use again within the minute; that a notice waits until it was published; and that
-// nothing it logs holds a code, a secret, credentials or an event's body.
+// nothing it logs holds a code, a secret, a proof, credentials or an event's body.
 //
-// It cannot tell a request through its URL from an invocation that was made to look
-// like one: whoever may call lambda:InvokeFunction directly can say to be anybody. So
-// nobody may but the schedule, and through the URL (condition key
+// Whoever may call lambda:InvokeFunction directly makes the event themselves: the proof
+// keeps them from being anybody else. It does not say that AWS saw a second factor, as
+// the way through the URL does (aws:MultiFactorAuthPresent in the callers' policy): so
+// nobody may invoke directly but the schedule, and through the URL (condition key
 // lambda:InvokedViaFunctionUrl) those who come in by it.
 package main
 
@@ -87,12 +90,14 @@ func wired(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 		return nil, err
 	}
 	cfg.Region, cfg.RetryMaxAttempts = set.Region, attempts
-	cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(patience)
+	http := awshttp.NewBuildableClient().WithTimeout(patience)
+	cfg.HTTPClient = http
 	store := &table.Store{Client: dynamodb.NewFromConfig(cfg), Place: table.Places(set.Table, set.LedgerTable)}
 	keys := devices.Keys(kms.New(cfg), set.KeyARN, rules.Door)
 	return &Handler{
-		Door:  &breakglass.Door{Store: store, Rules: rules, Factors: devices.Sealed{Store: store, Keys: keys, Rules: rules}, Random: rand.Reader},
-		Roles: sts.New(cfg), Denials: iam.New(cfg), Topic: &sns.Topic{Client: awssns.NewFromConfig(cfg), ARN: set.TopicARN},
+		Door:    &breakglass.Door{Store: store, Rules: rules, Factors: devices.Sealed{Store: store, Keys: keys, Rules: rules}, Random: rand.Reader},
+		Callers: sts.NewIdentities(cfg, http.GetTransport(), patience),
+		Roles:   sts.New(cfg), Denials: iam.New(cfg), Topic: &sns.Topic{Client: awssns.NewFromConfig(cfg), ARN: set.TopicARN},
 		Archive: &archive{Objects: s3.NewKept(cfg, set.RecordBucket), Prefix: "record/" + rules.Door + "/"},
 		Signer:  &signer{Store: store, Keys: keys, Random: rand.Reader},
 		Metrics: out, Log: zerolog.New(out).Level(level).With().Timestamp().Logger(), Now: time.Now,

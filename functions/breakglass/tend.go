@@ -24,10 +24,12 @@ const (
 	tendNotices  = 200
 )
 
-// after does in the same invocation what a request has made due. Who asked waits for
-// it, so it is not long; what fails is the schedule's.
-func (h *Handler) after(ctx context.Context, log zerolog.Logger, c wire.Command) {
-	if c.Command == "" || slices.Contains([]wire.Name{wire.Look, wire.Open, wire.Log, wire.Head}, c.Command) {
+// after does in the same invocation what a request has made due, which a look that was
+// shown, and a call of nobody, has not. Who asked waits for it, so it is not long; what
+// fails is the schedule's.
+func (h *Handler) after(ctx context.Context, log zerolog.Logger, c wire.Command, came error) {
+	looked := slices.Contains([]wire.Name{wire.Look, wire.Open, wire.Log, wire.Head}, c.Command)
+	if no := (*problem)(nil); c.Command == "" || looked && came == nil || errors.As(came, &no) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, afterFor)
@@ -73,7 +75,10 @@ func (h *Handler) archive(ctx context.Context, log zerolog.Logger, now time.Time
 		return err
 	}
 	h.Signer.announce(log)
-	return h.Door.Archive(ctx, h.Archive, s, now)
+	to := &noting{Archive: h.Archive}
+	err = h.Door.Archive(ctx, to, s, now)
+	_, bad := h.archivedTo(ctx, to.next-1)
+	return errors.Join(err, bad)
 }
 
 // state measures what an alarm watches.
@@ -81,11 +86,13 @@ func (h *Handler) state(ctx context.Context, now time.Time) error {
 	waiting, err := h.Door.Notices(ctx, 50)
 	owed, bad := h.Door.Owed(ctx, now)
 	drills, worse := h.Door.Drills(ctx)
-	if err = errors.Join(err, bad, worse); err != nil {
+	unarchived, worst := h.unarchived(ctx, now)
+	if err = errors.Join(err, bad, worse, worst); err != nil {
 		return err
 	}
 	h.measure(measures{
 		{settings.NoticesWaiting, "Count", float64(len(waiting))}, {settings.GrantsOwed, "Count", float64(len(owed))},
+		{settings.UnarchivedAge, "Seconds", unarchived.Seconds()},
 		{settings.DrillAge, "Seconds", drillAge(h.Door.Rules, drills, now).Seconds()},
 	})
 	return nil

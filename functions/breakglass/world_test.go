@@ -17,10 +17,12 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/armor"
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/rs/zerolog"
 
 	"mfawatch/internal/s3"
 	"mfawatch/internal/sts"
+	"mfawatch/internal/sts/ststest"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/devices"
 	"mfawatch/totp/breakglass/record"
@@ -163,8 +165,10 @@ type world struct {
 	store  *storetest.Faulty
 	kms    *fakeKMS
 	aws    *fakeAWS
+	sts    *ststest.Server // who signed
 	out    *lockedBuffer
 	now    time.Time
+	off    time.Duration // by how much the function's clock is ahead of all others
 	me     *age.X25519Identity
 	secret []string // that no log may hold
 }
@@ -186,6 +190,10 @@ func newWorld(t *testing.T) *world {
 	w.store = &storetest.Faulty{Store: w.memory}
 	clock := func() time.Time { return w.now }
 	w.aws = &fakeAWS{denied: map[string][]string{}, objects: map[string][]byte{}, now: clock}
+	w.sts = &ststest.Server{Now: clock}
+	for _, who := range []string{"ada", "bob", "cyd", "dan", "eve"} {
+		w.sts.Know(credentialsOf(who).AccessKeyID, ststest.Key{Secret: credentialsOf(who).SecretAccessKey, Token: credentialsOf(who).SessionToken, ARN: storetest.User(who)})
+	}
 	rules, keys := w.cast.Rules, devices.Keys(w.kms, keyARN, "main")
 	w.cast.Door(w.memory) // enrols the sheets
 	for _, p := range rules.People {
@@ -202,10 +210,11 @@ func newWorld(t *testing.T) *world {
 	}
 	w.secret = append(w.secret, "hunter2", "pppppp", "otpauth")
 	w.h = &Handler{
-		Door:  &breakglass.Door{Store: storeOf(w), Rules: rules, Factors: devices.Sealed{Store: storeOf(w), Keys: keys, Rules: rules}, Random: rand.Reader},
-		Roles: w.aws, Denials: w.aws, Topic: w.aws, Archive: &archive{Objects: w.aws, Prefix: "record/main/"},
+		Door:    &breakglass.Door{Store: storeOf(w), Rules: rules, Factors: devices.Sealed{Store: storeOf(w), Keys: keys, Rules: rules}, Random: rand.Reader},
+		Callers: sts.NewIdentities(aws.Config{Region: region}, w.sts, patience),
+		Roles:   w.aws, Denials: w.aws, Topic: w.aws, Archive: &archive{Objects: w.aws, Prefix: "record/main/"},
 		Signer:  &signer{Store: storeOf(w), Keys: keys, Random: rand.Reader},
-		Metrics: w.out, Log: zerolog.New(w.out), Now: clock,
+		Metrics: w.out, Log: zerolog.New(w.out), Now: func() time.Time { return w.now.Add(w.off) },
 	}
 	var err error
 	if w.me, err = age.GenerateX25519Identity(); err != nil {
@@ -240,12 +249,43 @@ func (w *world) noSecrets() {
 	}
 }
 
-// posted is a request to the function's URL.
-func posted(who, body string) events.LambdaFunctionURLRequest {
+const region = "eu-north-1"
+
+// credentialsOf are somebody's, of a session with MFA.
+func credentialsOf(who string) aws.Credentials {
+	return aws.Credentials{AccessKeyID: "ASIA" + who, SecretAccessKey: "hunter2 of " + who, SessionToken: "hunter2+token/of=" + who}
+}
+
+// called is a command as somebody sends it.
+func (w *world) called(who, command string) wire.Call {
+	w.t.Helper()
+	return w.calledFor("main", who, command, w.now)
+}
+
+func (w *world) calledFor(door, who, command string, at time.Time) wire.Call {
+	w.t.Helper()
+	c := wire.Call{Command: []byte(command), Proof: wire.Proof{Door: door}}
+	p, err := sts.Sign(w.t.Context(), credentialsOf(who), region, c.Signed(), at)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.secret = append(w.secret, p.Signature)
+	c.Proof = wire.Proof{Door: door, Key: p.Key, At: p.At, Token: p.Token, Signature: p.Signature}
+	return c
+}
+
+// posted is a request to the function's URL, of a command with its proof.
+func (w *world) posted(who, command string) events.LambdaFunctionURLRequest {
+	w.t.Helper()
+	return sent(who, string(w.called(who, command).JSON()))
+}
+
+// sent is what AWS makes of a request.
+func sent(who, body string) events.LambdaFunctionURLRequest {
 	e := events.LambdaFunctionURLRequest{Version: "2.0", RawPath: "/", Body: body}
 	e.RequestContext.HTTP.Method = "POST"
 	e.RequestContext.Authorizer = &events.LambdaFunctionURLRequestContextAuthorizerDescription{
-		IAM: &events.LambdaFunctionURLRequestContextAuthorizerIAMDescription{UserARN: storetest.User(who), AccountID: "111122223333", AccessKey: "ASIAEXAMPLE"},
+		IAM: &events.LambdaFunctionURLRequestContextAuthorizerIAMDescription{UserARN: storetest.User(who), AccountID: "111122223333", AccessKey: credentialsOf(who).AccessKeyID},
 	}
 	return e
 }
@@ -280,7 +320,7 @@ func (w *world) say(who string, c wire.Command) (int, wire.Answer) {
 	if c.Code != "" {
 		w.secret = append(w.secret, string(c.Code))
 	}
-	return w.invoke(w.t.Context(), posted(who, string(c.JSON())))
+	return w.invoke(w.t.Context(), w.posted(who, string(c.JSON())))
 }
 
 // done is what a command came to, which must be done.
@@ -355,6 +395,13 @@ func (w *world) opened(g *wire.Grant) wire.Credentials {
 func (w *world) tend() error {
 	_, err := w.h.Invoke(w.t.Context(), []byte(`{"mfawatch":"tend"}`))
 	return err
+}
+
+// unarchived is the metric as the last invocation wrote it.
+func (w *world) unarchived() string {
+	parts := strings.Split(w.out.String(), `"UnarchivedAge":`)
+	text, _, _ := strings.Cut(parts[len(parts)-1], ",")
+	return strings.TrimSpace(strings.Trim(text, "}\n"))
 }
 
 // entries are the record's, as "what outcome reason".

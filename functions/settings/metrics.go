@@ -37,8 +37,10 @@ const (
 const (
 	DoorGrants     = "DoorGrants"     // credentials handed out, drills not among them
 	DoorRefusals   = "DoorRefusals"   // by the door
+	DoorUnproved   = "DoorUnproved"   // calls of which AWS does not confirm who makes them
 	DoorFailures   = "DoorFailures"   // something that the door needs was not there
-	NoticesWaiting = "NoticesWaiting" // not published yet, up to 50; each minute, as the two below
+	NoticesWaiting = "NoticesWaiting" // not published yet, up to 50; each minute, as the three below
 	GrantsOwed     = "GrantsOwed"     // taken back, and AWS does not refuse their tokens yet
+	UnarchivedAge  = "UnarchivedAge"  // seconds, of the oldest entry of the record that is not in the bucket; 0 where all are
 	DrillAge       = "DrillAge"       // seconds, of the role whose last drill is longest ago; none counts as a year
 )

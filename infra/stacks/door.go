@@ -27,6 +27,7 @@ const (
 	doorTimeout = 30
 	doorAtOnce  = 10
 	drillDays   = 90
+	unarchived  = 600 // seconds that an entry may be in the table alone: the schedule copies it each minute
 )
 
 // makeDoor makes the function behind its URL, who may call it, and what watches it.
@@ -106,8 +107,10 @@ func (b *builder) doorOpens() []statement {
 }
 
 // callerStatements let people call the function by its URL, with MFA that AWS checked.
-// A new URL asks for both actions. The second condition is what holds the door: who
-// may invoke a function directly may tell it to be anybody.
+// A new URL asks for both actions. Each call proves besides who makes it, by a signed
+// call of sts:GetCallerIdentity: that needs no permission, and no policy can deny it
+// (STS API reference). It does not say that MFA was there, so the second condition stays:
+// who may invoke a function directly needs none.
 func (b *builder) callerStatements() []statement {
 	fn, mfa := b.functionARN(emergencyFunction), object{"aws:MultiFactorAuthPresent": "true"}
 	return []statement{
@@ -150,6 +153,10 @@ func (b *builder) doorAlarms() []alarm {
 			why: name + " was not let run: somebody calls it without end, or took its concurrency away."},
 		{name: "breakglass-failures", namespace: own, metric: settings.DoorFailures, statistic: "Sum", period: fiveMinutes, dimensions: door, silence: notBreaching, event: true,
 			why: "Somebody called the emergency door and something that it needs was not there: a table, a key, or the role. The offline way is there meanwhile (docs/break-glass.md)."},
+		{name: "breakglass-unproved", namespace: own, metric: settings.DoorUnproved, statistic: "Sum", period: fiveMinutes, dimensions: door, silence: notBreaching, event: true,
+			why: "Somebody called the emergency door and AWS does not confirm who: past its URL, with a proof of something else, or by a machine whose clock is off. The log of " + name + " says as whom."},
+		{name: "breakglass-unarchived", namespace: own, metric: settings.UnarchivedAge, statistic: "Minimum", period: 60, of: 5, in: 5, most: unarchived, dimensions: door, silence: notBreaching,
+			why: "For " + number(unarchived/60) + " minutes an entry of the emergency door's record is not in " + b.bucket(emergencyRecord) + ": who has the table could change it unseen. The log of " + name + " says why."},
 		{name: "breakglass-untold", namespace: own, metric: settings.NoticesWaiting, statistic: "Minimum", period: 60, of: 5, in: 5, dimensions: door, silence: breaching,
 			why: "For five minutes notices of the emergency door wait untold, or its schedule " + name + " does nothing."},
 		{name: "breakglass-owed", namespace: own, metric: settings.GrantsOwed, statistic: "Minimum", period: 60, of: 5, in: 5, dimensions: door, silence: notBreaching,

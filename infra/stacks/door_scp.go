@@ -25,7 +25,7 @@ func (b *builder) doorPolicy() []statement {
 	assume := []string{"iam:Get*", "iam:List*", "sts:*"}
 	all := []statement{
 		denyBut("FunctionStays", []string{"lambda:Get*", "lambda:Invoke*", "lambda:List*"}, fn, fn+":*").unless(deployer),
-		// Who invokes the function directly may tell it to be anybody.
+		// Who invokes the function directly needs no MFA to be who they are.
 		deny("NobodyPretends", []string{"lambda:InvokeFunction"}, fn, fn+":*").unless(b.role(emergencyFunction+"-schedule")).
 			also("BoolIfExists", object{"lambda:InvokedViaFunctionUrl": "false"}),
 		// iam:PassRole is among what is not listed.

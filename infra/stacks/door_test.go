@@ -216,11 +216,13 @@ func TestDoorAlarms(t *testing.T) {
 	}
 	const door, fn = `[{"Name":"function","Value":"breakglass"}]`, `[{"Name":"FunctionName","Value":"mfawatch-breakglass"}]`
 	want := map[string]string{
-		"mfawatch-breakglass-errors":    "Errors " + fn + " 0 notBreaching",
-		"mfawatch-breakglass-throttles": "Throttles " + fn + " 0 notBreaching",
-		"mfawatch-breakglass-failures":  "DoorFailures " + door + " 0 notBreaching",
-		"mfawatch-breakglass-untold":    "NoticesWaiting " + door + " 0 breaching",
-		"mfawatch-breakglass-owed":      "GrantsOwed " + door + " 0 notBreaching",
+		"mfawatch-breakglass-errors":     "Errors " + fn + " 0 notBreaching",
+		"mfawatch-breakglass-throttles":  "Throttles " + fn + " 0 notBreaching",
+		"mfawatch-breakglass-failures":   "DoorFailures " + door + " 0 notBreaching",
+		"mfawatch-breakglass-unproved":   "DoorUnproved " + door + " 0 notBreaching",
+		"mfawatch-breakglass-unarchived": "UnarchivedAge " + door + " 600 notBreaching",
+		"mfawatch-breakglass-untold":     "NoticesWaiting " + door + " 0 breaching",
+		"mfawatch-breakglass-owed":       "GrantsOwed " + door + " 0 notBreaching",
 		// Ninety days, in seconds.
 		"mfawatch-breakglass-drill-age": "DrillAge " + door + " 7776000 notBreaching",
 	}

@@ -1,8 +1,11 @@
-// Package sts assumes roles for somebody else, by name and for a time.
+// Package sts assumes roles for somebody else, by name and for a time, and finds out who
+// signed a call that was handed on.
 //
 // It promises that a session carries just the name, source identity, tags and policies
-// that were asked for, or there is none. Its errors name the action, the role and AWS's
-// code, and nothing of AWS's messages. Nothing that prints Credentials shows them.
+// that were asked for, or there is none; and that nobody is who AWS did not say, at its
+// own address and in answer to the one question that it asks. Its errors name the
+// action, the role and AWS's code, and nothing of AWS's messages. Nothing that prints
+// Credentials or Signed shows them.
 //
 // A Lambda function's role is assumed already, so what it assumes is chained: an hour
 // is the most there is, whatever the role's own maximum says (STS API reference,

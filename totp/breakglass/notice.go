@@ -45,7 +45,7 @@ var levels = map[record.What]Level{
 // drill wakes nobody by what goes well.
 func level(e record.Entry) Level {
 	switch {
-	case e.Outcome == record.Refused && e.Reason == string(Locked):
+	case e.Outcome == record.Refused && (e.Reason == string(Locked) || e.What == record.Pretended):
 		return Critical
 	case e.Outcome != record.Done:
 		return High

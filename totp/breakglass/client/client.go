@@ -1,6 +1,7 @@
 // Package client asks the emergency door's function, for a person at a terminal: it
-// signs each command as AWS wants it, sends it to the function's URL, and opens what
-// comes back with the identity that was made for the request.
+// proves to the door who sends each command, signs it as AWS wants it, sends it to the
+// function's URL, and opens what comes back with the identity that was made for the
+// request.
 //
 // It promises to send a command once: what holds a code is nobody's to repeat; that the
 // identity is on the disk, sealed, before the door hears of its recipient, and stays until
@@ -28,12 +29,14 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"mfawatch/internal/awserr"
+	"mfawatch/internal/sts"
 	"mfawatch/totp/breakglass/wire"
 )
 
 // Door is the function behind its URL.
 type Door struct {
 	URL         string
+	Name        string // in the door's rules: what proves to be of somebody is for this door alone
 	Region      string // that the signature names; RegionOf tells it of AWS's own URLs
 	Credentials aws.CredentialsProvider
 	HTTP        *http.Client
@@ -106,9 +109,18 @@ func (d Door) Do(ctx context.Context, c wire.Command) (wire.Answer, error) {
 	if err := errors.Join(CheckURL(d.URL), c.Check()); err != nil {
 		return wire.Answer{}, err
 	}
-	body := c.JSON()
+	who, err := d.Credentials.Retrieve(ctx)
+	if err != nil {
+		return wire.Answer{}, fmt.Errorf("find credentials to call the door with: %s", awserr.Cause(err))
+	}
+	call, err := d.proved(ctx, who, c)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	defer clear(call.Command)
+	body := call.JSON()
 	defer clear(body)
-	r, err := d.signed(ctx, body)
+	r, err := d.signed(ctx, who, body)
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -135,19 +147,30 @@ func (d Door) once() *http.Client {
 	return &h
 }
 
-func (d Door) signed(ctx context.Context, body []byte) (*http.Request, error) {
+// proved is a command with the proof of who sends it.
+func (d Door) proved(ctx context.Context, who aws.Credentials, c wire.Command) (wire.Call, error) {
+	call := c.Call()
+	call.Proof.Door = d.Name
+	p, err := sts.Sign(ctx, who, d.Region, call.Signed(), d.Now())
+	call.Proof = wire.Proof{Door: d.Name, Key: p.Key, At: p.At, Token: p.Token, Signature: p.Signature}
+	if err == nil {
+		err = call.Proof.Check()
+	}
+	if err != nil {
+		return wire.Call{}, fmt.Errorf("prove to the door who calls: %w", err)
+	}
+	return call, nil
+}
+
+func (d Door) signed(ctx context.Context, who aws.Credentials, body []byte) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the door's URL is not one")
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.GetBody = nil // a connection that breaks is not tried again
-	c, err := d.Credentials.Retrieve(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find credentials to call the door with: %s", awserr.Cause(err))
-	}
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, c, r, hex.EncodeToString(sum[:]), "lambda", d.Region, d.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, who, r, hex.EncodeToString(sum[:]), "lambda", d.Region, d.Now()); err != nil {
 		return nil, fmt.Errorf("sign the call of the door: %s", awserr.Cause(err))
 	}
 	return r, nil

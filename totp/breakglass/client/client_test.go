@@ -15,8 +15,11 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"mfawatch/internal/sts"
+	"mfawatch/internal/sts/ststest"
 	"mfawatch/totp/breakglass/client"
 	"mfawatch/totp/breakglass/wire"
 	"mfawatch/totp/seal"
@@ -37,7 +40,7 @@ func serve(t *testing.T, status int, body string) (client.Door, *http.Request, *
 		fmt.Fprint(w, body)
 	}))
 	t.Cleanup(srv.Close)
-	return client.Door{URL: srv.URL, Region: "eu-north-1", Credentials: credentials.NewStaticCredentialsProvider("ASIAEXAMPLE", "hidden", "token"), Now: func() time.Time { return now }}, got, said
+	return client.Door{URL: srv.URL, Name: "main", Region: "eu-north-1", Credentials: credentials.NewStaticCredentialsProvider("ASIAEXAMPLE", "hidden", "token"), Now: func() time.Time { return now }}, got, said
 }
 
 func use() wire.Command {
@@ -54,8 +57,29 @@ func TestACallIsSigned(t *testing.T) {
 	if !strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/20261120/eu-north-1/lambda/aws4_request") || got.Header.Get("X-Amz-Security-Token") != "token" || got.Method != http.MethodPost {
 		t.Errorf("%s %s, signed %s", got.Method, got.URL, auth)
 	}
-	if *said != string(use().JSON()) {
-		t.Error("the body is not the command")
+	call, c, err := wire.ParseCall([]byte(*said))
+	if err != nil || c != use() {
+		t.Errorf("the body is not a call of the command: %v", err)
+	}
+	// What AWS would say of the proof, by who has the key.
+	s := &ststest.Server{Now: func() time.Time { return now }}
+	s.Know("ASIAEXAMPLE", ststest.Key{Secret: "hidden", Token: "token", ARN: "arn:aws:iam::111122223333:user/ada"})
+	p := call.Proof
+	asked := sts.NewIdentities(aws.Config{Region: "eu-north-1"}, s, time.Second)
+	who, err := asked.Of(t.Context(), sts.Signed{Key: p.Key, At: p.At, Token: p.Token, Signature: p.Signature}, call.Signed())
+	if err != nil || who.ARN != "arn:aws:iam::111122223333:user/ada" || p.Door != "main" {
+		t.Errorf("the proof is %+v's for %s, %v", who, p.Door, err)
+	}
+}
+
+// TestNoProof: without a name of the door or a Region nothing is sent.
+func TestNoProof(t *testing.T) {
+	for _, change := range []func(*client.Door){func(d *client.Door) { d.Name = "" }, func(d *client.Door) { d.Region = "" }} {
+		door, got, _ := serve(t, 200, `{"unlocked":true}`)
+		change(&door)
+		if _, err := door.Do(t.Context(), use()); err == nil || !strings.Contains(err.Error(), "prove to the door who calls") || got.Method != "" {
+			t.Errorf("%v, sent %s", err, got.Method)
+		}
 	}
 }
 

@@ -1,10 +1,16 @@
 // Package wire is what the emergency door's function and who calls it say to each
-// other: the JSON of a command, which is the body of a POST to the function's URL, and
-// of its answer.
+// other: the JSON of a call, which is the body of a POST to the function's URL and is a
+// command with the proof of who sends it, and of its answer.
 //
 // It promises to read back what it writes, and nothing of a command that says a thing
 // twice, or more than the command has a use for. Nothing that prints a command shows
-// the code in it. It knows neither AWS nor the door's rules.
+// the code in it, or the proof. It knows neither AWS nor the door's rules.
+//
+// A proof is of one command, for one door, and for a minute before and after the time
+// that it names, by AWS's clock. Who sees one can send the same command again in that
+// time, and no other. A code is used by then, and a request with the same recipient is
+// the same request; what is left is to end the same request, and to see what its sender
+// was shown.
 package wire
 
 import (
@@ -145,7 +151,8 @@ func written(v any) []byte {
 // Answer is what comes back. One of Refused and Failed is there where the door did not
 // do it; else what the command has to tell.
 type Answer struct {
-	// The door's no. It is in the record. Status 403.
+	// The door's no. It is in the record, but for a look at a request that is not there.
+	// Status 403.
 	Refused *Refused `json:"refused,omitempty"`
 	// Something was not there that the door needs. Status 400, 403, 405, 413 or 5xx.
 	Failed *Failed `json:"failed,omitempty"`
@@ -172,12 +179,14 @@ type Reason string
 
 // The reasons of failures.
 const (
-	BadCommand  Reason = "bad-command"  // it cannot be read; nothing happened
-	NoCaller    Reason = "no-caller"    // AWS did not say who calls, or it is no IAM user
-	StoreDown   Reason = "store-down"   // rows could not be read or written: try again, then the offline way
-	NotIssued   Reason = "not-issued"   // AWS gave no credentials: use again within the minute, with the same request
-	NotRecorded Reason = "not-recorded" // credentials could not be recorded, so they are not handed out: use again within the minute
-	Broken      Reason = "broken"       // the function has a fault, or no time left: try again, then the offline way
+	BadCommand     Reason = "bad-command"     // it cannot be read; nothing happened
+	NoCaller       Reason = "no-caller"       // AWS did not say who calls, or it is no IAM user
+	CallerUnproved Reason = "caller-unproved" // AWS does not confirm who calls; nothing happened
+	ProofUnchecked Reason = "proof-unchecked" // AWS could not be asked who calls; nothing happened: try again, then the offline way
+	StoreDown      Reason = "store-down"      // rows could not be read or written: try again, then the offline way
+	NotIssued      Reason = "not-issued"      // AWS gave no credentials: use again within the minute, with the same request
+	NotRecorded    Reason = "not-recorded"    // credentials could not be recorded, so they are not handed out: use again within the minute
+	Broken         Reason = "broken"          // the function has a fault, or no time left: try again, then the offline way
 )
 
 // Failed is a failure.

@@ -1,0 +1,21 @@
+package breakglass
+
+import (
+	"context"
+	"time"
+
+	"mfawatch/totp/breakglass/record"
+)
+
+// TurnAway records that a caller was refused before a step of the door began: who looks
+// at what is not theirs to see, or says to be another. What it returns is the refusal
+// where that is kept, and any other error where nothing is.
+func (d *Door) TurnAway(ctx context.Context, c Caller, what record.What, r *Refusal, now time.Time) error {
+	return d.turn(ctx, now, func(t *turn) error {
+		p, enrolled := d.Rules.whose(c.Principal)
+		if !enrolled {
+			return t.outsider(c, what, &Refusal{Reason: r.Reason})
+		}
+		return t.refused(by(record.Entry{What: what}, c, p), r)
+	})
+}
