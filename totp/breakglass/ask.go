@@ -86,9 +86,15 @@ func (a Ask) fault(role Role) string {
 // askedBefore finds the same request, where an answer was lost.
 func (t *turn) askedBefore(c Caller, p Person, a Ask) (Request, error) {
 	mine := 0
-	for _, o := range t.desk.Open {
+	for _, o := range t.desk.Open { // which lost makes anew
 		if o.Token == short(a.Recipient)[:16] {
-			r, _, err := t.request(o.ID)
+			r, there, err := t.request(o.ID)
+			if isDamaged(err) || err == nil && !there {
+				err = t.lost(o, unreadable(requestKey(o.ID)))
+				if err == nil {
+					continue
+				}
+			}
 			if err != nil {
 				return Request{}, err
 			}

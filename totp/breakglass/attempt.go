@@ -147,7 +147,7 @@ func (a *try) refuse(t *turn, r *Refusal) error {
 // count counts the attempt against the caller's device, or where it is not theirs
 // against the caller: nobody's guesses lock another's device.
 func (a *try) count(t *turn) (*Refusal, error) {
-	g, _, err := get[guard](t.tx, guardKey(a.caller.Principal))
+	g, err := t.guard(a.caller.Principal)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +161,9 @@ func (a *try) count(t *turn) (*Refusal, error) {
 		id = nobody(a.caller.Principal)
 	}
 	a.guess, err = a.factor.Begin(t.ctx, t.tx, id, t.now)
+	if isDamaged(err) {
+		return damagedDevice(err), nil
+	}
 	if err != nil {
 		return tooMany(err), err
 	}
@@ -256,7 +259,7 @@ func (a *try) wrong(t *turn, compared error) error {
 // clear forgets what a right code makes forgotten: the principal's failures, and their
 // part of everybody's.
 func (a *try) clear(t *turn) error {
-	g, _, err := get[guard](t.tx, guardKey(a.caller.Principal))
+	g, err := t.guard(a.caller.Principal)
 	if err != nil {
 		return err
 	}
@@ -265,7 +268,12 @@ func (a *try) clear(t *turn) error {
 	return errors.Join(t.forgetNobody(a.caller.Principal), put(t.tx, guardKey(a.caller.Principal), g))
 }
 
-// forgetNobody forgets a principal's attempts at what was not theirs.
+// forgetNobody forgets a principal's attempts at what was not theirs. Where they cannot be
+// read there is nothing to forget: what is nobody's has no right code.
 func (t *turn) forgetNobody(principal string) error {
-	return ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, nobody(principal))
+	err := ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, nobody(principal))
+	if isDamaged(err) {
+		return nil
+	}
+	return err
 }

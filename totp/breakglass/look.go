@@ -16,7 +16,10 @@ func (d *Door) Look(ctx context.Context, c Caller, id string) (Request, error) {
 			return refuse(NotAllowed)
 		}
 		var there bool
-		if r, there, err = (&turn{tx: tx}).request(id); err == nil && !there {
+		switch r, there, err = (&turn{tx: tx}).request(id); {
+		case errors.Is(err, ErrDamaged):
+			return refuse(Unreadable)
+		case err == nil && !there:
 			return refuse(NoSuchRequest)
 		}
 		return err
@@ -33,7 +36,10 @@ func (d *Door) Open(ctx context.Context, c Caller) (all []Request, err error) {
 		}
 		k, _, err := get[desk](tx, deskKey)
 		for _, o := range k.Open[:min(len(k.Open), mostRows)] {
-			r, _, bad := get[Request](tx, requestKey(o.ID))
+			r, there, bad := (&turn{tx: tx}).request(o.ID)
+			if isDamaged(bad) || bad == nil && !there {
+				r, bad = o.shown(), nil
+			}
 			all, err = append(all, r), errors.Join(err, bad)
 		}
 		return err

@@ -2,6 +2,7 @@ package breakglass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ type Notice struct {
 var levels = map[record.What]Level{
 	record.Asked: High, record.Approved: High, record.Used: Critical, record.Retried: High, record.Issued: High, record.NotIssued: High,
 	record.Ended: Info, record.Revoked: Critical, record.Closed: Info, record.Expired: Info, record.Unlocked: Critical, record.Drilled: Info,
-	record.Unanswered: High, record.Outsiders: Critical,
+	record.Unanswered: High, record.Outsiders: Critical, record.Damaged: High,
 }
 
 // level is how loud an entry is. One person alone is as loud as can be at each step; a
@@ -98,10 +99,12 @@ func (d *Door) Notices(ctx context.Context, n int) (all []Notice, err error) {
 		all = nil
 		k, _, err := get[desk](tx, deskKey)
 		for seq := k.First; err == nil && seq <= k.Seq && seq < k.First+mostRows && len(all) < n; seq++ {
-			var notice Notice
-			var there bool
-			if notice, there, err = get[Notice](tx, noticeKey(seq)); there {
+			notice, there, bad := get[Notice](tx, noticeKey(seq))
+			if there {
 				all = append(all, notice)
+			}
+			if !errors.Is(bad, ErrDamaged) { // which Tend tells of
+				err = bad
 			}
 		}
 		return err
@@ -128,10 +131,10 @@ func (d *Door) Published(ctx context.Context, n Notice) error {
 		}
 		for i := 0; k.First <= k.Seq && i < mostRows; i++ { // over all that are gone
 			row, err := tx.Get(noticeKey(k.First))
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrDamaged) {
 				return err
 			}
-			if row != nil {
+			if row != nil || err != nil {
 				break
 			}
 			k.First++

@@ -36,6 +36,7 @@ const (
 	TooMany         Reason = "too-many"
 	ClockBehind     Reason = "clock-behind"
 	RulesChanged    Reason = "rules-changed"
+	Unreadable      Reason = "unreadable-request"
 	SamePerson      Reason = "same-person"
 )
 
@@ -64,6 +65,7 @@ var advice = map[Reason]string{
 	TooMany:         "you have too many open requests: end one",
 	ClockBehind:     "the clock is behind the record's: set it right; nothing was counted",
 	RulesChanged:    "the rules changed since the request was made and no longer allow it: ask anew",
+	Unreadable:      "the request's row cannot be read: ask anew; what AWS gave for it, if anything, is revoked",
 	SamePerson:      "you are the first of the two who unlock it: another person has to be the second",
 }
 

@@ -44,17 +44,23 @@ type desk struct {
 	First     int64 // the first entry whose notice may not be published
 	Open      []open
 	Pending   []pending
-	Owed      []string // requests whose tokens AWS has still to refuse
+	Owed      []owed // grants whose tokens AWS has still to refuse
 	Outsiders outsiders
 	Strain    strain
 	Drills    map[string]DrillDone `json:",omitempty"`
 }
 
-// open is a request that is not over, as far as is wanted to find it when its time is.
+// open is a request that is not over, as far as is wanted to find it when its time is,
+// and to do without its row.
 type open struct {
 	ID, Person, Token string
 	Ends              time.Time
+	Role              string
+	State             State
 }
+
+// owed is a grant whose tokens AWS has still to refuse: it does not need its row.
+type owed struct{ Request, Role, Person string }
 
 // pending is an attempt that was counted and not answered yet.
 type pending struct {
@@ -109,12 +115,19 @@ const (
 	Closed   State = "closed"   // its requester ended it
 	Taken    State = "taken"    // revoked
 	Late     State = "late"     // not approved or not used in time
+
+	// What Open says of a request whose row cannot be read. No request is kept so.
+	Lost State = "unreadable"
 )
+
+var states = []State{Waiting, Ready, Granted, Active, Lapsed, Finished, Closed, Taken, Late}
 
 // IsOver tells that nothing more comes of the request.
 func (s State) IsOver() bool {
 	return slices.Contains([]State{Lapsed, Finished, Closed, Taken, Late}, s)
 }
+
+func (s State) isGranted() bool { return s == Granted || s == Active }
 
 // Approval is one person's yes.
 type Approval struct {

@@ -38,13 +38,11 @@ func (d *Door) Approve(ctx context.Context, c Caller, id string, proof Proof, no
 
 // live reads a request that is not over, and its role.
 func (t *turn) live(id string) (Request, Role, *Refusal, error) {
-	r, there, err := t.request(id)
+	r, no, err := t.named(id)
 	switch {
-	case err != nil:
-		return r, Role{}, nil, err
-	case !there:
-		return r, Role{}, refuse(NoSuchRequest), nil
-	case r.State.IsOver():
+	case no != nil || err != nil:
+		return r, Role{}, no, err
+	case r.State.IsOver() || !t.now.Before(r.due()): // which nobody may have come by to end
 		return r, Role{}, refuse(Over), nil
 	}
 	role, known := t.door.Rules.role(r.Role)
@@ -131,7 +129,7 @@ func (d *Door) Use(ctx context.Context, c Caller, id string, proof Proof, now ti
 
 // lost tells whether a grant may be handed out once more, as its answer may be lost.
 func (r Request) lost(c Caller, now time.Time) bool {
-	return (r.State == Granted || r.State == Active) && r.Principal == c.Principal && r.Again < mostAgain && !r.Drill && now.Before(r.GrantedAt.Add(RetryFor))
+	return r.State.isGranted() && r.Principal == c.Principal && r.Again < mostAgain && !r.Drill && now.Before(r.GrantedAt.Add(RetryFor))
 }
 
 func (t *turn) again(r Request, role Role, c Caller, who Person) (Grant, error) {
@@ -154,7 +152,7 @@ func (r Request) usable(role Role, c Caller, who Person, device Device, now time
 		return refuse(OthersRequest)
 	case r.lost(c, now):
 		return &Refusal{Reason: GrantedAlready, Until: r.Handed.Add(RetryAfter)}
-	case r.State == Granted || r.State == Active:
+	case r.State.isGranted():
 		return refuse(Over)
 	case !slices.Contains(role.Requesters, who.Name) || r.Alone && !role.Alone.Allowed || r.Duration > role.Longest:
 		return refuse(RulesChanged)
@@ -190,18 +188,28 @@ func (t *turn) grant(r Request, c Caller, who Person, device Device) (Grant, err
 // way was gone.
 func (d *Door) Issued(ctx context.Context, g Grant, until, now time.Time) error {
 	return d.turn(ctx, now, func(t *turn) error {
-		r, there, err := t.request(g.Request)
-		if err != nil {
-			return err
-		}
-		if there && (r.State == Active && r.Again == 0 || r.Drill && r.State == Finished) {
+		r, no, err := t.named(g.Request)
+		if err == nil && no == nil && (r.State == Active && r.Again == 0 || r.Drill && r.State == Finished) {
 			return nil // told twice
 		}
-		if !there || r.State != Granted && r.State != Active {
-			return t.refused(record.Entry{What: record.Issued, Request: t.knownID(g.Request, there)}, refuse(Over))
+		if no != nil || err != nil || !r.State.isGranted() {
+			return t.unanswerable(record.Issued, g.Request, no, err)
 		}
 		return t.issued(r, until)
 	})
+}
+
+// unanswerable refuses what the edge says of a request that is over. One that is not
+// there is as over as others.
+func (t *turn) unanswerable(what record.What, id string, no *Refusal, err error) error {
+	if err != nil {
+		return err
+	}
+	there := no == nil || no.Reason != NoSuchRequest
+	if no == nil || !there {
+		no = refuse(Over)
+	}
+	return t.refused(record.Entry{What: what, Request: t.knownID(id, there)}, no)
 }
 
 func (t *turn) knownID(id string, known bool) string {
@@ -252,12 +260,9 @@ func (d *Door) NotIssued(ctx context.Context, g Grant, why string, now time.Time
 		why = "AWS gave no credentials"
 	}
 	return d.turn(ctx, now, func(t *turn) error {
-		r, there, err := t.request(g.Request)
-		if err != nil {
-			return err
-		}
-		if !there || r.State != Granted && r.State != Active {
-			return t.refused(record.Entry{What: record.NotIssued, Request: t.knownID(g.Request, there)}, refuse(Over))
+		r, no, err := t.named(g.Request)
+		if no != nil || err != nil || !r.State.isGranted() {
+			return t.unanswerable(record.NotIssued, g.Request, no, err)
 		}
 		e := r.entry(record.NotIssued)
 		e.Outcome, e.Reason = record.Failed, why

@@ -348,7 +348,7 @@ func TestTextsOfTheVerifier(t *testing.T) {
 	}
 	texts["key c: counter 4 is below 5, which is the next that was not used"] = v.Advance(t.Context(), "c", 4, start)
 	store.Rows["verify#x"], store.Rows["verify#y"] = []byte(`{"Format":2}`), []byte("{")
-	texts["ledger row verify#x has format 2, and 1 is understood: use the version that wrote it"] = v.Unlock(t.Context(), "x")
+	texts["ledger row verify#x cannot be read: it has format 2, and 1 is understood: use the version that wrote it"] = v.Unlock(t.Context(), "x")
 	texts["ledger row verify#y cannot be read: restore it, or enrol the key again: unexpected end of JSON input"] = v.Unlock(t.Context(), "y")
 	for want, err := range texts {
 		if err == nil || err.Error() != want {

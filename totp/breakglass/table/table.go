@@ -86,7 +86,7 @@ type run struct {
 	read   map[string]row
 	write  map[string][]byte // nil deletes
 	order  []string          // of keys as they were first read
-	failed error             // of a read: the change may not have told it
+	failed error             // of a read, or of a row that is not to be changed: the change may not have told it
 }
 
 // Transact runs a change: breakglass.Store.
@@ -145,16 +145,22 @@ func (r *run) Put(key string, text []byte) error {
 	if text == nil {
 		return fmt.Errorf("row %s is nil: delete it", key)
 	}
-	_, err := r.fetch(key)
+	if _, err := r.fetch(key); err != nil {
+		r.failed = err
+		return err
+	}
 	r.write[key] = bytes.Clone(text)
-	return err
+	return nil
 }
 
 // Delete removes a row: breakglass.Tx.
 func (r *run) Delete(key string) error {
-	_, err := r.fetch(key)
+	if _, err := r.fetch(key); err != nil {
+		r.failed = err
+		return err
+	}
 	r.write[key] = nil
-	return err
+	return nil
 }
 
 func (r *run) fetch(key string) (row, error) {
@@ -168,8 +174,7 @@ func (r *run) fetch(key string) (row, error) {
 		return row{}, r.failed
 	}
 	old, err := rowOf(key, out.Item)
-	if err != nil {
-		r.failed = err
+	if err != nil { // a change can do without it: this store never writes over it
 		return row{}, err
 	}
 	r.read[key], r.order = old, append(r.order, key)
@@ -293,11 +298,11 @@ func rowOf(key string, i item) (row, error) {
 	writer, _ := i["writer"].(*types.AttributeValueMemberS)
 	kept, _ := i["row"].(*types.AttributeValueMemberS)
 	if version == nil || writer == nil || kept == nil {
-		return row{}, fmt.Errorf("dynamodb item %s is no row of a door: version, writer and row are wanted", key)
+		return row{}, fmt.Errorf("dynamodb item %s is no row of a door: version, writer and row are wanted: it %w", key, breakglass.ErrDamaged)
 	}
 	n, err := strconv.Atoi(version.Value)
 	if err != nil || n < 1 {
-		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero", key)
+		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero: it %w", key, breakglass.ErrDamaged)
 	}
 	return row{version: n, writer: writer.Value, text: []byte(kept.Value)}, nil
 }

@@ -395,6 +395,34 @@ func TestForeignItems(t *testing.T) {
 	}
 }
 
+// TestWithoutAForeignItem: a change may do without one, and never writes over it.
+func TestWithoutAForeignItem(t *testing.T) {
+	s := &tables{}
+	s.put("door/k/a", item{"note": str("not ours")})
+	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+		if row, err := tx.Get("k#a"); row != nil || !errors.Is(err, breakglass.ErrDamaged) {
+			t.Errorf("it is read as %q, %v", row, err)
+		}
+		return tx.Put("k#b", []byte("x"))
+	})
+	if err != nil || s.row("door/k/b") != "x" {
+		t.Errorf("a change without it: %v", err)
+	}
+	for what, change := range map[string]func(breakglass.Tx) error{
+		"put":    func(tx breakglass.Tx) error { return tx.Put("k#a", []byte("y")) },
+		"delete": func(tx breakglass.Tx) error { return tx.Delete("k#a") },
+	} {
+		err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+			_ = tx.Put("k#b", []byte("y"))
+			_ = change(tx) // not told
+			return nil
+		})
+		if !errors.Is(err, breakglass.ErrDamaged) || s.row("door/k/b") != "x" || s.items["door/k/a"]["note"] == nil {
+			t.Errorf("%s: %v, and %v", what, err, s.items)
+		}
+	}
+}
+
 func TestReadingOneRowWritesNothing(t *testing.T) {
 	s := &tables{}
 	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error { _, err := tx.Get("k#a"); return err })
