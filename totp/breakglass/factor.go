@@ -129,6 +129,12 @@ func (g *otpGuess) Spend(ctx context.Context, tx Tx) error {
 	return refusedAs(g.otp.verifier(tx).Spend(ctx, g.attempt, g.otp.Key, g.match))
 }
 
+// Proved spends the codes by which a device was proved, as it is enrolled: they were shown
+// to whoever enrolled it, and open nothing.
+func Proved(ctx context.Context, tx Tx, device string, m totp.Match, now time.Time) error {
+	return ledger.Verifier{Store: Rows(tx)}.Proved(ctx, device, m, now)
+}
+
 // refusedAs is a ledger's refusal in the words of factors. A code that may have been
 // used before the ledger was restored counts as used.
 func refusedAs(err error) error {
