@@ -25,11 +25,17 @@ type Ask struct {
 // request.
 func (d *Door) Ask(ctx context.Context, c Caller, a Ask, now time.Time) (Request, error) {
 	id, err := d.newID()
+	if err == nil {
+		err = d.tooOften(ctx, c, record.Asked, now)
+	}
 	if err != nil {
 		return Request{}, err
 	}
 	var r Request
 	err = d.turn(ctx, now, func(t *turn) (err error) {
+		if no, err := t.called(c, record.Asked); no != nil || err != nil {
+			return either(no, err)
+		}
 		p, enrolled := d.Rules.whose(c.Principal)
 		if !enrolled {
 			return t.outsider(c, record.Asked, refuse(NotAllowed))

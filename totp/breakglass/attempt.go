@@ -53,6 +53,9 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 	if err := a.prepare(); err != nil {
 		return err
 	}
+	if err := d.tooOften(ctx, c, s.what, now); err != nil {
+		return err
+	}
 	opened := a.open(ctx)
 	if err := d.turn(ctx, now, func(t *turn) error { return a.begin(t, opened) }); err != nil || a.done {
 		return err
@@ -100,6 +103,9 @@ func (a *try) entry() record.Entry {
 // begin is the first transaction: what is possible is counted, and its answer owed.
 func (a *try) begin(t *turn, opened error) error {
 	a.done = false
+	if no, err := t.called(a.caller, a.step.what); no != nil || err != nil {
+		return either(no, err)
+	}
 	if a.enrolled {
 		done, r, err := a.step.possible(t, a.person, a.device)
 		if err != nil {
@@ -265,7 +271,7 @@ func (a *try) clear(t *turn) error {
 	}
 	a.strain(t, -1)
 	g.Cleared = g.Attempts
-	return errors.Join(t.forgetNobody(a.caller.Principal), put(t.tx, guardKey(a.caller.Principal), g))
+	return errors.Join(t.wasRight(a.caller, a.step.what), t.forgetNobody(a.caller.Principal), put(t.tx, guardKey(a.caller.Principal), g))
 }
 
 // forgetNobody forgets a principal's attempts at what was not theirs. Where they cannot be

@@ -231,7 +231,7 @@ func (t *turn) behind(r Request) *Refusal {
 const mostTended = 5
 
 // tend ends what time has ended: attempts that nobody answered, requests whose stage
-// is over, windows of outsiders.
+// is over, windows of who called too often and of outsiders.
 func (t *turn) tend() error {
 	for range mostTended {
 		if more, err := t.tendOne(); err != nil || !more {
@@ -251,6 +251,11 @@ func (t *turn) tendOne() (more bool, err error) {
 	for _, o := range t.desk.Open {
 		if !t.now.Before(o.Ends) {
 			return true, t.expire(o)
+		}
+	}
+	for _, h := range t.desk.Held {
+		if !paced(h.Since, t.now) {
+			return true, t.release(h)
 		}
 	}
 	if o := t.desk.Outsiders; o.Untold > 0 && !t.within(o.Since) {

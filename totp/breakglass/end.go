@@ -12,7 +12,13 @@ import (
 
 // End is for who asked: they need it no more. It wants no code, as it gives nothing.
 func (d *Door) End(ctx context.Context, c Caller, id string, now time.Time) error {
+	if err := d.tooOften(ctx, c, record.Ended, now); err != nil {
+		return err
+	}
 	return d.turn(ctx, now, func(t *turn) error {
+		if no, err := t.called(c, record.Ended); no != nil || err != nil {
+			return either(no, err)
+		}
 		p, enrolled := d.Rules.whose(c.Principal)
 		if !enrolled {
 			return t.outsider(c, record.Ended, refuse(NotAllowed))
@@ -71,15 +77,11 @@ func (t *turn) close(r Request, s State, e record.Entry) error {
 // Owed are the grants whose tokens AWS has still to refuse, as far as it is known. The
 // edge does it, as often as it takes, and then says Closed.
 func (d *Door) Owed(ctx context.Context, now time.Time) (all []Closing, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		all = nil
-		k, _, err := get[desk](tx, deskKey)
-		for _, o := range k.Owed[:min(len(k.Owed), mostRows)] {
-			role, _ := d.Rules.role(o.Role)
-			all = append(all, Closing{o.Request, role.ARN, Request{ID: o.Request}.session(), o.Person, now})
-		}
-		return err
-	})
+	k, err := d.desk(ctx)
+	for _, o := range k.Owed[:min(len(k.Owed), mostRows)] {
+		role, _ := d.Rules.role(o.Role)
+		all = append(all, Closing{o.Request, role.ARN, Request{ID: o.Request}.session(), o.Person, now})
+	}
 	return all, err
 }
 

@@ -260,7 +260,7 @@ func TestTheRecordsWords(t *testing.T) {
 	late := s.ask("bob", "admin")
 	n := 0
 	s.faulty.Before = func() error {
-		if n++; n == 2 {
+		if n++; n == 3 {
 			return errRow
 		}
 		return nil

@@ -39,7 +39,7 @@ type Notice struct {
 var levels = map[record.What]Level{
 	record.Asked: High, record.Approved: High, record.Used: Critical, record.Retried: High, record.Issued: High, record.NotIssued: High,
 	record.Ended: Info, record.Revoked: Critical, record.Closed: Info, record.Expired: Info, record.Unlocked: Critical, record.Drilled: Info,
-	record.Unanswered: High, record.Outsiders: Critical, record.Damaged: High,
+	record.Unanswered: High, record.Outsiders: Critical, record.Damaged: High, record.Held: High,
 }
 
 // level is how loud an entry is. One person alone is as loud as can be at each step; a
@@ -95,20 +95,18 @@ func noticeOf(e record.Entry, seq int64) Notice {
 
 // Notices are up to n that are not published yet, oldest first.
 func (d *Door) Notices(ctx context.Context, n int) (all []Notice, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		all = nil
-		k, _, err := get[desk](tx, deskKey)
-		for seq := k.First; err == nil && seq <= k.Seq && seq < k.First+mostRows && len(all) < n; seq++ {
-			notice, there, bad := get[Notice](tx, noticeKey(seq))
-			if there {
-				all = append(all, notice)
-			}
-			if !errors.Is(bad, ErrDamaged) { // which Tend tells of
-				err = bad
-			}
+	k, err := d.desk(ctx)
+	for seq := k.First; err == nil && seq <= k.Seq && seq < k.First+mostRows && len(all) < n; seq++ {
+		var notice Notice
+		var there bool
+		err = d.Store.Transact(ctx, func(tx Tx) (err error) { notice, there, err = get[Notice](tx, noticeKey(seq)); return err })
+		if there {
+			all = append(all, notice)
 		}
-		return err
-	})
+		if errors.Is(err, ErrDamaged) { // which Tend tells of
+			err = nil
+		}
+	}
 	return all, err
 }
 

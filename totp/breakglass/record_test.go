@@ -216,6 +216,7 @@ func TestArchive(t *testing.T) {
 	s.ready()
 	archive()
 	for range 120 {
+		s.wait(2 * time.Second)
 		_, _ = s.use("ada", "x")
 	}
 	archive()

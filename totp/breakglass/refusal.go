@@ -37,6 +37,7 @@ const (
 	ClockBehind     Reason = "clock-behind"
 	RulesChanged    Reason = "rules-changed"
 	Unreadable      Reason = "unreadable-request"
+	TooOften        Reason = "too-often"
 	SamePerson      Reason = "same-person"
 )
 
@@ -66,6 +67,7 @@ var advice = map[Reason]string{
 	ClockBehind:     "the clock is behind the record's: set it right; nothing was counted",
 	RulesChanged:    "the rules changed since the request was made and no longer allow it: ask anew",
 	Unreadable:      "the request's row cannot be read: ask anew; what AWS gave for it, if anything, is revoked",
+	TooOften:        "this principal has called too often: wait; revoking is counted apart, and others can act",
 	SamePerson:      "you are the first of the two who unlock it: another person has to be the second",
 }
 
@@ -102,6 +104,14 @@ func (r *Refusal) recorded() string {
 		return r.inner
 	}
 	return string(r.Reason)
+}
+
+// either is a refusal that is not recorded, or an error; of a nil *Refusal it makes no error.
+func either(no *Refusal, err error) error {
+	if err != nil || no == nil {
+		return err
+	}
+	return no
 }
 
 func refuse(reason Reason) *Refusal { return &Refusal{Reason: reason} }

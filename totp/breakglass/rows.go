@@ -12,8 +12,8 @@ import (
 )
 
 // The door's rows: one desk, through which every transaction goes; one for each
-// request, entry, notice and signed head; a guard for each principal; who began to
-// unlock a device. The ledger's rows are beside them.
+// request, entry, notice and signed head; a guard and a pace for each principal; who
+// began to unlock a device. The ledger's rows are beside them.
 const deskKey = "desk#door"
 
 func requestKey(id string) string      { return "request#" + id }
@@ -45,6 +45,7 @@ type desk struct {
 	Open      []open
 	Pending   []pending
 	Owed      []owed // grants whose tokens AWS has still to refuse
+	Held      []held
 	Outsiders outsiders
 	Strain    strain
 	Drills    map[string]DrillDone `json:",omitempty"`

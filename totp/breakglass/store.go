@@ -17,7 +17,7 @@ type Store interface {
 	// serialisable: they end as if one had come after the other. change may be called
 	// more than once; only what its last call did counts. When Transact returns nil
 	// the rows are on stable storage. When it returns an error that is not change's,
-	// they may be there or not, all of them.
+	// they may be there or not, all of them; with ErrBusy they are not.
 	Transact(ctx context.Context, change func(Tx) error) error
 }
 
@@ -51,6 +51,10 @@ func (r rows) Update(_ context.Context, key string, change func([]byte) ([]byte,
 	}
 	return r.tx.Put(key, row)
 }
+
+// ErrBusy is a transaction that others were before each time, for as long as anybody waits.
+// Nothing was written.
+var ErrBusy = errors.New("others changed the door's rows each time: try again")
 
 // ErrDamaged is a row that is there and cannot be read: something is wrong with it, or
 // another version wrote it.

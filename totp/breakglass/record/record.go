@@ -61,6 +61,7 @@ const (
 	Unanswered What = "unanswered" // an attempt was counted and never answered
 	Outsiders  What = "outsiders"  // how many principals' attempts were only counted
 	Damaged    What = "damaged"    // a row that cannot be read
+	Held       What = "held"       // how many commands of a principal were only counted
 )
 
 // Outcome is how a step went.
@@ -98,7 +99,7 @@ const (
 )
 
 var allFacts = []Fact{Role, Why, Ticket, Seconds, Until, Device, Grade, Approvers, Wanted, Alone, Drill, Recipient, Session, Target, Count, TookMS, Attempt}
-var allWhats = []What{Asked, Approved, Used, Retried, Issued, NotIssued, Ended, Revoked, Closed, Expired, Unlocked, Drilled, Unanswered, Outsiders, Damaged}
+var allWhats = []What{Asked, Approved, Used, Retried, Issued, NotIssued, Ended, Revoked, Closed, Expired, Unlocked, Drilled, Unanswered, Outsiders, Damaged, Held}
 
 // Entry is one link of the chain. Seq and Prev are Append's to write.
 type Entry struct {
