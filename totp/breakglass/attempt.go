@@ -252,6 +252,10 @@ func (a *try) wrong(t *turn, compared error) error {
 	switch {
 	case !a.own:
 		r.inner = unknownDevice
+	case isDamaged(compared):
+		r = damagedDevice(compared)
+	case errors.Is(compared, ErrHeld):
+		r = &Refusal{Reason: HeldBack, cause: compared}
 	case errors.Is(compared, ErrUsed):
 		r.inner = usedCode
 	case errors.Is(compared, ErrWrong):

@@ -14,9 +14,12 @@
 //
 // It does not promise to keep out two who agree, nor who holds both a person's
 // principal and device. Whoever holds a person's principal can lock that person's
-// devices by wrong codes, but for sheets of recovery codes, which nobody guesses; two
-// others, or one with the person's sheet, unlock them. Who may call at all is IAM's to
-// say: everybody who may costs a transaction.
+// devices by wrong codes, but for sheets of recovery codes and Yubico OTPs, which nobody
+// guesses; two others, or one with the person's sheet, unlock them. Who may call at all is
+// IAM's to say: everybody who may costs a transaction, so many a minute and no more.
+//
+// A row that cannot be read keeps out whom it is about, and nobody else: the record says
+// so, and goes on without it. The desk, the one row of all, is the exception.
 //
 // The decisions are made from rows and a time. The package calls nobody but its Store
 // and its Factors, asks no clock and has no credentials: what an open door means is

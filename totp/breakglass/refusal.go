@@ -38,6 +38,7 @@ const (
 	RulesChanged    Reason = "rules-changed"
 	Unreadable      Reason = "unreadable-request"
 	TooOften        Reason = "too-often"
+	HeldBack        Reason = "held-back"
 	SamePerson      Reason = "same-person"
 )
 
@@ -68,6 +69,7 @@ var advice = map[Reason]string{
 	RulesChanged:    "the rules changed since the request was made and no longer allow it: ask anew",
 	Unreadable:      "the request's row cannot be read: ask anew; what AWS gave for it, if anything, is revoked",
 	TooOften:        "this principal has called too often: wait; revoking is counted apart, and others can act",
+	HeldBack:        "the key made this code at another time than just now, or the computer slept: unplug the key, plug it in and touch it again; if nobody waited, somebody held a code of it back: tell the others",
 	SamePerson:      "you are the first of the two who unlock it: another person has to be the second",
 }
 

@@ -2,6 +2,7 @@ package breakglass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -187,7 +188,7 @@ func (t *turn) grant(r Request, c Caller, who Person, device Device) (Grant, err
 // handed out: where it is an error they must not be. Of a drill it says that the whole
 // way was gone.
 func (d *Door) Issued(ctx context.Context, g Grant, until, now time.Time) error {
-	return d.turn(ctx, now, func(t *turn) error {
+	return d.insist(ctx, now, func(t *turn) error {
 		r, no, err := t.named(g.Request)
 		if err == nil && no == nil && (r.State == Active && r.Again == 0 || r.Drill && r.State == Finished) {
 			return nil // told twice
@@ -197,6 +198,17 @@ func (d *Door) Issued(ctx context.Context, g Grant, until, now time.Time) error 
 		}
 		return t.issued(r, until)
 	})
+}
+
+// insist is turn of what cannot be asked again by anybody: AWS has given, or not. Others
+// who come first each time are no reason to forget it at once.
+func (d *Door) insist(ctx context.Context, now time.Time, run func(*turn) error) (err error) {
+	for range 3 {
+		if err = d.turn(ctx, now, run); !errors.Is(err, ErrBusy) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
 }
 
 // unanswerable refuses what the edge says of a request that is over. One that is not
@@ -259,7 +271,7 @@ func (d *Door) NotIssued(ctx context.Context, g Grant, why string, now time.Time
 	if record.Text(why) != nil || len(why) > mostWhy {
 		why = "AWS gave no credentials"
 	}
-	return d.turn(ctx, now, func(t *turn) error {
+	return d.insist(ctx, now, func(t *turn) error {
 		r, no, err := t.named(g.Request)
 		if no != nil || err != nil || !r.State.isGranted() {
 			return t.unanswerable(record.NotIssued, g.Request, no, err)
