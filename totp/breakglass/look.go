@@ -130,35 +130,3 @@ func (d *Door) Head(ctx context.Context) (head record.Signed, there bool, err er
 	}
 	return head, err == nil, err
 }
-
-// Archive signs a head where one is due, and copies what an archive has not got: the
-// entries, and the newest head when all that it vouches for is there.
-func (d *Door) Archive(ctx context.Context, to record.Archive, s record.Signer, now time.Time) error {
-	if _, _, err := d.SignHead(ctx, s, false, now); err != nil {
-		return err
-	}
-	head, there, err := d.Head(ctx)
-	if err != nil {
-		return err
-	}
-	if err := d.archiveLines(ctx, to); err != nil || !there {
-		return err
-	}
-	return to.AppendHead(ctx, head)
-}
-
-func (d *Door) archiveLines(ctx context.Context, to record.Archive) error {
-	for {
-		next, err := to.Next(ctx)
-		if err != nil {
-			return err
-		}
-		lines, err := d.Lines(ctx, next, mostRows)
-		if err != nil || len(lines) == 0 {
-			return err
-		}
-		if err := to.Append(ctx, next, lines); err != nil {
-			return err
-		}
-	}
-}

@@ -39,14 +39,14 @@ type Notice struct {
 var levels = map[record.What]Level{
 	record.Asked: High, record.Approved: High, record.Used: Critical, record.Retried: High, record.Issued: High, record.NotIssued: High,
 	record.Ended: Info, record.Revoked: Critical, record.Closed: Info, record.Expired: Info, record.Unlocked: Critical, record.Drilled: Info,
-	record.Unanswered: High, record.Outsiders: Critical, record.Damaged: High, record.Held: High,
+	record.Unanswered: High, record.Outsiders: Critical, record.Damaged: High, record.Held: High, record.Restored: Critical,
 }
 
 // level is how loud an entry is. One person alone is as loud as can be at each step; a
 // drill wakes nobody by what goes well.
 func level(e record.Entry) Level {
 	switch {
-	case e.Outcome == record.Refused && e.Reason == string(Locked):
+	case e.Outcome == record.Refused && e.Reason == string(Locked), e.What == record.Restored:
 		return Critical
 	case e.Outcome != record.Done:
 		return High

@@ -49,6 +49,7 @@ type desk struct {
 	Outsiders outsiders
 	Strain    strain
 	Drills    map[string]DrillDone `json:",omitempty"`
+	Restored  restored
 }
 
 // open is a request that is not over, as far as is wanted to find it when its time is,

@@ -62,6 +62,7 @@ const (
 	Outsiders  What = "outsiders"  // how many principals' attempts were only counted
 	Damaged    What = "damaged"    // a row that cannot be read
 	Held       What = "held"       // how many commands of a principal were only counted
+	Restored   What = "restored"   // the archive has entries that the door has not
 )
 
 // Outcome is how a step went.
@@ -99,7 +100,7 @@ const (
 )
 
 var allFacts = []Fact{Role, Why, Ticket, Seconds, Until, Device, Grade, Approvers, Wanted, Alone, Drill, Recipient, Session, Target, Count, TookMS, Attempt}
-var allWhats = []What{Asked, Approved, Used, Retried, Issued, NotIssued, Ended, Revoked, Closed, Expired, Unlocked, Drilled, Unanswered, Outsiders, Damaged, Held}
+var allWhats = []What{Asked, Approved, Used, Retried, Issued, NotIssued, Ended, Revoked, Closed, Expired, Unlocked, Drilled, Unanswered, Outsiders, Damaged, Held, Restored}
 
 // Entry is one link of the chain. Seq and Prev are Append's to write.
 type Entry struct {
