@@ -145,7 +145,7 @@ var rules = []struct {
 	{"totp/breakglass/codes", []string{"std", "mfawatch/totp/breakglass"}, "makes and checks recovery codes; pepper and rows are given to it"},
 	{"totp/breakglass/offline", []string{"std", "mfawatch/totp/breakglass/bundle", "mfawatch/totp/breakglass/record", "mfawatch/totp/breakglass/record/folder", "mfawatch/totp/device", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2"}, "goes the offline way with the clients, codes and record that it is given"},
 	{"totp/breakglass/client", []string{"std", "mfawatch/totp/breakglass/wire", "mfawatch/totp/seal", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "filippo.io/age"}, "asks the door's function, and decides nothing"},
-	{"totp/breakglass/enrol", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/breakglass/devices"}, "enrols with the rows, the seals and the time that it is given"},
+	{"totp/breakglass/enrol", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/breakglass/devices", "mfawatch/totp/yubikey/otp"}, "enrols with the rows, the seals and the time that it is given"},
 	{"totp/breakglass/bundle", []string{"std", "mfawatch/totp/seal", "filippo.io/age"}, "seals and opens bytes, and decides the order of a rotation; files, cards and AWS are given to it"},
 	{"totp/breakglass/devices", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/yubikey/otp"}, "opens sealed devices as factors; rows and KMS are given to it"},
 	{"totp/breakglass/strict", []string{"std"}, "reads JSON and knows nothing of what it says"},

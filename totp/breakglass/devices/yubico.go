@@ -1,11 +1,15 @@
 package devices
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"time"
 
 	"mfawatch/totp/breakglass"
+	"mfawatch/totp/seal"
 	"mfawatch/totp/yubikey/otp"
 )
 
@@ -14,7 +18,35 @@ import (
 //
 // It does not look, as otp.Check does, whether an OTP was held back between two of one
 // plugging-in.
-type Yubico struct{ Credential otp.Credential }
+type Yubico struct {
+	Credential otp.Credential
+	// From is the first number (otp.Token, Step) that opens. Those that proved the key
+	// when it was enrolled are below it, and stay so though the ledger is lost.
+	From int64
+}
+
+// fromLine begins the line after the credential's text, where there is one.
+const fromLine = "\nfrom "
+
+// Secret is what is sealed of the device.
+func (y Yubico) Secret() seal.Secret {
+	return seal.NewSecret(append(y.Credential.Text(), fromLine+strconv.FormatInt(y.From, 10)...))
+}
+
+// parseYubico reads what Secret writes, and a credential's text alone. Its errors do not
+// show the text.
+func parseYubico(text []byte) (Yubico, error) {
+	credential, line, placed := bytes.Cut(text, []byte(fromLine))
+	c, err := otp.ParseCredential(credential)
+	if err != nil || !placed {
+		return Yubico{Credential: c}, err
+	}
+	from, err := strconv.ParseInt(string(line), 10, 64)
+	if err != nil || from < 0 || strconv.FormatInt(from, 10) != string(line) {
+		return Yubico{}, errors.New("the number after the credential is none")
+	}
+	return Yubico{c, from}, nil
+}
 
 // WellFormed tells what a key did not type: breakglass.Factor.
 func (Yubico) WellFormed(c breakglass.Code) error {
@@ -35,13 +67,13 @@ func (y Yubico) Begin(ctx context.Context, tx breakglass.Tx, id string, now time
 	if err != nil {
 		return nil, err
 	}
-	return &yubicoGuess{y.Credential, counted, 0}, nil
+	return &yubicoGuess{y, counted, 0}, nil
 }
 
 type yubicoGuess struct {
-	credential otp.Credential
-	counted    breakglass.Counted
-	number     int64
+	device  Yubico
+	counted breakglass.Counted
+	number  int64
 }
 
 // Compare decrypts. An OTP of another key is a wrong one like others.
@@ -50,11 +82,13 @@ func (g *yubicoGuess) Compare(c breakglass.Code) error {
 	if err != nil {
 		return breakglass.ErrWrong
 	}
-	t, err := g.credential.Open(o)
+	t, err := g.device.Credential.Open(o)
 	if err != nil {
 		return breakglass.ErrWrong
 	}
-	g.number = t.Step()
+	if g.number = t.Step(); g.number < g.device.From {
+		return breakglass.ErrUsed
+	}
 	return nil
 }
 
