@@ -25,6 +25,9 @@ type Common struct {
 	LogLevel  string `env:"MFAWATCH_LOG_LEVEL" is:"level" default:"info"`
 }
 
+// Level is the log's: functions/start asks every function's settings for it.
+func (c Common) Level() string { return c.LogLevel }
+
 // Alerting is what a function is told that sends alerts.
 type Alerting struct {
 	TopicARN       string        `env:"MFAWATCH_TOPIC_ARN" is:"arn"`
