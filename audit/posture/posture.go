@@ -16,12 +16,8 @@ import (
 	"mfawatch/audit"
 )
 
-// Evaluate answers every check about a snapshot. A wrong rule, which
-// Rules.Validate names, never weakens a check.
-func Evaluate(s audit.Snapshot, rules Rules) []audit.Finding {
-	return look(&s, rules.settle()).evaluate()
-}
-
+// evaluate answers every check. A wrong rule, which Rules.Validate names, never weakens
+// one.
 func (a *account) evaluate() []audit.Finding {
 	var all []audit.Finding
 	for _, c := range Checks() {

@@ -132,8 +132,8 @@ func TestDocumentedTraffic(t *testing.T) {
 		"00a400010a 74080000000003a27bca", "7115 4170706c653a746573744069636c6f75642e636f6d 770106 711a4d6963726f736f66743a74657374406f75746c6f6f6b2e636f6d 7c0106 9000",
 	}}
 	s := session(t, card)
-	if s.Version() != (apdu.Version{5, 2, 4}) || s.DeviceID() != "4bb7a7fad7af401b" || s.HasPassword() || s.Locked() {
-		t.Errorf("%v %s", s.Version(), s.DeviceID())
+	if s.version != (apdu.Version{5, 2, 4}) || s.DeviceID() != "4bb7a7fad7af401b" || s.HasPassword() || s.Locked() {
+		t.Errorf("%v %s", s.version, s.DeviceID())
 	}
 	list, err := s.List(t.Context())
 	if err != nil || len(list) != 2 || list[0].Issuer != "Microsoft" || list[0].Account != "test@outlook.com" || list[0].Algorithm != totp.SHA1 ||
