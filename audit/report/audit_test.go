@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,10 +18,10 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit"
 	"mfawatch/audit/posture"
+	"mfawatch/internal/casefile"
 )
 
 func written(t testing.TB, f AuditFormat, a Audit, o AuditOptions) []byte {
@@ -43,16 +41,13 @@ func written(t testing.TB, f AuditFormat, a Audit, o AuditOptions) []byte {
 
 // auditCase is a file of testdata/audit: audit.json, perhaps before.json, then
 // outputs named by format and perhaps width, colour and an outcome.
-func auditCases(t testing.TB) map[string]*txtar.Archive {
+func auditCases(t testing.TB) []casefile.Case {
 	t.Helper()
-	all := map[string]*txtar.Archive{}
-	paths, _ := filepath.Glob("testdata/audit/*.txtar")
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil || len(a.Files) < 2 || a.Files[0].Name != "audit.json" {
-			t.Fatalf("%s: not a case (error %v)", path, err)
+	all := casefile.All(t, "testdata/audit/*.txtar")
+	for _, c := range all {
+		if len(c.Files) < 2 || c.Files[0].Name != "audit.json" {
+			t.Fatalf("%s: not a case", c.Path)
 		}
-		all[path] = a
 	}
 	if len(all) < 8 {
 		t.Fatalf("only %d cases", len(all))
@@ -60,15 +55,15 @@ func auditCases(t testing.TB) map[string]*txtar.Archive {
 	return all
 }
 
-func readCase(t testing.TB, path string, a *txtar.Archive) (Audit, AuditOptions) {
+func readCase(t testing.TB, c casefile.Case) (Audit, AuditOptions) {
 	t.Helper()
-	now, err := ReadAudit(path, bytes.NewReader(a.Files[0].Data))
+	now, err := ReadAudit(c.Path, bytes.NewReader(c.Files[0].Data))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var o AuditOptions
-	if a.Files[1].Name == "before.json" {
-		before, err := ReadAudit(path, bytes.NewReader(a.Files[1].Data))
+	if c.Files[1].Name == "before.json" {
+		before, err := ReadAudit(c.Path, bytes.NewReader(c.Files[1].Data))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,8 +90,9 @@ func (o AuditOptions) asked(name string) (AuditFormat, AuditOptions) {
 
 func TestAuditGolden(t *testing.T) {
 	formats := map[AuditFormat]bool{}
-	for path, a := range auditCases(t) {
-		now, o := readCase(t, path, a)
+	for _, a := range auditCases(t) {
+		path := a.Path
+		now, o := readCase(t, a)
 		for i, want := range a.Files {
 			if strings.HasSuffix(want.Name, ".json") {
 				if *update { // a field that is new
@@ -115,9 +111,7 @@ func TestAuditGolden(t *testing.T) {
 			}
 		}
 		if *update {
-			if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			a.Write(t)
 		}
 	}
 	for _, f := range AuditFormats() {
@@ -143,8 +137,9 @@ func TestAuditJSONRoundTrip(t *testing.T) {
 			t.Errorf("%s: not JSON, or with characters that a terminal obeys", name)
 		}
 	}
-	for path, a := range auditCases(t) {
-		now, _ := readCase(t, path, a)
+	for _, a := range auditCases(t) {
+		path := a.Path
+		now, _ := readCase(t, a)
 		if diff := cmp.Diff(string(a.Files[0].Data), string(written(t, AuditJSON, now, AuditOptions{}))); diff != "" {
 			t.Errorf("%s: written again (-was +is)\n%s", path, diff)
 		}
