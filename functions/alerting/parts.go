@@ -54,7 +54,7 @@ func Open(with start.Parts, to settings.Alerting) (Parts, error) {
 	p := Parts{
 		Judge: Judge{SignIn: file.SignIn, Detect: file.Detect, Names: file.Accounts}, AWS: cfg,
 		Store:    &dynamo.Store{Client: awsdynamodb.NewFromConfig(quick), Table: to.EventsTable},
-		Evidence: awss3.NewFromConfig(quick, func(o *awss3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }),
+		Evidence: s3.Client(quick),
 	}
 	p.Deliverer = &delivery.Deliverer{
 		Evidence: &s3.Creator{Client: p.Evidence, Bucket: to.EvidenceBucket}, Claims: p.Store,

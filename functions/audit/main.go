@@ -22,7 +22,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"mfawatch/audit/config/compiled"
@@ -61,10 +60,9 @@ func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	bucket := awss3.NewFromConfig(parts.AWS, func(o *awss3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
 	return &Handler{
 		Settings: set, Rules: file.Posture, Names: file.Accounts, AWS: parts.AWS,
-		Reports: &s3.Reports{Client: bucket, Bucket: set.ReportBucket, Owner: set.Account},
+		Reports: &s3.Reports{Client: s3.Client(parts.AWS), Bucket: set.ReportBucket, Owner: set.Account},
 		Topic:   &sns.Topic{Client: awssns.NewFromConfig(parts.AWS), ARN: set.TopicARN},
 		Hub:     func(cfg aws.Config) Hub { return securityhub.New(cfg, set.Region) },
 		Metrics: out, Log: parts.Log, Now: time.Now,

@@ -1,7 +1,7 @@
 // Package lambdatest runs the real binary of a Lambda function against a
 // stand-in for the Lambda Runtime API on this machine, so that tests see what
 // AWS would: the cold start, every answer, errors, panics and deadlines. Only
-// tests import it.
+// tests, internal/bench and internal/faults import it.
 //
 // It promises that an invocation ends: with the function's answer, with its
 // error, with the end of its process, or after its deadline, when the process is
