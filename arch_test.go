@@ -27,6 +27,7 @@ type pkg struct {
 }
 
 type function struct {
+	of    string // the type of a method, and a dot
 	name  string
 	at    token.Position
 	lines int
@@ -97,10 +98,28 @@ func functions(fset *token.FileSet, f *ast.File) []function {
 	var all []function
 	for _, d := range f.Decls {
 		if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
-			all = append(all, function{d.Name.Name, fset.Position(d.Pos()), fset.Position(d.End()).Line - fset.Position(d.Pos()).Line + 1})
+			all = append(all, function{receiver(d), d.Name.Name, fset.Position(d.Pos()), fset.Position(d.End()).Line - fset.Position(d.Pos()).Line + 1})
 		}
 	}
 	return all
+}
+
+// receiver is the type of a method and a dot, nothing for a function.
+func receiver(d *ast.FuncDecl) string {
+	if d.Recv == nil {
+		return ""
+	}
+	of := d.Recv.List[0].Type
+	if star, ok := of.(*ast.StarExpr); ok {
+		of = star.X
+	}
+	if generic, ok := of.(*ast.IndexExpr); ok {
+		of = generic.X
+	}
+	if name, ok := of.(*ast.Ident); ok {
+		return name.Name + "."
+	}
+	return ""
 }
 
 // rules say what a room may import: a prefix of the importing package's folder,
