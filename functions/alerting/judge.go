@@ -30,6 +30,9 @@ type Judged struct {
 	Alerts  []alert.Alert // of its verdict and of the checks that need no other event
 }
 
+// Unreadable tells whether the record could not be read.
+func (j Judged) Unreadable() bool { return j.Verdict.Reason == signin.ReasonUnreadable }
+
 // rootSignIn is the detection that repeats a verdict's alert.
 const rootSignIn = "root-sign-in"
 

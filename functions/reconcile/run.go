@@ -193,7 +193,7 @@ func (r *run) judge(record []byte) []found {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counts[settings.RecordsJudged]++
-	if j.Verdict.Reason == signin.ReasonUnreadable {
+	if j.Unreadable() {
 		r.counts[settings.Unreadable]++
 	}
 	key := j.Event.Key()

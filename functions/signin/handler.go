@@ -206,7 +206,7 @@ func (in *invocation) record(ctx context.Context, record []byte, envelope string
 		return fmt.Errorf("%w: event %s is of account %s and came in the name of account %s", errForged, cut(j.Event.ID), cut(j.Event.Account), cut(envelope))
 	}
 	in.counts[settings.RecordsJudged]++
-	if j.Verdict.Reason == "unreadable" {
+	if j.Unreadable() {
 		in.counts[settings.Unreadable]++
 	}
 	if len(j.Alerts) == 0 {
