@@ -1,5 +1,6 @@
 // Package audit holds the words that every judgement of mfawatch is made of:
-// outcomes, severities, principals and factors.
+// outcomes, severities, principals, factors and exemptions; what was read of an
+// account, with its gaps, and what is found in it.
 //
 // It promises that the zero value of an answer is never a good answer: a
 // forgotten Outcome is Unknown. It knows nothing of AWS clients, files, clocks

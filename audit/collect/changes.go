@@ -24,9 +24,6 @@ type Changes struct {
 	users    map[string]map[string]bool // by account: names and ids; "" is an account that is not known
 }
 
-// Accounts are the accounts that the scan read records of.
-func (c Changes) Accounts() []string { return slices.Clone(c.accounts) }
-
 // delivery is how long CloudTrail may take: it delivers within about five minutes
 // on average, seldom after more than fifteen (CloudTrail user guide, how
 // CloudTrail works). As much again is for the scan.

@@ -3,7 +3,8 @@
 // the AWS CLI.
 //
 // It promises the fewest calls that answer the question: nothing is asked of a
-// user that the credential report already answered, and nothing twice. What
+// user that the credential report already answered, but to confirm a failure
+// that an older report tells, and nothing twice. What
 // could not be read is a Gap that names the IAM action, never an error and never
 // a guess; only when AWS cannot be asked at all (no credentials, no network) is
 // there no Snapshot. It judges nothing, and it sends nothing anywhere but the

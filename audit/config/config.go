@@ -1,6 +1,7 @@
 // Package config reads the YAML files that a person writes for mfawatch: the
 // rules (--rules FILE), the exemptions of an audit (--exemptions FILE), and
-// mfawatch.yaml, which holds both for the functions in AWS.
+// mfawatch.yaml, which holds both for the functions in AWS, and what is deployed
+// there.
 //
 // It promises that a file is either understood whole or refused: an unknown
 // key, an odd value or an entry that does nothing is an error, never ignored.

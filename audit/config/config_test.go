@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -14,12 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
 	"mfawatch/audit/detect"
 	"mfawatch/audit/posture"
 	"mfawatch/audit/signin"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write what the program says into the cases")
@@ -28,40 +24,19 @@ var update = flag.Bool("update", false, "write what the program says into the ca
 // string, for bytes that no text file shows), then either the errors or the
 // rules.
 func TestRules(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/*.txtar")
-	if len(paths) < 40 {
-		t.Fatalf("only %d cases", len(paths))
+	cases := casefile.All(t, "testdata/*.txtar")
+	if len(cases) < 40 {
+		t.Fatalf("only %d cases", len(cases))
 	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { rulesCase(t, path) })
-	}
-}
-
-func rulesCase(t *testing.T, path string) {
-	a, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, rest := input(t, a)
-	got := txtar.File{Name: "rules"}
-	text, err := answer(a.Files[0].Name, in)
-	if err != nil {
-		got.Name, got.Data = "errors", []byte(err.Error()+"\n")
-	} else {
-		got.Data = []byte(text)
-	}
-	if *update {
-		a.Files = append(a.Files[:1], got)
-		if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if len(rest) != 1 {
-		t.Fatalf("%s has no answer", path)
-	}
-	if diff := cmp.Diff(rest[0].Name+"\n"+string(rest[0].Data), got.Name+"\n"+string(got.Data)); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			name, text := "rules", ""
+			text, err := answer(c.Files[0].Name, input(t, c))
+			if err != nil {
+				name, text = "errors", err.Error()+"\n"
+			}
+			c.Answer(t, 1, name, text, *update)
+		})
 	}
 }
 
@@ -93,18 +68,15 @@ func showAudit(r posture.Rules) string {
 	return fmt.Sprintf("audit %+v\n", r)
 }
 
-func input(t *testing.T, a *txtar.Archive) ([]byte, []txtar.File) {
-	if len(a.Files) == 0 {
-		t.Fatal("no input")
+func input(t testing.TB, c casefile.Case) []byte {
+	if c.Files[0].Name != "quoted" {
+		return c.Files[0].Data
 	}
-	if a.Files[0].Name != "quoted" {
-		return a.Files[0].Data, a.Files[1:]
-	}
-	s, err := strconv.Unquote(strings.TrimSpace(string(a.Files[0].Data)))
+	s, err := strconv.Unquote(strings.TrimSpace(string(c.Files[0].Data)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []byte(s), a.Files[1:]
+	return []byte(s)
 }
 
 func show(s signin.Rules, d detect.Rules) string {
@@ -210,10 +182,9 @@ func checkPlaces(t *testing.T, name string, err error) {
 // FuzzRules: no input panics, errors carry their place, and what is accepted
 // is accepted by detect and is about known reasons.
 func FuzzRules(f *testing.F) {
-	paths, _ := filepath.Glob("testdata/*.txtar")
-	for _, path := range paths {
-		if a, err := txtar.ParseFile(path); err == nil && len(a.Files) > 0 && a.Files[0].Name != "quoted" {
-			f.Add(a.Files[0].Data)
+	for _, c := range casefile.All(f, "testdata/*.txtar") {
+		if c.Files[0].Name != "quoted" {
+			f.Add(c.Files[0].Data)
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -3,24 +3,19 @@ package config
 import (
 	"bytes"
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"mfawatch/internal/casefile"
+
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 )
 
 // FuzzReadDeployment: no input panics, an error says where, what is accepted is
 // what ReadFile accepts too, and it says the same when it is written as JSON.
 func FuzzReadDeployment(f *testing.F) {
-	paths, _ := filepath.Glob("testdata/deployment/*.txtar")
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		in, overrides, _ := deploymentInput(f, a)
+	for _, c := range casefile.All(f, "testdata/deployment/*.txtar") {
+		in, overrides, _ := deploymentInput(f, c)
 		f.Add(in, "", "")
 		for _, o := range overrides {
 			f.Add(in, o.Key, o.Value)

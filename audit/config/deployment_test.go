@@ -4,74 +4,54 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"mfawatch/internal/casefile"
+
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 )
 
 // TestReadDeployment reads testdata/deployment/*.txtar: mfawatch.yaml, perhaps
 // overrides (KEY=VALUE, one a line), then either the errors or the deployment.
 func TestReadDeployment(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/deployment/*.txtar")
-	if len(paths) < 70 {
-		t.Fatalf("only %d cases", len(paths))
+	cases := casefile.All(t, "testdata/deployment/*.txtar")
+	if len(cases) < 70 {
+		t.Fatalf("only %d cases", len(cases))
 	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { deploymentCase(t, path) })
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) { deploymentCase(t, c) })
 	}
 }
 
-func deploymentCase(t *testing.T, path string) {
-	a, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, overrides, rest := deploymentInput(t, a)
-	got := txtar.File{Name: "deployment"}
+func deploymentCase(t *testing.T, c casefile.Case) {
+	in, overrides, asked := deploymentInput(t, c)
 	d, err := ReadDeployment("mfawatch.yaml", in, overrides...)
 	if err != nil {
-		got.Name, got.Data = "errors", []byte(err.Error()+"\n")
-	} else {
-		var b strings.Builder
-		flat(&b, "", reflect.ValueOf(d))
-		writtenAgain(t, d)
-		got.Data = []byte(b.String())
-	}
-	if *update {
-		a.Files = append(a.Files[:len(a.Files)-len(rest)], got)
-		if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		c.Answer(t, asked, "errors", err.Error()+"\n", *update)
 		return
 	}
-	if len(rest) != 1 {
-		t.Fatalf("%s has no answer", path)
-	}
-	if diff := cmp.Diff(rest[0].Name+"\n"+string(rest[0].Data), got.Name+"\n"+string(got.Data)); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
+	var b strings.Builder
+	flat(&b, "", reflect.ValueOf(d))
+	writtenAgain(t, d)
+	c.Answer(t, asked, "deployment", b.String(), *update)
 }
 
-func deploymentInput(t testing.TB, a *txtar.Archive) ([]byte, []Override, []txtar.File) {
-	if len(a.Files) == 0 || a.Files[0].Name != "mfawatch.yaml" {
-		t.Fatal("no mfawatch.yaml")
+// deploymentInput is the file and the overrides of a case, and how many sections they are.
+func deploymentInput(t testing.TB, c casefile.Case) (in []byte, overrides []Override, asked int) {
+	if c.Files[0].Name != "mfawatch.yaml" {
+		t.Fatalf("%s: no mfawatch.yaml", c.Path)
 	}
-	in, rest := a.Files[0].Data, a.Files[1:]
-	var overrides []Override
-	if len(rest) > 0 && rest[0].Name == "overrides" {
-		for line := range strings.Lines(string(rest[0].Data)) {
-			key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-			overrides = append(overrides, Override{key, value})
-		}
-		rest = rest[1:]
+	for line := range strings.Lines(c.Section("overrides")) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		overrides = append(overrides, Override{key, value})
 	}
-	return in, overrides, rest
+	if overrides != nil {
+		return c.Files[0].Data, overrides, 2
+	}
+	return c.Files[0].Data, nil, 1
 }
 
 // writtenAgain: what a deployment says of itself is a file that says the same.
@@ -117,14 +97,9 @@ func flat(b *strings.Builder, path string, v reflect.Value) {
 // TestReadFileAndDeployment: what is deployed is read by the functions too, and a
 // file of rules alone is no deployment.
 func TestReadFileAndDeployment(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/deployment/ok*.txtar")
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ReadFile("mfawatch.yaml", a.Files[0].Data); err != nil {
-			t.Errorf("%s: ReadFile: %v", path, err)
+	for _, c := range casefile.All(t, "testdata/deployment/ok*.txtar") {
+		if _, err := ReadFile("mfawatch.yaml", c.Files[0].Data); err != nil {
+			t.Errorf("%s: ReadFile: %v", c.Path, err)
 		}
 	}
 	rules := []byte("version: 1\nsign_in:\n  - {reason: role-session, alert: true}\n")
@@ -145,14 +120,9 @@ func TestReadFileAndDeployment(t *testing.T) {
 // deploymentFiles are the files of all cases.
 func deploymentFiles(t testing.TB) [][]byte {
 	t.Helper()
-	paths, _ := filepath.Glob("testdata/deployment/*.txtar")
 	var all [][]byte
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, _, _ := deploymentInput(t, a)
+	for _, c := range casefile.All(t, "testdata/deployment/*.txtar") {
+		in, _, _ := deploymentInput(t, c)
 		all = append(all, in)
 	}
 	return all

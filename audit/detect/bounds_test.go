@@ -11,6 +11,24 @@ import (
 	"mfawatch/audit/signin"
 )
 
+// Size is the number of things remembered: keys, marks and held events.
+func (d *Detector) Size() int {
+	n := len(d.held)
+	marks := func(ms []mark) int { return len(ms) }
+	bursts := func(b burst) int { return len(b.marks) }
+	n += d.guesses.size(marks) + d.names.size(marks)
+	n += d.factors.size(bursts) + d.prompts.size(bursts) + d.sprays.size(bursts)
+	return n + d.links.size(nil) + d.sessions.size(nil) + d.removals.size(nil) + d.owners.size(nil)
+}
+
+func (m *memory[V]) size(of func(V) int) int {
+	n := len(m.items)
+	for el := m.order.Front(); of != nil && el != nil; el = el.Next() {
+		n += of(el.Value.(*item[V]).value)
+	}
+	return n
+}
+
 var dayOne = time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 
 // flood is the n-th of events that all are about somebody and somewhere new.

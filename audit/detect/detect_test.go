@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,10 +12,10 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit"
 	"mfawatch/audit/signin"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write the detections of testdata/*.txtar anew")
@@ -26,58 +24,51 @@ var update = flag.Bool("update", false, "write the detections of testdata/*.txta
 // events, maybe rules, and the detections, one a line. fires-ID[--VARIANT] must
 // hold a detection of that id, quiet-ID[--VARIANT] must hold none.
 type scenario struct {
-	file, id string
-	fires    bool
-	events   []signin.Event
-	records  []string
-	rules    Rules
-	want     string
+	casefile.Case
+	id      string
+	fires   bool
+	events  []signin.Event
+	records []string
+	rules   Rules
+	want    string
 }
 
 func scenarios(t *testing.T) []scenario {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata: %d files, %v", len(files), err)
-	}
 	var all []scenario
-	for _, f := range files {
-		all = append(all, read(t, f))
+	for _, c := range casefile.All(t, "testdata/*.txtar") {
+		all = append(all, read(t, c))
 	}
 	return all
 }
 
-func read(t *testing.T, file string) scenario {
+func read(t *testing.T, c casefile.Case) scenario {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
+	if len(bytes.TrimSpace(c.Comment)) == 0 {
+		t.Errorf("%s: no comment on where the shapes come from", c.Path)
 	}
-	if len(bytes.TrimSpace(archive.Comment)) == 0 {
-		t.Errorf("%s: no comment on where the shapes come from", file)
-	}
-	verb, id, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".txtar"), "-")
+	verb, id, _ := strings.Cut(c.Name, "-")
 	id, _, _ = strings.Cut(id, "--")
-	s := scenario{file: file, id: id, fires: verb == "fires"}
+	s := scenario{Case: c, id: id, fires: verb == "fires"}
 	if verb != "fires" && verb != "quiet" {
-		t.Errorf("%s: name starts with neither fires- nor quiet-", file)
+		t.Errorf("%s: name starts with neither fires- nor quiet-", c.Path)
 	}
-	for _, f := range archive.Files {
+	for _, f := range c.Files {
 		switch f.Name {
 		case "events.jsonl":
 			s.records = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
 		case "rules.json":
-			s.rules = readRules(t, file, f.Data)
+			s.rules = readRules(t, c.Path, f.Data)
 		case "detections":
 			s.want = string(f.Data)
 		default:
-			t.Errorf("%s: unknown part %q", file, f.Name)
+			t.Errorf("%s: unknown part %q", c.Path, f.Name)
 		}
 	}
 	for _, r := range s.records {
 		e, err := signin.Parse([]byte(r))
 		if err != nil {
-			t.Fatalf("%s: %v in %s", file, err, r)
+			t.Fatalf("%s: %v in %s", c.Path, err, r)
 		}
 		s.events = append(s.events, e)
 	}
@@ -132,33 +123,18 @@ func TestScenarios(t *testing.T) {
 	for _, s := range scenarios(t) {
 		got := run(s.events, s.rules)
 		if *update {
-			rewrite(t, s.file, lines(got))
+			s.Put(t, "detections", lines(got))
 			continue
 		}
 		if diff := cmp.Diff(s.want, lines(got)); diff != "" {
-			t.Errorf("%s: detections (-want +got):\n%s", s.file, diff)
+			t.Errorf("%s: detections (-want +got):\n%s", s.Path, diff)
 		}
 		if fired := slices.ContainsFunc(got, func(d Detection) bool { return d.ID == s.id }); fired != s.fires {
-			t.Errorf("%s: fired %s = %v", s.file, s.id, fired)
+			t.Errorf("%s: fired %s = %v", s.Path, s.id, fired)
 		}
 		for _, d := range got {
-			complete(t, s.file, d)
+			complete(t, s.Path, d)
 		}
-	}
-}
-
-func rewrite(t *testing.T, file, detections string) {
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range archive.Files {
-		if archive.Files[i].Name == "detections" {
-			archive.Files[i].Data = []byte(detections)
-		}
-	}
-	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -177,7 +153,7 @@ func complete(t *testing.T, where string, d Detection) {
 
 // Every event's time and place come from the event that completed it.
 func TestDetectionNamesTheCompletingEvent(t *testing.T) {
-	s := read(t, "testdata/fires-second-factor-failures.txtar")
+	s := read(t, casefile.Read(t, "testdata/fires-second-factor-failures.txtar"))
 	e, got := s.events[2], run(s.events, s.rules)[0]
 	want := Detection{
 		Type: "detection", ID: "second-factor-failures", Time: e.Time, Account: "111122223333", Region: "us-east-1",
@@ -187,7 +163,7 @@ func TestDetectionNamesTheCompletingEvent(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("detection (-want +got):\n%s", diff)
 	}
-	s = read(t, "testdata/fires-mfa-deactivated-for-other.txtar")
+	s = read(t, casefile.Read(t, "testdata/fires-mfa-deactivated-for-other.txtar"))
 	if got := run(s.events, s.rules)[0].Target; got != "bob" {
 		t.Errorf("Target = %q, want bob", got)
 	}
@@ -252,7 +228,7 @@ func TestInterestsAreWhatChecksRead(t *testing.T) {
 			used[e.Source+" "+e.Name] = true
 		}
 		if got := lines(run(kept, s.rules)); got != s.want {
-			t.Errorf("%s: with Interests only:\n%s\nwant\n%s", s.file, got, s.want)
+			t.Errorf("%s: with Interests only:\n%s\nwant\n%s", s.Path, got, s.want)
 		}
 	}
 	for _, in := range interests {
@@ -276,7 +252,7 @@ func TestSingleIsTheDetectorWithoutSequences(t *testing.T) {
 		}
 		want := slices.DeleteFunc(run(s.events, s.rules), func(d Detection) bool { return checks[d.ID].Sequence })
 		if lines(single) != lines(want) {
-			t.Errorf("%s: Single gives\n%swant\n%s", s.file, lines(single), lines(want))
+			t.Errorf("%s: Single gives\n%swant\n%s", s.Path, lines(single), lines(want))
 		}
 	}
 }
@@ -284,7 +260,7 @@ func TestSingleIsTheDetectorWithoutSequences(t *testing.T) {
 // CloudTrail's clock has seconds: events of one second come in any order.
 func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
 	for _, s := range scenarios(t) {
-		if strings.Contains(s.file, "--late") {
+		if strings.Contains(s.Path, "--late") {
 			continue
 		}
 		other := slices.Clone(s.events)
@@ -294,7 +270,7 @@ func TestOrderWithinASecondDoesNotMatter(t *testing.T) {
 		slices.Sort(got)
 		slices.Sort(want)
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: turned round within the second (-want +got):\n%s", s.file, diff)
+			t.Errorf("%s: turned round within the second (-want +got):\n%s", s.Path, diff)
 		}
 	}
 }

@@ -117,16 +117,6 @@ func (d *Detector) sequences(e *signin.Event) []finding {
 	return found
 }
 
-// Size is the number of things remembered: keys, marks and held events.
-func (d *Detector) Size() int {
-	n := len(d.held)
-	marks := func(ms []mark) int { return len(ms) }
-	bursts := func(b burst) int { return len(b.marks) }
-	n += d.guesses.size(marks) + d.names.size(marks)
-	n += d.factors.size(bursts) + d.prompts.size(bursts) + d.sprays.size(bursts)
-	return n + d.links.size(nil) + d.sessions.size(nil) + d.removals.size(nil) + d.owners.size(nil)
-}
-
 // Dropped is the number of keys forgotten for lack of room, before their time.
 func (d *Detector) Dropped() int {
 	return d.guesses.dropped + d.names.dropped + d.factors.dropped + d.prompts.dropped + d.sprays.dropped +

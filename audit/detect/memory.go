@@ -62,11 +62,3 @@ func (m *memory[V]) remove(el *list.Element) time.Time {
 	delete(m.items, it.key)
 	return it.touched
 }
-
-func (m *memory[V]) size(of func(V) int) int {
-	n := len(m.items)
-	for el := m.order.Front(); of != nil && el != nil; el = el.Next() {
-		n += of(el.Value.(*item[V]).value)
-	}
-	return n
-}

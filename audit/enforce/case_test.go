@@ -2,39 +2,29 @@ package enforce
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
-
 	"mfawatch/audit"
+	"mfawatch/internal/casefile"
 )
 
 // Each case is a file: policies in their layers, a request, and the decision with
 // what decided it.
 func TestDecisions(t *testing.T) {
-	names, err := filepath.Glob("testdata/decisions/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatal("no cases", err)
-	}
-	for _, name := range names {
-		a, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) { decide(t, a) })
+	for _, c := range casefile.All(t, "testdata/decisions/*.txtar") {
+		t.Run(c.Name, func(t *testing.T) { decide(t, c) })
 	}
 }
 
 // decide reads a case: policies stand until the next file of their layer's name, and
 // each request is followed by its decision.
-func decide(t *testing.T, a *txtar.Archive) {
+func decide(t *testing.T, c casefile.Case) {
 	var p Policies
 	var q Request
-	for _, f := range a.Files {
+	for _, f := range c.Files {
 		layer, name, _ := strings.Cut(f.Name, "/")
 		switch layer {
 		case "request":

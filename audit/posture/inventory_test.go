@@ -29,16 +29,16 @@ func TestInventoryIsTold(t *testing.T) {
 			elsewhere.Inventory = append(elsewhere.Inventory, e)
 		}
 		if diff := cmp.Diff(before, posture.Evaluate(c.snapshot, elsewhere)); diff != "" {
-			t.Errorf("%s: another account's inventory changes:\n%s", c.file, diff)
+			t.Errorf("%s: another account's inventory changes:\n%s", c.Path, diff)
 		}
 		for i, f := range after {
 			if f.Detail != before[i].Detail {
 				told++
-				holdTold(t, c.file, f)
+				holdTold(t, c.Path, f)
 				f.Detail, f.Evidence = before[i].Detail, before[i].Evidence
 			}
 			if diff := cmp.Diff(before[i], f); diff != "" {
-				t.Errorf("%s: the inventory changes more than detail and evidence:\n%s", c.file, diff)
+				t.Errorf("%s: the inventory changes more than detail and evidence:\n%s", c.Path, diff)
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func TestHowAKeyIsWorded(t *testing.T) {
 				all = append(all, f.Detail)
 			}
 			if !strings.Contains(strings.Join(all, "\n"), want) {
-				t.Errorf("%s: nothing tells %q", one.file, want)
+				t.Errorf("%s: nothing tells %q", one.Path, want)
 			}
 			break
 		}

@@ -20,10 +20,10 @@ func TestJudgeCountsWhatEvaluateFinds(t *testing.T) {
 		findings := posture.Evaluate(c.snapshot, c.rules)
 		j := posture.Judge(c.snapshot, c.rules)
 		if diff := cmp.Diff(findings, j.Findings); diff != "" {
-			t.Fatalf("%s: Evaluate and Judge differ:\n%s", c.file, diff)
+			t.Fatalf("%s: Evaluate and Judge differ:\n%s", c.Path, diff)
 		}
 		if got := recount(findings); !cmp.Equal(got, j.Summary.ByOutcome) {
-			t.Errorf("%s: by outcome %v, want %v", c.file, j.Summary.ByOutcome, got)
+			t.Errorf("%s: by outcome %v, want %v", c.Path, j.Summary.ByOutcome, got)
 		}
 		total := 0
 		for _, outcomes := range j.Summary.ByCheck {
@@ -32,9 +32,9 @@ func TestJudgeCountsWhatEvaluateFinds(t *testing.T) {
 			}
 		}
 		if total != len(findings) {
-			t.Errorf("%s: %d findings by check, want %d", c.file, total, len(findings))
+			t.Errorf("%s: %d findings by check, want %d", c.Path, total, len(findings))
 		}
-		ranked(t, c.file, j.Roster)
+		ranked(t, c.Path, j.Roster)
 	}
 }
 

@@ -7,7 +7,8 @@
 // with the IAM action that would read it; it is never taken for a no. The same
 // snapshot and rules give the same findings in the same order. It is pure: it
 // never reads a file, a clock or the environment, ages are counted from the
-// snapshot's own time. What policies allow is decided by package enforce.
+// snapshot's own time. What policies allow is asked
+// of package reach.
 package posture
 
 import (
@@ -16,12 +17,8 @@ import (
 	"mfawatch/audit"
 )
 
-// Evaluate answers every check about a snapshot. A wrong rule, which
-// Rules.Validate names, never weakens a check.
-func Evaluate(s audit.Snapshot, rules Rules) []audit.Finding {
-	return look(&s, rules.settle()).evaluate()
-}
-
+// evaluate answers every check. A wrong rule, which Rules.Validate names, never weakens
+// one.
 func (a *account) evaluate() []audit.Finding {
 	var all []audit.Finding
 	for _, c := range Checks() {

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,10 +16,10 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit"
 	"mfawatch/audit/posture"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write what the checks answer into the cases, and the checks into checks.golden")
@@ -29,8 +28,7 @@ var update = flag.Bool("update", false, "write what the checks answer into the c
 // rules if any, and the findings of the checks that the section's name lists
 // (patterns of path.Match), each with its evidence.
 type postureCase struct {
-	file     string
-	comment  string
+	casefile.Case
 	snapshot audit.Snapshot
 	rules    posture.Rules
 	section  string
@@ -52,40 +50,33 @@ func (c postureCase) findings() []audit.Finding {
 
 func cases(t testing.TB) []postureCase {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata has no cases (error %v)", err)
-	}
 	var all []postureCase
-	for _, file := range files {
-		all = append(all, readCase(t, file))
+	for _, c := range casefile.All(t, "testdata/*.txtar") {
+		all = append(all, readCase(t, c))
 	}
 	return all
 }
 
-func readCase(t testing.TB, file string) postureCase {
+func readCase(t testing.TB, from casefile.Case) postureCase {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := postureCase{file: file, comment: string(archive.Comment)}
-	for _, f := range archive.Files {
+	c := postureCase{Case: from}
+	var err error
+	for _, f := range from.Files {
 		switch {
 		case f.Name == "snapshot.json":
 			if c.snapshot, err = audit.DecodeSnapshot(f.Data); err != nil {
-				t.Fatalf("%s: %v", file, err)
+				t.Fatalf("%s: %v", from.Path, err)
 			}
 		case f.Name == "rules.json":
-			c.rules = readRules(t, file, f.Data)
+			c.rules = readRules(t, from.Path, f.Data)
 		case strings.HasPrefix(f.Name, "findings "):
 			c.section, c.want = f.Name, string(f.Data)
 		default:
-			t.Fatalf("%s: section %q is not known", file, f.Name)
+			t.Fatalf("%s: section %q is not known", from.Path, f.Name)
 		}
 	}
 	if c.section == "" || c.snapshot.Account == "" {
-		t.Fatalf("%s: wants the sections snapshot.json and findings CHECK...", file)
+		t.Fatalf("%s: wants the sections snapshot.json and findings CHECK...", from.Path)
 	}
 	return c
 }
@@ -153,27 +144,12 @@ func TestCases(t *testing.T) {
 	for _, c := range cases(t) {
 		got := render(c.findings())
 		if *update {
-			rewrite(t, c, got)
+			c.Put(t, c.section, got)
 			continue
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s:\n%sfindings (-want +got):\n%s", c.file, c.comment, diff)
+			t.Errorf("%s:\n%sfindings (-want +got):\n%s", c.Path, c.Comment, diff)
 		}
-	}
-}
-
-func rewrite(t *testing.T, c postureCase, findings string) {
-	archive, err := txtar.ParseFile(c.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range archive.Files {
-		if archive.Files[i].Name == c.section {
-			archive.Files[i].Data = []byte(findings)
-		}
-	}
-	if err := os.WriteFile(c.file, txtar.Format(archive), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -208,12 +184,12 @@ func TestNoCheckIsSilentOrRepeatsItself(t *testing.T) {
 			seen[f.Check]++
 			key := fmt.Sprint(f.Check, f.Subject)
 			if seen[key]++; seen[key] > 1 {
-				t.Errorf("%s: %s answers twice about %v", c.file, f.Check, f.Subject)
+				t.Errorf("%s: %s answers twice about %v", c.Path, f.Check, f.Subject)
 			}
 		}
 		for _, check := range posture.Checks() {
 			if seen[check.ID] == 0 {
-				t.Errorf("%s: %s says nothing", c.file, check.ID)
+				t.Errorf("%s: %s says nothing", c.Path, check.ID)
 			}
 		}
 	}
@@ -223,7 +199,7 @@ func TestFindingsAreComplete(t *testing.T) {
 	for _, c := range cases(t) {
 		for _, f := range posture.Evaluate(c.snapshot, c.rules) {
 			if problem := incomplete(f); problem != "" {
-				t.Errorf("%s: %s in %s %s %+v: %q", c.file, problem, f.Outcome, f.Check, f.Subject, f.Detail)
+				t.Errorf("%s: %s in %s %s %+v: %q", c.Path, problem, f.Outcome, f.Check, f.Subject, f.Detail)
 			}
 		}
 	}
@@ -266,7 +242,7 @@ func TestFindingsDoNotDependOnTheOrderOfFacts(t *testing.T) {
 		}
 		want := posture.Evaluate(c.snapshot, c.rules)
 		if after, err := c.snapshot.Encode(); err != nil || !bytes.Equal(before, after) {
-			t.Fatalf("%s: Evaluate changed the snapshot (error %v):\n%s", c.file, err, cmp.Diff(string(before), string(after)))
+			t.Fatalf("%s: Evaluate changed the snapshot (error %v):\n%s", c.Path, err, cmp.Diff(string(before), string(after)))
 		}
 		turned, err := audit.DecodeSnapshot(before)
 		if err != nil {
@@ -274,7 +250,7 @@ func TestFindingsDoNotDependOnTheOrderOfFacts(t *testing.T) {
 		}
 		turn(&turned)
 		if diff := cmp.Diff(want, posture.Evaluate(turned, c.rules)); diff != "" {
-			t.Errorf("%s: with the facts in reverse (-want +got):\n%s", c.file, diff)
+			t.Errorf("%s: with the facts in reverse (-want +got):\n%s", c.Path, diff)
 		}
 	}
 }
@@ -305,11 +281,11 @@ func TestSnapshotsOfCasesRoundTrip(t *testing.T) {
 		}
 		again, err := audit.DecodeSnapshot(first)
 		if err != nil {
-			t.Fatalf("%s: %v", c.file, err)
+			t.Fatalf("%s: %v", c.Path, err)
 		}
 		second, err := again.Encode()
 		if err != nil || !bytes.Equal(first, second) {
-			t.Errorf("%s: encoded again (error %v):\n%s", c.file, err, cmp.Diff(string(first), string(second)))
+			t.Errorf("%s: encoded again (error %v):\n%s", c.Path, err, cmp.Diff(string(first), string(second)))
 		}
 	}
 }
@@ -318,16 +294,16 @@ var accountNumber = regexp.MustCompile(`\b[0-9]{12}\b`)
 
 func TestCasesHoldInventedIdentifiersOnly(t *testing.T) {
 	for _, c := range cases(t) {
-		if !strings.HasPrefix(c.comment, "# ") {
-			t.Errorf("%s does not say what it is about", c.file)
+		if !strings.HasPrefix(string(c.Comment), "# ") {
+			t.Errorf("%s does not say what it is about", c.Path)
 		}
-		data, err := os.ReadFile(c.file)
+		data, err := os.ReadFile(c.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range accountNumber.FindAllString(string(data), -1) {
 			if n != "111122223333" && n != "444455556666" { // the second is another account
-				t.Errorf("%s holds the account number %s", c.file, n)
+				t.Errorf("%s holds the account number %s", c.Path, n)
 			}
 		}
 	}
@@ -335,9 +311,9 @@ func TestCasesHoldInventedIdentifiersOnly(t *testing.T) {
 
 func TestRulesOfCasesAreValid(t *testing.T) {
 	for _, c := range cases(t) {
-		invalid := strings.Contains(c.file, "invalid-rules")
+		invalid := strings.Contains(c.Path, "invalid-rules")
 		if err := c.rules.Validate(); (err != nil) != invalid {
-			t.Errorf("%s: rules are refused: %v", c.file, err)
+			t.Errorf("%s: rules are refused: %v", c.Path, err)
 		}
 	}
 }
@@ -369,7 +345,7 @@ func TestRemediationInWords(t *testing.T) {
 
 // A finding's JSON is an interface.
 func TestFindingAsJSON(t *testing.T) {
-	c := readCase(t, "testdata/console-password.txtar")
+	c := readCase(t, casefile.Read(t, "testdata/console-password.txtar"))
 	i := slices.IndexFunc(c.findings(), func(f audit.Finding) bool { return f.Subject.Name == "recent" })
 	f := c.findings()[i]
 	f.Controls, f.Remediation = f.Controls[:1], "…"

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,12 +15,12 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit"
 	"mfawatch/audit/detect"
 	"mfawatch/audit/scan"
 	"mfawatch/audit/signin"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write what the program says into the cases")
@@ -53,7 +51,8 @@ func shownBytes(b []byte) []byte {
 // TestGolden reads testdata/*.txtar: result.json, then outputs named by format,
 // width and colour: "table 80 color".
 func TestGolden(t *testing.T) {
-	for path, a := range cases(t) {
+	for _, a := range cases(t) {
+		path := a.Path
 		r := result(t, a.Files[0].Data)
 		for i, want := range a.Files[1:] {
 			got := shownBytes(write(t, r, want.Name))
@@ -64,28 +63,18 @@ func TestGolden(t *testing.T) {
 			}
 		}
 		if *update {
-			if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			a.Write(t)
 		}
 	}
 }
 
-func cases(t testing.TB) map[string]*txtar.Archive {
+func cases(t testing.TB) []casefile.Case {
 	t.Helper()
-	as := map[string]*txtar.Archive{}
-	paths, _ := filepath.Glob("testdata/*.txtar")
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil || len(a.Files) == 0 {
-			t.Fatalf("%s: %v", path, err)
-		}
-		as[path] = a
+	all := casefile.All(t, "testdata/*.txtar")
+	if len(all) < 5 {
+		t.Fatalf("only %d cases", len(all))
 	}
-	if len(as) < 5 {
-		t.Fatalf("only %d cases", len(as))
-	}
-	return as
+	return all
 }
 
 func write(t testing.TB, r scan.Result, name string) []byte {
@@ -106,7 +95,8 @@ func write(t testing.TB, r scan.Result, name string) []byte {
 // TestTableWidth: no line is wider than the terminal, but for the paths of
 // damaged files; colour changes no text; nothing moves the cursor.
 func TestTableWidth(t *testing.T) {
-	for path, a := range cases(t) {
+	for _, a := range cases(t) {
+		path := a.Path
 		r := result(t, a.Files[0].Data)
 		r.Damaged = nil
 		for width := 40; width < 260; width++ {
@@ -141,7 +131,8 @@ func TestTableNarrow(t *testing.T) {
 // TestJSON: json and jsonl hold the result again, in lines that no terminal
 // obeys.
 func TestJSON(t *testing.T) {
-	for path, a := range cases(t) {
+	for _, a := range cases(t) {
+		path := a.Path
 		r := result(t, a.Files[0].Data)
 		whole := write(t, r, "json")
 		again := result(t, dropSchema(t, whole))
@@ -175,7 +166,8 @@ func dropSchema(t *testing.T, text []byte) []byte {
 // TestCSV: the sheet reads back with a cell for each column, none of which is
 // a formula.
 func TestCSV(t *testing.T) {
-	for path, a := range cases(t) {
+	for _, a := range cases(t) {
+		path := a.Path
 		r := result(t, a.Files[0].Data)
 		rows, err := csv.NewReader(bytes.NewReader(write(t, r, "csv"))).ReadAll()
 		if err != nil {

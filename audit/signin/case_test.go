@@ -12,20 +12,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit"
 	"mfawatch/audit/signin"
+	"mfawatch/internal/casefile"
 )
 
 // signinCase is one file of testdata: where the shape comes from, a record, the
 // rules if any, and the whole verdict as rendered by render.
 type signinCase struct {
-	name    string
-	comment string
-	event   []byte
-	rules   signin.Rules
-	want    string
+	casefile.Case
+	event []byte
+	rules signin.Rules
+	want  string
 }
 
 // headline is the first line of the verdict section.
@@ -44,38 +43,30 @@ func (c signinCase) principal() audit.PrincipalKind {
 
 func cases(t testing.TB) []signinCase {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("testdata has no cases (error %v)", err)
-	}
 	var cs []signinCase
-	for _, path := range paths {
-		cs = append(cs, readCase(t, path))
+	for _, c := range casefile.All(t, "testdata/*.txtar") {
+		cs = append(cs, readCase(t, c))
 	}
 	return cs
 }
 
-func readCase(t testing.TB, path string) signinCase {
+func readCase(t testing.TB, from casefile.Case) signinCase {
 	t.Helper()
-	archive, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := signinCase{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), comment: string(archive.Comment)}
-	for _, f := range archive.Files {
+	c := signinCase{Case: from}
+	for _, f := range from.Files {
 		switch f.Name {
 		case "event.json":
 			c.event = f.Data
 		case "rules.json":
-			c.rules = readRules(t, path, f.Data)
+			c.rules = readRules(t, from.Path, f.Data)
 		case "verdict":
 			c.want = string(f.Data)
 		default:
-			t.Fatalf("%s: section %q is not known", path, f.Name)
+			t.Fatalf("%s: section %q is not known", from.Path, f.Name)
 		}
 	}
 	if c.event == nil || len(c.headline()) != 4 {
-		t.Fatalf("%s: wants the sections event.json and verdict, the verdict starting with outcome, reason, severity and alert", path)
+		t.Fatalf("%s: wants the sections event.json and verdict, the verdict starting with outcome, reason, severity and alert", from.Path)
 	}
 	return c
 }
@@ -103,7 +94,7 @@ func readRules(t testing.TB, path string, data []byte) signin.Rules {
 // caseNamed reads the record of one case.
 func caseNamed(t testing.TB, name string) []byte {
 	t.Helper()
-	return readCase(t, filepath.Join("testdata", name+".txtar")).event
+	return readCase(t, casefile.Read(t, filepath.Join("testdata", name+".txtar"))).event
 }
 
 // render writes every fact of a verdict, one a line, an empty one as "-".
@@ -131,10 +122,10 @@ func render(v signin.Verdict) string {
 
 func TestCases(t *testing.T) {
 	for _, c := range cases(t) {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.Name, func(t *testing.T) {
 			got := signin.Judge(c.event, c.rules)
 			if diff := cmp.Diff(c.want, render(got)); diff != "" {
-				t.Errorf("%sJudge (-want +got):\n%s", c.comment, diff)
+				t.Errorf("%sJudge (-want +got):\n%s", c.Comment, diff)
 			}
 			if got.Type != "verdict" || got.Seen != 1 || got.Origin != "" {
 				t.Errorf("type, seen, origin = %q, %d, %q, want verdict, 1 and nothing", got.Type, got.Seen, got.Origin)
@@ -157,7 +148,7 @@ func TestCasesInsideAText(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := render(signin.Judge(text, c.rules)); got != c.want {
-			t.Errorf("%s as a JSON text (-want +got):\n%s", c.name, cmp.Diff(c.want, got))
+			t.Errorf("%s as a JSON text (-want +got):\n%s", c.Name, cmp.Diff(c.want, got))
 		}
 	}
 }
@@ -169,11 +160,11 @@ var sources = []string{
 
 func TestCasesSayWhereTheyComeFrom(t *testing.T) {
 	for _, c := range cases(t) {
-		if !slices.ContainsFunc(sources, func(s string) bool { return strings.HasPrefix(c.comment, s) }) {
-			t.Errorf("%s starts with %q, want one of %q", c.name, c.comment, sources)
+		if !slices.ContainsFunc(sources, func(s string) bool { return strings.HasPrefix(string(c.Comment), s) }) {
+			t.Errorf("%s starts with %q, want one of %q", c.Name, c.Comment, sources)
 		}
-		if strings.Count(c.comment, "\n") < 2 {
-			t.Errorf("%s does not say what it is about", c.name)
+		if strings.Count(string(c.Comment), "\n") < 2 {
+			t.Errorf("%s does not say what it is about", c.Name)
 		}
 	}
 }
@@ -187,12 +178,12 @@ func TestCasesHoldInventedIdentifiersOnly(t *testing.T) {
 	for _, c := range cases(t) {
 		for _, n := range accountNumber.FindAllString(string(c.event), -1) {
 			if n != "111122223333" && n != "444455556666" {
-				t.Errorf("%s holds the account number %s", c.name, n)
+				t.Errorf("%s holds the account number %s", c.Name, n)
 			}
 		}
 		for _, m := range address.FindAllSubmatch(c.event, -1) {
 			if !bytes.HasPrefix(m[1], []byte("192.0.2.")) && !bytes.HasPrefix(m[1], []byte("198.51.100.")) {
-				t.Errorf("%s holds the address %s", c.name, m[1])
+				t.Errorf("%s holds the address %s", c.Name, m[1])
 			}
 		}
 	}

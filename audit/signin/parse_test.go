@@ -370,7 +370,7 @@ func TestNothingSecretIsKept(t *testing.T) {
 		for _, s := range append(secrets(record, ""), "https://console.aws.amazon.com", "not-to-be-kept") {
 			met[s]++
 			if strings.Contains(kept, s) {
-				t.Errorf("%s: %q of the record is kept: %s", c.name, s, kept)
+				t.Errorf("%s: %q of the record is kept: %s", c.Name, s, kept)
 			}
 		}
 	}

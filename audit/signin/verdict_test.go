@@ -116,7 +116,7 @@ func TestNoRuleSilencesRootInAnyCase(t *testing.T) {
 		roots++
 		plain, silenced := signin.Judge(c.event, signin.Rules{}), signin.Judge(c.event, rules)
 		if diff := cmp.Diff(plain, silenced); diff != "" {
-			t.Errorf("%s: rules that silence everything changed a verdict on root (-without +with):\n%s", c.name, diff)
+			t.Errorf("%s: rules that silence everything changed a verdict on root (-without +with):\n%s", c.Name, diff)
 		}
 	}
 	if roots < 10 {
@@ -136,11 +136,11 @@ func TestRulesDoNotChangeWhatWasSeen(t *testing.T) {
 	for _, c := range cases(t) {
 		plain, loud := signin.Judge(c.event, signin.Rules{}), signin.Judge(c.event, rules)
 		if loud.Severity != audit.Critical || !loud.Alert {
-			t.Errorf("%s: severity %s, alert %v under rules that raise everything", c.name, loud.Severity, loud.Alert)
+			t.Errorf("%s: severity %s, alert %v under rules that raise everything", c.Name, loud.Severity, loud.Alert)
 		}
 		loud.Severity, loud.Alert = plain.Severity, plain.Alert
 		if diff := cmp.Diff(plain, loud); diff != "" {
-			t.Errorf("%s: rules changed more than severity and alert:\n%s", c.name, diff)
+			t.Errorf("%s: rules changed more than severity and alert:\n%s", c.Name, diff)
 		}
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"mfawatch/internal/casefile"
+
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 )
 
 // testWants are enough to try every way of being wanted.
@@ -45,36 +45,15 @@ func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 // cases reads testdata/*.txtar: a comment, the file "input", and "want": the
 // lines "record ID" in order, "records N", "kind K" and "damage OFFSET REASON".
-func cases(t testing.TB) map[string]*txtar.Archive {
+func cases(t testing.TB) []casefile.Case {
 	t.Helper()
-	names, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no cases in testdata: %v", err)
-	}
-	all := map[string]*txtar.Archive{}
-	for _, name := range names {
-		a, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[strings.TrimSuffix(filepath.Base(name), ".txtar")] = a
-	}
-	return all
-}
-
-func section(a *txtar.Archive, name string) string {
-	for _, f := range a.Files {
-		if f.Name == name {
-			return string(f.Data)
-		}
-	}
-	return ""
+	return casefile.All(t, "testdata/*.txtar")
 }
 
 // input gives a case's bytes. A section "gzip+base64 INTO" stands for binary
 // content: its text, compressed and encoded, replaces the word INTO.
-func input(a *txtar.Archive) []byte {
-	in := strings.TrimSuffix(section(a, "input"), "\n")
+func input(a casefile.Case) []byte {
+	in := strings.TrimSuffix(a.Section("input"), "\n")
 	for _, f := range a.Files {
 		if into, ok := strings.CutPrefix(f.Name, "gzip+base64 "); ok {
 			in = strings.ReplaceAll(in, into, b64(compress(strings.TrimSpace(string(f.Data)))))
@@ -114,14 +93,15 @@ func eventID(record string) string {
 }
 
 func TestContainers(t *testing.T) {
-	for name, a := range cases(t) {
-		want := section(a, "want")
+	for _, a := range cases(t) {
+		name := a.Name
+		want := a.Section("want")
 		for how, in := range map[string][]byte{"plain": input(a), "gzip": compress(string(input(a)))} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				got, stats := scanBytes(Options{Wants: testWants}, in)
 				want := want
-				if how == "plain" && section(a, "want plain") != "" {
-					want = section(a, "want plain") // not compressed: every record is walked, and counted exactly
+				if how == "plain" && a.Section("want plain") != "" {
+					want = a.Section("want plain") // not compressed: every record is walked, and counted exactly
 				}
 				if d := cmp.Diff(want, describe(got, stats)); d != "" {
 					t.Errorf("want -, got +:\n%s", d)
@@ -135,8 +115,9 @@ func TestContainers(t *testing.T) {
 // TestContainersEach holds what All hands over against the section "all", where
 // a case has one.
 func TestContainersEach(t *testing.T) {
-	for name, a := range cases(t) {
-		want := section(a, "all")
+	for _, a := range cases(t) {
+		name := a.Name
+		want := a.Section("all")
 		if want == "" {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"mfawatch/audit/signin"
 	"mfawatch/functions/alerting"
 	"mfawatch/functions/delivery"
+	"mfawatch/functions/settings"
 )
 
 const root = `{"eventVersion":"1.08","userIdentity":{"type":"Root","principalId":"111122223333","arn":"arn:aws:iam::111122223333:root","accountId":"111122223333"},` +
@@ -61,7 +62,7 @@ func TestRootIsNeverSilent(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
-	c := alerting.Counts{alerting.AlertsSent: 0, alerting.AlertsFolded: 0}
+	c := alerting.Counts{settings.AlertsSent: 0, settings.AlertsFolded: 0}
 	for _, d := range []delivery.Disposition{delivery.WasSent, delivery.WasRaised, delivery.WasFolded, delivery.WasAlready, delivery.WasHeld, delivery.WasError} {
 		c.Delivered(d)
 	}

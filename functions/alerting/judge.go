@@ -1,10 +1,10 @@
 // Package alerting is what functions/signin and functions/reconcile have in
 // common: the one way from a CloudTrail record to its alerts, the parts that
-// their settings name, and the lines that become metrics.
+// their settings name, and the counts that become metrics.
 //
 // It promises that both functions say the same of the same record, under the
 // same alert id, so that what one delivered the other finds done; and that
-// clients give up before a claim runs out. It reads the environment and
+// clients give up before a claim runs out. It reads
 // mfawatch.yaml once, when a function starts, and keeps nothing in package
 // variables.
 package alerting
@@ -29,6 +29,9 @@ type Judged struct {
 	Verdict signin.Verdict
 	Alerts  []alert.Alert // of its verdict and of the checks that need no other event
 }
+
+// Unreadable tells whether the record could not be read.
+func (j Judged) Unreadable() bool { return j.Verdict.Reason == signin.ReasonUnreadable }
 
 // rootSignIn is the detection that repeats a verdict's alert.
 const rootSignIn = "root-sign-in"

@@ -1,10 +1,6 @@
 package alerting
 
 import (
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,21 +8,16 @@ import (
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/rs/zerolog"
 
 	"mfawatch/audit/alert"
 	"mfawatch/audit/config/compiled"
 	"mfawatch/functions/delivery"
 	"mfawatch/functions/settings"
-	"mfawatch/internal/awsenv"
+	"mfawatch/functions/start"
 	"mfawatch/internal/dynamo"
 	"mfawatch/internal/s3"
 	"mfawatch/internal/sns"
 )
-
-// configName is the file in the function's own folder that holds rules and the
-// accounts' names, compiled.
-const configName = "mfawatch.yaml"
 
 // Parts are what a function is made of that alerts.
 type Parts struct {
@@ -35,7 +26,6 @@ type Parts struct {
 	Store     delivery.Store
 	Evidence  *awss3.Client
 	AWS       aws.Config // for reading files: nothing but the context bounds how long
-	Log       zerolog.Logger
 }
 
 // One call to AWS takes at most attempts times patience and the waits between,
@@ -45,21 +35,18 @@ const (
 	attempts = 3
 )
 
-// Open makes the parts that an environment names.
-func Open(env func(string) (string, bool), common settings.Common, to settings.Alerting, out io.Writer) (Parts, error) {
-	root, _ := env("LAMBDA_TASK_ROOT")
-	file, err := readFile(filepath.Join(root, configName))
+// Open makes the parts of what every function begins with, of the rules in its folder,
+// and of where it delivers to.
+func Open(with start.Parts, to settings.Alerting) (Parts, error) {
+	text, err := with.File(compiled.Name)
 	if err != nil {
 		return Parts{}, err
 	}
-	level, err := zerolog.ParseLevel(common.LogLevel)
-	if err != nil {
-		return Parts{}, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
-	}
-	cfg, err := awsenv.Config(env)
+	file, err := compiled.Read(compiled.Name, text)
 	if err != nil {
 		return Parts{}, err
 	}
+	cfg := with.AWS
 	cfg.RetryMaxAttempts = attempts
 	quick := cfg.Copy()
 	quick.HTTPClient = awshttp.NewBuildableClient().WithTimeout(patience)
@@ -67,24 +54,15 @@ func Open(env func(string) (string, bool), common settings.Common, to settings.A
 	p := Parts{
 		Judge: Judge{SignIn: file.SignIn, Detect: file.Detect, Names: file.Accounts}, AWS: cfg,
 		Store:    &dynamo.Store{Client: awsdynamodb.NewFromConfig(quick), Table: to.EventsTable},
-		Evidence: awss3.NewFromConfig(quick, func(o *awss3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }),
-		Log:      zerolog.New(out).Level(level).With().Timestamp().Logger(),
+		Evidence: s3.Client(quick),
 	}
 	p.Deliverer = &delivery.Deliverer{
 		Evidence: &s3.Creator{Client: p.Evidence, Bucket: to.EvidenceBucket}, Claims: p.Store,
 		Topic: &sns.Topic{Client: awssns.NewFromConfig(quick), ARN: to.TopicARN},
 		Storm: alert.Storm{Singles: file.FoldAfter, Window: file.FoldWindow, Never: emergency(file)},
-		Clock: time.Now, Log: p.Log, Lease: to.Lease, KeepFor: to.Keep,
+		Clock: time.Now, Log: with.Log, Lease: to.Lease, KeepFor: to.Keep,
 	}
 	return p, nil
-}
-
-func readFile(path string) (compiled.File, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return compiled.File{}, fmt.Errorf("read %s: %w: put it, compiled, into the function's folder", configName, err)
-	}
-	return compiled.Read(configName, data)
 }
 
 // emergency are the ids of the declared emergency users.

@@ -18,17 +18,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/rs/zerolog"
 
+	"mfawatch/audit/config/compiled"
 	"mfawatch/functions/settings"
-	"mfawatch/internal/awsenv"
+	"mfawatch/functions/start"
 	"mfawatch/internal/s3"
 	"mfawatch/internal/securityhub"
 	"mfawatch/internal/sns"
@@ -40,41 +38,33 @@ var version = "dev"
 func main() {
 	h, err := wire(os.LookupEnv, os.Stdout)
 	if err != nil {
-		log := zerolog.New(os.Stdout)
-		log.Error().Err(err).Msg("the function cannot start")
-		os.Exit(1)
+		os.Exit(start.Refused(os.Stdout, err))
 	}
 	lambda.StartWithOptions(h.Handle)
 }
 
 // wire makes the handler of the environment.
 func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
-	set, err := settings.FromEnv[settings.Audit](env)
+	set, parts, err := start.From[settings.Audit](env, out)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := formats(set.Formats); err != nil {
 		return nil, fmt.Errorf("the function's environment: MFAWATCH_FORMATS: %w", err)
 	}
-	root, _ := env("LAMBDA_TASK_ROOT")
-	file, err := readFile(filepath.Join(root, configName))
+	text, err := parts.File(compiled.Name)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsenv.Config(env)
+	file, err := compiled.Read(compiled.Name, text)
 	if err != nil {
 		return nil, err
 	}
-	level, err := zerolog.ParseLevel(set.LogLevel)
-	if err != nil {
-		return nil, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
-	}
-	bucket := awss3.NewFromConfig(cfg, func(o *awss3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
 	return &Handler{
-		Settings: set, Rules: file.Posture, Names: file.Accounts, AWS: cfg,
-		Reports: &s3.Reports{Client: bucket, Bucket: set.ReportBucket, Owner: set.Account},
-		Topic:   &sns.Topic{Client: awssns.NewFromConfig(cfg), ARN: set.TopicARN},
+		Settings: set, Rules: file.Posture, Names: file.Accounts, AWS: parts.AWS,
+		Reports: &s3.Reports{Client: s3.Client(parts.AWS), Bucket: set.ReportBucket, Owner: set.Account},
+		Topic:   &sns.Topic{Client: awssns.NewFromConfig(parts.AWS), ARN: set.TopicARN},
 		Hub:     func(cfg aws.Config) Hub { return securityhub.New(cfg, set.Region) },
-		Metrics: out, Log: zerolog.New(out).Level(level).With().Timestamp().Logger(), Now: time.Now,
+		Metrics: out, Log: parts.Log, Now: time.Now,
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"mfawatch/audit/collect"
 	"mfawatch/audit/config"
+	"mfawatch/audit/config/compiled"
 )
 
 // environment is a right one; the file is in a folder of the test's, as it is.
@@ -18,7 +19,7 @@ func environment(t *testing.T, file string) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	if file != "" {
-		if err := os.WriteFile(filepath.Join(dir, configName), []byte(file), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, compiled.Name), []byte(file), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -37,7 +38,7 @@ const rightFile = "version: 1\naccounts:\n  \"111122223333\": prod\n"
 // compiledFile is a file as it is deployed.
 func compiledFile(t *testing.T, text string) string {
 	t.Helper()
-	data, err := config.Compile(configName, []byte(text))
+	data, err := config.Compile(compiled.Name, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

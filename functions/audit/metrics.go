@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -9,41 +8,38 @@ import (
 	"mfawatch/audit"
 	"mfawatch/audit/posture"
 	"mfawatch/audit/report"
+	"mfawatch/functions/metrics"
 	"mfawatch/functions/settings"
 )
 
-// metric is one value. CloudWatch makes a metric of each name with each set of
-// dimensions, and bills it.
+// metric is one value with its own dimensions.
 type metric struct {
-	name       string
-	unit       string
-	value      float64
-	dimensions [][2]string
+	metrics.Value
+	by []metrics.Dimension
 }
 
-// measure writes the audit's metrics, a line each, for CloudWatch Logs to take
-// out (CloudWatch user guide, embedded metric format specification). An
-// organisation's are of all its accounts together: a thousand accounts with
-// metrics of their own would cost more than the audit.
+// measure writes the audit's metrics, a line each. An organisation's
+// are of all its accounts together: a thousand accounts with metrics of their own
+// would cost more than the audit.
 func (h *Handler) measure(e Event, a report.Audit, previous *report.Audit) {
-	about := [2]string{"account", newSummary(a, nil, "").about()}
+	about := metrics.Dimension{Name: "account", Value: newSummary(a, nil, "").about()}
 	now := h.now()
 	all := []metric{
-		{settings.AuditDuration, "Seconds", now.Sub(e.Began).Seconds(), [][2]string{about}},
-		{settings.AccountsUnread, "Count", float64(e.result(a).Unread), [][2]string{about}},
+		{metrics.Seconds(settings.AuditDuration, now.Sub(e.Began)), []metrics.Dimension{about}},
+		{metrics.Count(settings.AccountsUnread, e.result(a).Unread), []metrics.Dimension{about}},
 	}
-	age := 0.0 // of the first audit too: the alarm takes missing data for a schedule that stopped
+	age := time.Duration(0) // of the first audit too: the alarm takes missing data for a schedule that stopped
 	if previous != nil {
-		age = max(a.TakenAt().Sub(previous.TakenAt()), 0).Seconds()
+		age = max(a.TakenAt().Sub(previous.TakenAt()), 0)
 	}
-	all = append(all, metric{settings.AuditAge, "Seconds", age, [][2]string{about}})
+	all = append(all, metric{metrics.Seconds(settings.AuditAge, age), []metrics.Dimension{about}})
 	if made := oldest(a); !made.IsZero() {
-		all = append(all, metric{settings.CredentialReportAge, "Seconds", max(now.Sub(made), 0).Seconds(), [][2]string{about}})
+		all = append(all, metric{metrics.Seconds(settings.CredentialReportAge, max(now.Sub(made), 0)), []metrics.Dimension{about}})
 	}
 	all = append(all, byCheck(about, a.Summary())...)
 	all = append(all, byFactor(about, a)...)
 	for _, m := range all {
-		_, _ = h.Metrics.Write(m.line(now)) // a metric that is lost is no reason to fail an audit
+		_, _ = h.Metrics.Write(metrics.Line(now, []metrics.Value{m.Value}, m.by...)) // a metric that is lost is no reason to fail an audit
 	}
 }
 
@@ -60,12 +56,12 @@ func oldest(a report.Audit) time.Time {
 
 // byCheck counts failures and what is not known, of every check, also none: a
 // metric that is missing is not a zero.
-func byCheck(about [2]string, s posture.Summary) []metric {
+func byCheck(about metrics.Dimension, s posture.Summary) []metric {
 	var all []metric
 	for _, c := range posture.Checks() {
 		for _, outcome := range []audit.Outcome{audit.Fail, audit.Unknown} {
-			all = append(all, metric{settings.FindingsByCheck, "Count", float64(s.ByCheck[c.ID][outcome]),
-				[][2]string{about, {"check", c.ID}, {"outcome", outcome.String()}}})
+			all = append(all, metric{metrics.Count(settings.FindingsByCheck, s.ByCheck[c.ID][outcome]),
+				[]metrics.Dimension{about, {Name: "check", Value: c.ID}, {Name: "outcome", Value: outcome.String()}}})
 		}
 	}
 	return all
@@ -73,7 +69,7 @@ func byCheck(about [2]string, s posture.Summary) []metric {
 
 // byFactor counts the users who hold each kind of factor; one who holds two
 // counts twice. "none" and "not_known" are about having any.
-func byFactor(about [2]string, a report.Audit) []metric {
+func byFactor(about metrics.Dimension, a report.Audit) []metric {
 	users := map[string]int{"none": 0, "not_known": 0}
 	for _, kind := range []audit.FactorKind{
 		audit.VirtualFactor, audit.HardwareTOTPFactor, audit.FIDOCertifiedFactor, audit.FIDOFactor, audit.SMSFactor, audit.UnknownFactor,
@@ -89,7 +85,7 @@ func byFactor(about [2]string, a report.Audit) []metric {
 	}
 	var all []metric
 	for _, factor := range slices.Sorted(maps.Keys(users)) {
-		all = append(all, metric{settings.UsersByFactor, "Count", float64(users[factor]), [][2]string{about, {"factor", factor}}})
+		all = append(all, metric{metrics.Count(settings.UsersByFactor, users[factor]), []metrics.Dimension{about, {Name: "factor", Value: factor}}})
 	}
 	return all
 }
@@ -104,26 +100,4 @@ func countFactors(users map[string]int, holder posture.Holder) {
 	for _, kind := range slices.Compact(slices.Sorted(slices.Values(holder.Factors))) {
 		users[string(kind)]++
 	}
-}
-
-// line is the metric as a log event, its newline included.
-func (m metric) line(at time.Time) []byte {
-	type definition struct{ Name, Unit string }
-	type directive struct {
-		Namespace  string
-		Dimensions [][]string
-		Metrics    []definition
-	}
-	type metadata struct {
-		Timestamp         int64
-		CloudWatchMetrics []directive
-	}
-	event, names := map[string]any{m.name: m.value}, []string{}
-	for _, d := range m.dimensions {
-		event[d[0]] = d[1]
-		names = append(names, d[0])
-	}
-	event["_aws"] = metadata{at.UnixMilli(), []directive{{settings.Namespace, [][]string{names}, []definition{{m.name, m.unit}}}}}
-	line, _ := json.Marshal(event) // texts and finite numbers cannot fail
-	return append(line, '\n')
 }

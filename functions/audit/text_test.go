@@ -205,16 +205,6 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
-// The lines that CloudWatch takes metrics from have the documented form, and no
-// more members in the objects that may have none.
-func TestMetricLine(t *testing.T) {
-	m := metric{"FindingsByCheck", "Count", 3, [][2]string{{"account", ownAccount}, {"check", "root-mfa"}, {"outcome", "fail"}}}
-	want := `{"FindingsByCheck":3,"_aws":{"Timestamp":1795176000000,"CloudWatchMetrics":[{"Namespace":"mfawatch","Dimensions":[["account","check","outcome"]],"Metrics":[{"Name":"FindingsByCheck","Unit":"Count"}]}]},"account":"111122223333","check":"root-mfa","outcome":"fail"}` + "\n"
-	if got := string(m.line(noon)); got != want {
-		t.Errorf("line\n%swant\n%s", got, want)
-	}
-}
-
 func TestMetrics(t *testing.T) {
 	s := newStage(office())
 	synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"mfawatch/audit/alert"
 	"mfawatch/audit/pattern/deployed"
+	"mfawatch/functions/metrics"
 	"mfawatch/internal/sns"
 )
 
@@ -30,7 +31,7 @@ func (h *Handler) check(ctx context.Context, log zerolog.Logger) (Result, error)
 	for _, f := range findings {
 		log.Error().Str("finding", f).Msg("the monitor is not as it was deployed")
 	}
-	_, _ = h.Metrics.Write(measures{{"CheckFindings", "Count", float64(len(findings))}}.line(h.Now()))
+	_, _ = h.Metrics.Write(metrics.Line(h.Now(), []metrics.Value{metrics.Count("CheckFindings", len(findings))}, metrics.Function("canary")))
 	log.Info().Int("findings", len(findings)).Msg("checked")
 	result := Result{Findings: len(findings)}
 	if len(findings) == 0 {

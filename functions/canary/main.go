@@ -17,17 +17,15 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/rs/zerolog"
 
 	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
-	"mfawatch/internal/awsenv"
+	"mfawatch/functions/start"
 	"mfawatch/internal/cloudtrail"
 	"mfawatch/internal/eventbridge"
 	"mfawatch/internal/iam"
@@ -42,9 +40,7 @@ var version = "dev"
 func main() {
 	h, err := wire(os.LookupEnv, os.Stdout)
 	if err != nil {
-		log := zerolog.New(os.Stdout)
-		log.Error().Err(err).Msg("the function cannot start")
-		os.Exit(1)
+		os.Exit(start.Refused(os.Stdout, err))
 	}
 	h.Log.Info().Str("version", version).Msg("started")
 	lambda.StartWithOptions(h.Handle)
@@ -59,23 +55,15 @@ const (
 
 // wire makes the handler of the environment and of rules.json in its folder.
 func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
-	set, err := settings.FromEnv[settings.Canary](env)
+	set, parts, err := start.From[settings.Canary](env, out)
 	if err != nil {
 		return nil, err
 	}
-	root, _ := env("LAMBDA_TASK_ROOT")
-	expected, err := readExpected(filepath.Join(root, deployed.ExpectedName), set.KeyARN)
+	expected, err := readExpected(parts, set.KeyARN)
 	if err != nil {
 		return nil, err
 	}
-	level, err := zerolog.ParseLevel(set.LogLevel)
-	if err != nil {
-		return nil, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
-	}
-	cfg, err := awsenv.Config(env)
-	if err != nil {
-		return nil, err
-	}
+	cfg := parts.AWS
 	cfg.RetryMaxAttempts = attempts
 	cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(patience)
 	queue, err := sqs.New(cfg, set.QueueARN)
@@ -86,7 +74,7 @@ func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 	h := &Handler{
 		Settings: set, Expected: expected, Buses: eventbridge.New(cfg), Queue: queue, Depths: sqs.NewDepths(cfg, set.Account), Roles: iam.New(cfg),
 		Subscriptions: sns.Subscriptions{Client: topic, ARN: set.TopicARN}, Trails: cloudtrail.NewTrails(cfg), Functions: awslambda.New(cfg),
-		Topic: &sns.Topic{Client: topic, ARN: set.TopicARN}, Metrics: out, Log: zerolog.New(out).Level(level).With().Timestamp().Logger(), Now: time.Now,
+		Topic: &sns.Topic{Client: topic, ARN: set.TopicARN}, Metrics: out, Log: parts.Log, Now: time.Now,
 	}
 	if set.Heartbeat != "" {
 		h.Heart = newHeart(set.Heartbeat, http.DefaultTransport)
@@ -94,10 +82,10 @@ func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 	return h, nil
 }
 
-func readExpected(path, key string) (deployed.Expected, error) {
-	text, err := os.ReadFile(path)
+func readExpected(parts start.Parts, key string) (deployed.Expected, error) {
+	text, err := parts.File(deployed.ExpectedName)
 	if err != nil {
-		return deployed.Expected{}, fmt.Errorf("read %s: %w: put it into the function's folder", deployed.ExpectedName, err)
+		return deployed.Expected{}, err
 	}
 	e, err := deployed.ReadExpected(text)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mfawatch/audit/pattern/deployed"
+	"mfawatch/functions/metrics"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/sqs"
 )
@@ -230,8 +231,8 @@ func (r *round) beat(ctx context.Context, whole bool) bool {
 // measure writes the round's metrics. What did not come has no time: alarms treat
 // a metric that is missing as breaching.
 func (r *round) measure(silent []string, beatFailed bool) {
-	m := measures{
-		{settings.RegionsSilent, "Count", float64(len(silent))}, {"LateCanaries", "Count", float64(r.late)}, {"ForeignMessages", "Count", float64(len(r.foreign))},
+	values := []metrics.Value{
+		metrics.Count(settings.RegionsSilent, len(silent)), metrics.Count("LateCanaries", r.late), metrics.Count("ForeignMessages", len(r.foreign)),
 	}
 	dead, unread := 0, 0
 	for i := range r.legs {
@@ -240,23 +241,23 @@ func (r *round) measure(silent []string, beatFailed bool) {
 			unread++
 		}
 	}
-	m = append(m, measure{settings.RegionDeadLetters, "Count", float64(dead)}, measure{"RegionsUnread", "Count", float64(unread)})
+	values = append(values, metrics.Count(settings.RegionDeadLetters, dead), metrics.Count("RegionsUnread", unread))
 	worst := time.Duration(0)
 	for _, d := range r.came {
 		worst = max(worst, d)
 	}
 	if len(r.came) > 0 {
-		m = append(m, measure{settings.RoundTrip, "Seconds", worst.Seconds()})
+		values = append(values, metrics.Seconds(settings.RoundTrip, worst))
 	}
 	if r.tagged {
-		m = append(m, measure{settings.TrailLegAge, "Seconds", r.trail.Seconds()})
+		values = append(values, metrics.Seconds(settings.TrailLegAge, r.trail))
 	}
 	if r.Heart != nil {
-		failed := 0.0
+		failed := 0
 		if beatFailed {
 			failed = 1
 		}
-		m = append(m, measure{"HeartbeatFailed", "Count", failed})
+		values = append(values, metrics.Count("HeartbeatFailed", failed))
 	}
-	_, _ = r.Metrics.Write(m.line(r.Now())) // a metric that is lost is one that an alarm misses
+	_, _ = r.Metrics.Write(metrics.Line(r.Now(), values, metrics.Function("canary"))) // a metric that is lost is one that an alarm misses
 }

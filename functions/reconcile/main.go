@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/rs/zerolog"
 
 	"mfawatch/functions/alerting"
 	"mfawatch/functions/settings"
+	"mfawatch/functions/start"
 	"mfawatch/internal/s3"
 )
 
@@ -31,9 +31,7 @@ var version = "dev"
 func main() {
 	h, err := wire(os.LookupEnv, os.Stdout)
 	if err != nil {
-		log := zerolog.New(os.Stdout)
-		log.Error().Err(err).Msg("the function cannot start")
-		os.Exit(1)
+		os.Exit(start.Refused(os.Stdout, err))
 	}
 	h.Log.Info().Str("version", version).Msg("started")
 	lambda.StartWithOptions(h.Handle)
@@ -41,11 +39,11 @@ func main() {
 
 // wire makes the handler of the environment.
 func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
-	set, err := settings.FromEnv[settings.Reconcile](env)
+	set, parts, err := start.From[settings.Reconcile](env, out)
 	if err != nil {
 		return nil, err
 	}
-	p, err := alerting.Open(env, set.Common, set.Alerting, out)
+	p, err := alerting.Open(parts, set.Alerting)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +53,6 @@ func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 	return &Handler{
 		Settings: set, Judge: p.Judge, Deliverer: p.Deliverer, Store: p.Store, Open: open,
 		Coverage: &s3.Reports{Client: p.Evidence, Bucket: set.EvidenceBucket, Owner: set.Account},
-		Metrics:  out, Log: p.Log, Now: time.Now,
+		Metrics:  out, Log: parts.Log, Now: time.Now,
 	}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"mfawatch/audit/trail"
 	"mfawatch/functions/alerting"
 	"mfawatch/functions/delivery"
+	"mfawatch/functions/settings"
 	"mfawatch/internal/s3"
 )
 
@@ -41,15 +42,15 @@ func newRun(h *Handler, w window, log zerolog.Logger) *run {
 	d := *h.Deliverer
 	d.Log = log
 	return &run{Handler: h, window: w, deliverer: &d, log: log, seen: map[string]bool{}, counts: alerting.Counts{
-		alerting.RecordsJudged: 0, alerting.AlertsSent: 0, alerting.AlertsFolded: 0, alerting.Unreadable: 0,
+		settings.RecordsJudged: 0, settings.AlertsSent: 0, settings.AlertsFolded: 0, settings.Unreadable: 0,
 		filesRead: 0, damagedFiles: 0, digestsSent: 0, silentRegions: 0,
 	}}
 }
 
 func (r *run) result() Result {
 	return Result{
-		From: r.window.from, To: r.window.to, Files: r.counts[filesRead], Damaged: r.counts[damagedFiles], Records: r.counts[alerting.RecordsJudged],
-		Sent: r.counts[alerting.AlertsSent], Folded: r.counts[alerting.AlertsFolded], Digests: r.counts[digestsSent], Silent: r.counts[silentRegions],
+		From: r.window.from, To: r.window.to, Files: r.counts[filesRead], Damaged: r.counts[damagedFiles], Records: r.counts[settings.RecordsJudged],
+		Sent: r.counts[settings.AlertsSent], Folded: r.counts[settings.AlertsFolded], Digests: r.counts[digestsSent], Silent: r.counts[silentRegions],
 	}
 }
 
@@ -191,9 +192,9 @@ func (r *run) judge(record []byte) []found {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts[alerting.RecordsJudged]++
-	if j.Verdict.Reason == signin.ReasonUnreadable {
-		r.counts[alerting.Unreadable]++
+	r.counts[settings.RecordsJudged]++
+	if j.Unreadable() {
+		r.counts[settings.Unreadable]++
 	}
 	key := j.Event.Key()
 	switch {

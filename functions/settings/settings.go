@@ -1,11 +1,12 @@
 // Package settings declares the environment of every function once: infra
-// writes it with Env, the function reads it with FromEnv.
+// writes it with Env, the function reads it with FromEnv. The names of the functions'
+// metrics are here too, which alarms and dashboards have to know.
 //
 // It promises that what Env writes FromEnv reads back the same, and that a
 // missing or wrong value is one clear error that names every such variable, so
 // that a function that was deployed wrongly says so at its first start and does
-// nothing. Rules are not here: they come from mfawatch.yaml in the function's own
-// folder. No value is a secret.
+// nothing. Rules are not here: they come from a file in the function's own
+// folder (functions/start). No value is a secret.
 package settings
 
 import (
@@ -24,6 +25,9 @@ type Common struct {
 	Account   string `env:"MFAWATCH_ACCOUNT" is:"account"` // the account the function runs in
 	LogLevel  string `env:"MFAWATCH_LOG_LEVEL" is:"level" default:"info"`
 }
+
+// Level is the log's: functions/start asks every function's settings for it.
+func (c Common) Level() string { return c.LogLevel }
 
 // Alerting is what a function is told that sends alerts.
 type Alerting struct {

@@ -72,7 +72,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	d.Log = log
 	in := &invocation{
 		Handler: h, deliverer: &d, scanner: alerting.Scanner(), log: log,
-		counts: alerting.Counts{alerting.RecordsJudged: 0, alerting.AlertsSent: 0, alerting.AlertsFolded: 0, alerting.Unreadable: 0, envelopeRejected: 0, poisonMessages: 0},
+		counts: alerting.Counts{settings.RecordsJudged: 0, settings.AlertsSent: 0, settings.AlertsFolded: 0, settings.Unreadable: 0, envelopeRejected: 0, poisonMessages: 0},
 	}
 	ctx, cancel := in.limit(ctx)
 	defer cancel()
@@ -205,9 +205,9 @@ func (in *invocation) record(ctx context.Context, record []byte, envelope string
 	if envelope != "" && j.Event.Account != "" && j.Event.Account != envelope {
 		return fmt.Errorf("%w: event %s is of account %s and came in the name of account %s", errForged, cut(j.Event.ID), cut(j.Event.Account), cut(envelope))
 	}
-	in.counts[alerting.RecordsJudged]++
-	if j.Verdict.Reason == "unreadable" {
-		in.counts[alerting.Unreadable]++
+	in.counts[settings.RecordsJudged]++
+	if j.Unreadable() {
+		in.counts[settings.Unreadable]++
 	}
 	if len(j.Alerts) == 0 {
 		in.quiet(j)

@@ -249,7 +249,7 @@ func TestSources(t *testing.T) {
 				t.Fatalf("answer %s, error %v", out, err)
 			}
 			s.wantSent(t, own+"#e-1")
-			if s.metric(t, alerting.AlertsSent) != 1 || s.metric(t, alerting.RecordsJudged) == 0 {
+			if s.metric(t, settings.AlertsSent) != 1 || s.metric(t, settings.RecordsJudged) == 0 {
 				t.Errorf("metrics %s", s.metrics.String())
 			}
 			kept, _ := s.bucket.Object(s.bucket.Keys()[0])
@@ -301,7 +301,7 @@ func TestPartialFailures(t *testing.T) {
 		"a bucket that is not ours":  {notification("elsewhere", "k"), envelopeRejected, "rejected"},
 		"another account's canary":   {canary(other, "n"), envelopeRejected, "rejected"},
 		"an object that is gone":     {notification("trail", "gone"), "", "retry"},
-		"a damaged file":             {notification("trail", "damaged"), alerting.Unreadable, "retry"},
+		"a damaged file":             {notification("trail", "damaged"), settings.Unreadable, "retry"},
 		"a panic":                    {notification("trail", "panic"), "", "retry"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -358,7 +358,7 @@ func TestTwoWays(t *testing.T) {
 		t.Fatalf("answer %s, error %v", out, err)
 	}
 	s.wantSent(t, own+"#e-1")
-	if s.metric(t, alerting.RecordsJudged) != 4 || !strings.Contains(s.log.String(), `"disposition":"already"`) {
+	if s.metric(t, settings.RecordsJudged) != 4 || !strings.Contains(s.log.String(), `"disposition":"already"`) {
 		t.Errorf("log %s", s.log.String())
 	}
 }
@@ -461,7 +461,7 @@ func TestStorm(t *testing.T) {
 		bodies = append(bodies, bridge(own, record(fmt.Sprint("e-", i), own, "No")))
 	}
 	out, err := s.invoke(t, sqs(queue, bodies...))
-	if err != nil || out != allDone || s.metric(t, alerting.AlertsSent) != 3 || s.metric(t, alerting.AlertsFolded) != 7 {
+	if err != nil || out != allDone || s.metric(t, settings.AlertsSent) != 3 || s.metric(t, settings.AlertsFolded) != 7 {
 		t.Errorf("answer %s, error %v, metrics %s", out, err, s.metrics.String())
 	}
 }

@@ -18,10 +18,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/rs/zerolog"
 
 	"mfawatch/functions/alerting"
 	"mfawatch/functions/settings"
+	"mfawatch/functions/start"
 	"mfawatch/internal/s3"
 )
 
@@ -31,9 +31,7 @@ var version = "dev"
 func main() {
 	h, err := wire(os.LookupEnv, os.Stdout)
 	if err != nil {
-		log := zerolog.New(os.Stdout)
-		log.Error().Err(err).Msg("the function cannot start")
-		os.Exit(1)
+		os.Exit(start.Refused(os.Stdout, err))
 	}
 	h.Log.Info().Str("version", version).Msg("started")
 	lambda.StartWithOptions(h)
@@ -41,16 +39,16 @@ func main() {
 
 // wire makes the handler of the environment.
 func wire(env func(string) (string, bool), out io.Writer) (*Handler, error) {
-	set, err := settings.FromEnv[settings.Signin](env)
+	set, parts, err := start.From[settings.Signin](env, out)
 	if err != nil {
 		return nil, err
 	}
-	p, err := alerting.Open(env, set.Common, set.Alerting, out)
+	p, err := alerting.Open(parts, set.Alerting)
 	if err != nil {
 		return nil, err
 	}
 	b := &buckets{cfg: p.AWS, open: map[string]Objects{}}
-	return &Handler{Settings: set, Judge: p.Judge, Deliverer: p.Deliverer, Open: b.Open, Metrics: out, Log: p.Log, Now: time.Now}, nil
+	return &Handler{Settings: set, Judge: p.Judge, Deliverer: p.Deliverer, Open: b.Open, Metrics: out, Log: parts.Log, Now: time.Now}, nil
 }
 
 // buckets opens each bucket once: finding its Region costs a call.

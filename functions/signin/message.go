@@ -13,6 +13,7 @@ import (
 	"mfawatch/audit/alert"
 	"mfawatch/audit/trail"
 	"mfawatch/functions/alerting"
+	"mfawatch/functions/settings"
 	"mfawatch/internal/s3"
 )
 
@@ -198,7 +199,7 @@ func (in *invocation) scan(ctx context.Context, from trail.Input, name string) e
 		errs = append(errs, in.record(ctx, record, ""))
 	})
 	if stats.Damage != nil {
-		in.counts[alerting.Unreadable]++
+		in.counts[settings.Unreadable]++
 		errs = append(errs, fmt.Errorf("%s is damaged after %d bytes: %s", name, stats.Damage.Offset, stats.Damage.Reason))
 	}
 	in.log.Debug().Str("from", name).Int("records", stats.Records).Str("kind", string(stats.Kind())).Msg("read")

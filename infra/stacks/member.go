@@ -81,22 +81,19 @@ func (b *builder) makeMember(central names) {
 	// EventBridge tries to assume the role when it takes the target: at home the rules
 	// wait for it, and elsewhere it is there.
 	sender := *awscdk.Fn_ConditionIf(home.LogicalId(), forward.arn(), b.role("forward")).ToString()
+	atHome := b.role("forward")
+	if iam == home {
+		atHome = *forward.arn()
+	}
 	for _, r := range b.all {
-		if r.target != central.queue("sign-ins", central.home) {
-			continue // is about this deployment's own parts
-		}
-		sends := standing{Rule: r.Rule, target: central.bus(), role: sender}
 		switch {
+		case r.target != central.queue("sign-ins", central.home): // is about this deployment's own parts
 		case r.Regions != deployed.HomeRegion:
-			b.makeRule(s, sends, "")
-			continue
-		case iam == home:
-			sends.role = *forward.arn()
+			b.makeRule(s, standing{Rule: r.Rule, target: central.bus(), role: sender}, "")
 		default:
-			sends.role = b.role("forward")
+			b.makeRule(s, standing{Rule: r.Rule, target: central.bus(), role: atHome}, "")
+			conditioned(iam, s, pascal(r.Name))
 		}
-		b.makeRule(s, sends, "")
-		conditioned(iam, s, pascal(r.Name))
 	}
 	if b.memberChanges.Name != "" {
 		b.makeRule(s, standing{Rule: b.memberChanges, target: central.bus(), role: sender}, "")

@@ -1,5 +1,5 @@
 // Package stacks is what mfawatch deploys, as CDK stacks: trail, detection in
-// every Region, metrics, audits, the guardrail, the emergency role, and what
+// every Region, metrics, audits, the guardrail, the emergency role and door, and what
 // watches the monitor itself.
 //
 // It promises that the same mfawatch.yaml gives the same templates, byte for byte;

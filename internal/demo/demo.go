@@ -1,11 +1,13 @@
-// Package demo carries the archive that `mfawatch demo` scans: one invented
-// working week, 16 to 20 November 2026, of an organization with three accounts.
+// Package demo carries what `mfawatch demo` looks at: the archive of one invented
+// working week, 16 to 20 November 2026, of an organization with three accounts, and
+// one account as it was exported.
 //
 // It promises that the archive is always the same, that it lies as CloudTrail
 // lays its files (log files, one digest, one insight file) and that exactly one
 // file is damaged. Everything in it is invented: accounts are those of AWS's
 // documentation, addresses those reserved for documentation. It never reads the
-// network, a clock or anybody's files; only WriteTo writes.
+// network, a clock or anybody's files; only WriteTo and
+// WriteAccount write.
 //
 // The story is a table in story.go; everything else turns it into files.
 package demo

@@ -1,9 +1,10 @@
 // Package fakeaws is an in-process stand-in for AWS: the wire protocol of IAM
-// and STS (query, XML) and of Organizations (JSON 1.1), over accounts that a
-// test describes. It is there for what emulators lack: a root row, the kinds of
+// and STS (query, XML), of Organizations and CloudTrail's event history (JSON 1.1), and
+// of S3 that is read, over accounts that a test describes. It is there for what emulators lack: a root row, the kinds of
 // MFA devices, organisation features, sessions of AssumeRoot, throttling, short
-// pages, reports that are not ready, and one denied action at a time. Only tests
-// and internal/bench import it.
+// pages, reports that are not ready, and one denied action at a time. Only tests,
+// internal/bench and internal/faults import it, and functions/alerting/awstest for
+// these.
 //
 //	a := fakeaws.NewAccount("111122223333")
 //	a.User("ada").Password = true

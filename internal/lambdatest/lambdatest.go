@@ -1,7 +1,7 @@
 // Package lambdatest runs the real binary of a Lambda function against a
 // stand-in for the Lambda Runtime API on this machine, so that tests see what
 // AWS would: the cold start, every answer, errors, panics and deadlines. Only
-// tests import it.
+// tests, internal/bench and internal/faults import it.
 //
 // It promises that an invocation ends: with the function's answer, with its
 // error, with the end of its process, or after its deadline, when the process is
@@ -303,37 +303,45 @@ func (f *Function) api(p *process) http.Handler {
 	var first sync.Once
 	mux.HandleFunc("GET "+base+"invocation/next", func(w http.ResponseWriter, r *http.Request) {
 		first.Do(func() { close(p.asked) })
-		select {
-		case i := <-p.work:
-			h := w.Header()
-			h.Set("Lambda-Runtime-Aws-Request-Id", i.id)
-			h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
-			h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-north-1:111122223333:function:"+f.name())
-			_, _ = w.Write(i.payload)
-		case <-r.Context().Done():
-		}
+		f.handOut(p, w, r)
 	})
-	mux.HandleFunc("POST "+base+"invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		o := outcome{payload: body}
-		switch {
-		case err != nil:
-			o = outcome{failure: &Error{Type: "Runtime.BrokenResponse", Message: err.Error()}}
-		case len(body) > 6<<20: // Lambda quotas, synchronous payload
-			o = outcome{failure: &Error{Type: "Function.ResponseSizeTooLarge", Message: "more than 6 MB"}}
-		}
-		w.WriteHeader(http.StatusAccepted)
-		p.current <- o
-	})
-	fail := func(w http.ResponseWriter, r *http.Request) {
-		var e Error
-		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
-			e = Error{Type: "Runtime.BrokenError", Message: err.Error()}
-		}
-		w.WriteHeader(http.StatusAccepted)
-		p.current <- outcome{failure: &e}
-	}
-	mux.HandleFunc("POST "+base+"invocation/{id}/error", fail)
-	mux.HandleFunc("POST "+base+"init/error", fail)
+	mux.HandleFunc("POST "+base+"invocation/{id}/response", p.answered)
+	mux.HandleFunc("POST "+base+"invocation/{id}/error", p.failed)
+	mux.HandleFunc("POST "+base+"init/error", p.failed)
 	return mux
+}
+
+// handOut gives the process an invocation when there is one.
+func (f *Function) handOut(p *process, w http.ResponseWriter, r *http.Request) {
+	select {
+	case i := <-p.work:
+		h := w.Header()
+		h.Set("Lambda-Runtime-Aws-Request-Id", i.id)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-north-1:111122223333:function:"+f.name())
+		_, _ = w.Write(i.payload)
+	case <-r.Context().Done():
+	}
+}
+
+func (p *process) answered(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	o := outcome{payload: body}
+	switch {
+	case err != nil:
+		o = outcome{failure: &Error{Type: "Runtime.BrokenResponse", Message: err.Error()}}
+	case len(body) > 6<<20: // Lambda quotas, synchronous payload
+		o = outcome{failure: &Error{Type: "Function.ResponseSizeTooLarge", Message: "more than 6 MB"}}
+	}
+	w.WriteHeader(http.StatusAccepted)
+	p.current <- o
+}
+
+func (p *process) failed(w http.ResponseWriter, r *http.Request) {
+	var e Error
+	if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+		e = Error{Type: "Runtime.BrokenError", Message: err.Error()}
+	}
+	w.WriteHeader(http.StatusAccepted)
+	p.current <- outcome{failure: &e}
 }

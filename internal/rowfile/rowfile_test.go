@@ -1,6 +1,7 @@
 package rowfile_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"mfawatch/internal/rowfile"
+	"mfawatch/internal/rowfile/rowfiletest"
 )
 
 func newFile(t *testing.T) string {
@@ -36,6 +38,12 @@ func rows(t *testing.T, path string, names ...string) map[string]string {
 		return nil
 	})
 	return all
+}
+
+func TestFile(t *testing.T) {
+	rowfiletest.TestFile(t, func(ctx context.Context, path string) error {
+		return rowfile.Update(ctx, path, func(tx *rowfile.Tx) error { return tx.Put("k", []byte("x")) })
+	})
 }
 
 func TestSeveralRowsAtOnce(t *testing.T) {

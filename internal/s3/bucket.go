@@ -1,10 +1,12 @@
-// Package s3 finds and reads the log files that CloudTrail delivers to S3.
+// Package s3 finds and reads the log files that CloudTrail delivers to S3, and keeps
+// what the functions write there: evidence, reports, the emergency door's record.
 //
 // It promises to list only the accounts, Regions and days that may matter, as
 // the keys' layout tells them; that what is read is the whole object or an
 // error, never a part of one, however often the connection breaks; and that
 // each error says in one line what was refused and what to allow. What it
-// cannot list or read is handed back, never left out. It knows AWS and bytes,
+// cannot list or read is handed back, never left out. What is kept is never written
+// over by other content, but for reports, which are. It knows AWS and bytes,
 // and nothing of what the files say.
 package s3
 
@@ -102,11 +104,17 @@ func Open(ctx context.Context, cfg aws.Config, name string, o Options) (*Bucket,
 	return b, nil
 }
 
+// Client is the SDK's, by the address where an endpoint of one's own is given: a name
+// below that one need not resolve.
+func Client(cfg aws.Config, more ...func(*awss3.Options)) *awss3.Client {
+	path := func(o *awss3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
+	return awss3.NewFromConfig(cfg, append([]func(*awss3.Options){path}, more...)...)
+}
+
 // client retries longer than the SDK does by itself: S3 answers SlowDown until
 // it has made room for a rate it has not met (S3 user guide, performance).
 func client(cfg aws.Config) *awss3.Client {
-	return awss3.NewFromConfig(cfg, func(o *awss3.Options) {
-		o.UsePathStyle = o.BaseEndpoint != nil // a name below an endpoint of one's own need not resolve
+	return Client(cfg, func(o *awss3.Options) {
 		o.Retryer = retry.NewStandard(func(so *retry.StandardOptions) {
 			so.MaxAttempts, so.MaxBackoff, so.RateLimiter = 10, 20*time.Second, ratelimit.None
 		})

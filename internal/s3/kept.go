@@ -20,7 +20,7 @@ type Kept struct {
 
 // NewKept takes the configuration of the bucket's Region.
 func NewKept(cfg aws.Config, bucket string) *Kept {
-	c := awss3.NewFromConfig(cfg, func(o *awss3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	c := Client(cfg)
 	return &Kept{Creator{c, bucket}, c}
 }
 

@@ -1,4 +1,5 @@
-// Package sns publishes to one SNS topic: it is delivery's Topic.
+// Package sns publishes to one SNS topic: it is delivery's Topic. It also lists who
+// subscribes to one.
 //
 // It promises to give each of SNS's protocols its own form of a message and to
 // pass attributes on for filter policies. It never says a message's content in

@@ -78,17 +78,6 @@ var exports = map[Shell]func(name, value string) string{
 	},
 }
 
-// WriteCode writes a code and a line's end: what an mfa_process answers. The caller
-// settles the code: of one that was shown to a person or a program nobody learns what
-// became of it, and it counts as answered.
-func WriteCode(w io.Writer, h Handed) error {
-	if len(h.First.Reveal()) == 0 || len(h.Second.Reveal()) != 0 {
-		return errors.New("write a code: one is wanted, and it is not there or there are two")
-	}
-	_, err := w.Write(append(append([]byte(nil), h.First.Reveal()...), '\n'))
-	return err
-}
-
 // complete refuses what would not work, or would do something in a shell: AWS's
 // credentials are printable ASCII.
 func (c Credentials) complete() error {

@@ -97,18 +97,3 @@ var errFull = errors.New("disk full")
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
-
-func TestWriteCode(t *testing.T) {
-	var b strings.Builder
-	h := device.Hand("123456", "", nil)
-	if err := device.WriteCode(&b, h); err != nil || b.String() != "123456\n" {
-		t.Errorf("%q, %v", b.String(), err)
-	}
-	b.Reset()
-	_ = h.Answered(t.Context())
-	for _, h := range []device.Handed{h, device.Hand("123456", "654321", nil), {}} {
-		if err := device.WriteCode(&b, h); err == nil || b.Len() > 0 {
-			t.Errorf("%q, %v", b.String(), err)
-		}
-	}
-}

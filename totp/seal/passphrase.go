@@ -72,24 +72,6 @@ func Ask(ctx context.Context, tty *os.File, prompt io.Writer, what string) (Secr
 	}
 }
 
-// PassphraseFrom reads a passphrase from a file descriptor that the program was
-// started with, up to its end or the end of its first line, and closes it.
-func PassphraseFrom(fd int) (Secret, error) {
-	if fd < 0 {
-		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: it must be 0 or more", fd)
-	}
-	if term.IsTerminal(fd) {
-		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: it is a terminal, which would show it: leave the descriptor out to be asked", fd)
-	}
-	f := os.NewFile(uintptr(fd), "passphrase")
-	defer f.Close()
-	p, err := readPassphrase(f)
-	if err != nil {
-		return Secret{}, fmt.Errorf("passphrase from file descriptor %d: %w", fd, err)
-	}
-	return p, nil
-}
-
 // PassphraseFile reads a passphrase from a file that only its owner can read, up to its
 // end or the end of its first line.
 func PassphraseFile(name string) (Secret, error) {

@@ -3,38 +3,28 @@
 package seal_test
 
 import (
-	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"mfawatch/totp/seal"
 )
 
-// descriptor is a pipe with that text in it.
-func descriptor(t *testing.T, text string) int {
+// passphraseFile is a file of its owner's alone with that text in it.
+func passphraseFile(t *testing.T, text string) string {
 	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
+	name := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	fd, err := dup(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd
+	return name
 }
 
-func TestPassphraseFrom(t *testing.T) {
+func TestPassphraseFile(t *testing.T) {
 	long := strings.Repeat("x", 1024)
 	for text, want := range map[string]string{"hunter2": "hunter2", "hunter2\n": "hunter2", "hunter2\r\n": "hunter2", " a b \n": " a b ", "ключ\n": "ключ", long: long, long + "\r\n": long} {
-		got, err := seal.PassphraseFrom(descriptor(t, text))
+		got, err := seal.PassphraseFile(passphraseFile(t, text))
 		if err != nil || string(got.Reveal()) != want {
 			t.Errorf("%q: %q, error %v", text, got.Reveal(), err)
 		}
@@ -43,13 +33,17 @@ func TestPassphraseFrom(t *testing.T) {
 		"": "the passphrase is empty", "\n": "the passphrase is empty", "\r\n": "the passphrase is empty", "hunter2\nhunter3\n": "more than one line", "\nhunter2": "more than one line",
 		long + "x": "more than 1024 bytes", long + "xxxx": "more than 1024 bytes",
 	} {
-		_, err := seal.PassphraseFrom(descriptor(t, text))
+		_, err := seal.PassphraseFile(passphraseFile(t, text))
 		refused(t, err, want)
 	}
-	_, err := seal.PassphraseFrom(-1)
-	refused(t, err, "file descriptor -1: it must be 0 or more")
-	_, err = seal.PassphraseFrom(9999)
-	refused(t, err, "file descriptor 9999: bad file descriptor")
+	open := passphraseFile(t, "hunter2")
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := seal.PassphraseFile(open)
+	refused(t, err, "chmod 0600")
+	_, err = seal.PassphraseFile(open + ".none")
+	refused(t, err, "no such file")
 }
 
 func TestAskPassphraseWantsATerminal(t *testing.T) {

@@ -16,11 +16,6 @@ import (
 	"mfawatch/totp/seal"
 )
 
-func dup(f *os.File) (int, error) {
-	defer f.Close()
-	return unix.Dup(int(f.Fd()))
-}
-
 // terminal is a pseudo-terminal: what a person has, and what the program has.
 func terminal(t *testing.T) (person, tty *os.File) {
 	t.Helper()
@@ -137,10 +132,4 @@ func TestAskPassphraseInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !echoes(t, tty) {
 		t.Errorf("error %v, the terminal echoes: %v", err, echoes(t, tty))
 	}
-}
-
-func TestPassphraseFromATerminal(t *testing.T) {
-	_, tty := terminal(t)
-	_, err := seal.PassphraseFrom(int(tty.Fd()))
-	refused(t, err, "it is a terminal, which would show it")
 }

@@ -117,14 +117,19 @@ func imported(uri string, given totp.Settings, f *fields) (totp.Key, []string, e
 	if err != nil {
 		return totp.Key{}, nil, errors.New("the url cannot be read")
 	}
-	said := u.Query()
-	var warnings []string
-	lost := func(field string, differs bool) {
-		if f.has(field) && differs {
-			warnings = append(warnings, "the url says another "+field+": what was given as "+field+" was not used")
-		}
+	s = filled(s, given, u.Query())
+	raw, err := totp.DecodeSecret(k.Secret())
+	if err != nil {
+		return totp.Key{}, nil, err
 	}
-	if given.Issuer != "" && s.Issuer == "" {
+	defer clear(raw)
+	k, err = totp.New(s, raw)
+	return k, notUsed(s, given, f), err
+}
+
+// filled is what a URI says, and of what it does not say, what the fields do.
+func filled(s, given totp.Settings, said url.Values) totp.Settings {
+	if s.Issuer == "" {
 		s.Issuer = given.Issuer
 	}
 	if !said.Has("algorithm") {
@@ -136,19 +141,23 @@ func imported(uri string, given totp.Settings, f *fields) (totp.Key, []string, e
 	if !said.Has("period") {
 		s.Period = given.Period
 	}
-	lost("issuer", s.Issuer != given.Issuer)
-	lost("account_name", s.Account != given.Account)
-	lost("algorithm", s.Algorithm != given.Algorithm)
-	lost("digits", s.Digits != given.Digits)
-	lost("period", s.Period != given.Period)
-	lost("key", true)
-	raw, err := totp.DecodeSecret(k.Secret())
-	if err != nil {
-		return totp.Key{}, nil, err
+	return s
+}
+
+// notUsed warns of each field that was given and that the URI has otherwise.
+func notUsed(s, given totp.Settings, f *fields) (warnings []string) {
+	for _, field := range []struct {
+		name    string
+		differs bool
+	}{
+		{"issuer", s.Issuer != given.Issuer}, {"account_name", s.Account != given.Account}, {"algorithm", s.Algorithm != given.Algorithm},
+		{"digits", s.Digits != given.Digits}, {"period", s.Period != given.Period}, {"key", true},
+	} {
+		if f.has(field.name) && field.differs {
+			warnings = append(warnings, "the url says another "+field.name+": what was given as "+field.name+" was not used")
+		}
 	}
-	defer clear(raw)
-	k, err = totp.New(s, raw)
-	return k, warnings, err
+	return warnings
 }
 
 // shown is the one answer that has a secret in it.

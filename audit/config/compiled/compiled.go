@@ -47,6 +47,9 @@ type File struct {
 	FoldWindow time.Duration     // within this time; later ones of it come as a digest
 }
 
+// Name is what the file is called in a function's folder.
+const Name = "mfawatch.yaml"
+
 // format is the version of what Write writes and Read reads.
 const format = 1
 

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,11 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"golang.org/x/tools/txtar"
 
 	"mfawatch/audit"
 	"mfawatch/audit/config"
 	"mfawatch/audit/config/compiled"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write what the program says into the cases")
@@ -27,26 +26,18 @@ var update = flag.Bool("update", false, "write what the program says into the ca
 // mfawatch.yaml, a rules file among them: it is one too.
 func sources(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	accepted := map[string][]byte{}
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil || len(a.Files) == 0 {
-			t.Fatalf("%s: %d files, error %v", path, len(a.Files), err)
-		}
-		data := a.Files[0].Data
-		if a.Files[0].Name == "quoted" {
+	for _, c := range casefile.All(t, "../testdata/*.txtar") {
+		data := c.Files[0].Data
+		if c.Files[0].Name == "quoted" {
 			s, err := strconv.Unquote(strings.TrimSpace(string(data)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			data = []byte(s)
 		}
-		if _, err := config.ReadFile(path, data); err == nil {
-			accepted[strings.TrimSuffix(filepath.Base(path), ".txtar")] = data
+		if _, err := config.ReadFile(c.Path, data); err == nil {
+			accepted[c.Name] = data
 		}
 	}
 	for _, name := range []string{"ok", "ok-audit", "ok-file", "ok-exemptions", "ok-root-raised"} {

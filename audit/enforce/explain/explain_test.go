@@ -2,42 +2,30 @@ package explain_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
-
 	"mfawatch/audit"
 	"mfawatch/audit/enforce/explain"
+	"mfawatch/internal/casefile"
 )
 
 // A case of testdata/explain is a document, and what is said of it: sentences,
 // answers row by row, mistakes.
 func TestExplanations(t *testing.T) {
-	files, err := filepath.Glob("testdata/explain/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata/explain has no cases (error %v)", err)
-	}
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
+	for _, c := range casefile.All(t, "testdata/explain/*.txtar") {
+		e, err := explain.Explain("policy.json", []byte(c.Section("policy.json")), options(t, c))
 		if err != nil {
-			t.Fatal(err)
-		}
-		c := mistakeCase{file: file, archive: archive}
-		c.options = options(t, file, c.section("options"))
-		e, err := explain.Explain("policy.json", []byte(c.section("policy.json")), c.options)
-		if err != nil {
-			t.Errorf("%s: %v", file, err)
+			t.Errorf("%s: %v", c.Path, err)
 			continue
 		}
 		for _, name := range []string{"about", "sentences", "answers", "mistakes"} {
 			got := map[string]string{"about": about(e), "sentences": strings.Join(e.Sentences, "\n") + "\n", "answers": answers(e), "mistakes": lines(e.Mistakes)}[name]
 			if *update {
-				c.write(t, name, got)
-			} else if want := c.section(name); got != want {
-				t.Errorf("%s: %s:\n%swant:\n%s", file, name, got, want)
+				c.Put(t, name, got)
+			} else if want := c.Section(name); got != want {
+				t.Errorf("%s: %s:\n%swant:\n%s", c.Path, name, got, want)
 			}
 		}
 	}
@@ -129,12 +117,8 @@ func TestDocumentedAndHardened(t *testing.T) {
 		"hardened-china": nil,
 		"hardened-scp":   nil,
 	} {
-		archive, err := txtar.ParseFile("testdata/explain/" + name + ".txtar")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := mistakeCase{archive: archive}
-		e := mustExplain(t, c.section("policy.json"), options(t, name, c.section("options")))
+		c := casefile.Read(t, "testdata/explain/"+name+".txtar")
+		e := mustExplain(t, c.Section("policy.json"), options(t, c))
 		var got []string
 		for _, m := range e.Mistakes {
 			if !slices.Contains(got, m.ID) {
@@ -155,10 +139,10 @@ func TestMistakesPointSomewhere(t *testing.T) {
 		by[m.ID] = m.Severity
 	}
 	for _, c := range mistakeCases(t) {
-		text := c.section("policy.json")
+		text := c.Section("policy.json")
 		for _, m := range mustExplain(t, text, c.options).Mistakes {
 			if m.Line < 1 || m.Line > strings.Count(text, "\n") || m.Severity > by[m.ID] {
-				t.Errorf("%s: %+v points at no line, or is graver than the registry says", c.file, m)
+				t.Errorf("%s: %+v points at no line, or is graver than the registry says", c.Path, m)
 			}
 		}
 	}
@@ -193,11 +177,7 @@ func TestReasons(t *testing.T) {
 // The partition is the document's own unless another one is asked about; a pattern
 // of another one is not a mistake for that.
 func TestPartitionOfTheDocument(t *testing.T) {
-	archive, err := txtar.ParseFile("testdata/explain/hardened-china.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := mistakeCase{archive: archive}.section("policy.json")
+	text := casefile.Read(t, "testdata/explain/hardened-china.txtar").Section("policy.json")
 	if e := mustExplain(t, text, explain.Options{}); e.Partition != "aws-cn" || len(e.Mistakes) > 0 {
 		t.Errorf("asked about %s: mistakes %+v", e.Partition, e.Mistakes)
 	}

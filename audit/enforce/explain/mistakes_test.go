@@ -3,15 +3,12 @@ package explain_test
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
-
 	"mfawatch/audit/enforce/explain"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write what the package answers into the cases")
@@ -19,34 +16,25 @@ var update = flag.Bool("update", false, "write what the package answers into the
 // A case of testdata/mistakes is named after a mistake: the document makes it, the
 // corrected one does not.
 type mistakeCase struct {
-	file, id string
-	archive  *txtar.Archive
-	options  explain.Options
+	casefile.Case
+	id      string
+	options explain.Options
 }
 
 func mistakeCases(t testing.TB) []mistakeCase {
 	t.Helper()
-	files, err := filepath.Glob("testdata/mistakes/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata/mistakes has no cases (error %v)", err)
-	}
 	var all []mistakeCase
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, _, _ := strings.Cut(filepath.Base(file), ".")
-		c := mistakeCase{file: file, id: id, archive: archive}
-		c.options = options(t, file, c.section("options"))
-		all = append(all, c)
+	for _, c := range casefile.All(t, "testdata/mistakes/*.txtar") {
+		id, _, _ := strings.Cut(c.Name, ".")
+		all = append(all, mistakeCase{c, id, options(t, c)})
 	}
 	return all
 }
 
-func options(t testing.TB, file, text string) (o explain.Options) {
+// options are what the section options asks for.
+func options(t testing.TB, c casefile.Case) (o explain.Options) {
 	t.Helper()
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Fields(c.Section("options")) {
 		name, value, _ := strings.Cut(word, "=")
 		switch name {
 		case "as":
@@ -58,32 +46,10 @@ func options(t testing.TB, file, text string) (o explain.Options) {
 		case "partition":
 			o.Partition = value
 		default:
-			t.Fatalf("%s: option %q is not known", file, name)
+			t.Fatalf("%s: option %q is not known", c.Path, name)
 		}
 	}
 	return o
-}
-
-func (c mistakeCase) section(name string) string {
-	for _, f := range c.archive.Files {
-		if f.Name == name {
-			return string(f.Data)
-		}
-	}
-	return ""
-}
-
-func (c mistakeCase) write(t *testing.T, name, text string) {
-	t.Helper()
-	i := slices.IndexFunc(c.archive.Files, func(f txtar.File) bool { return f.Name == name })
-	if i < 0 {
-		c.archive.Files = append(c.archive.Files, txtar.File{Name: name})
-		i = len(c.archive.Files) - 1
-	}
-	c.archive.Files[i].Data = []byte(text)
-	if err := os.WriteFile(c.file, txtar.Format(c.archive), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // lines are mistakes as the cases have them: what is told of this one beyond the
@@ -111,24 +77,24 @@ func TestMistakes(t *testing.T) {
 		told[c.id] = true
 		for _, name := range []string{"policy", "corrected"} {
 			makes := name == "policy"
-			text := c.section(name + ".json")
+			text := c.Section(name + ".json")
 			if text == "" {
-				t.Errorf("%s: wants the sections policy.json and corrected.json", c.file)
+				t.Errorf("%s: wants the sections policy.json and corrected.json", c.Path)
 				continue
 			}
 			e, err := explain.Explain(name+".json", []byte(text), c.options)
 			if err != nil {
-				t.Errorf("%s: %v", c.file, err)
+				t.Errorf("%s: %v", c.Path, err)
 				continue
 			}
 			got := lines(e.Mistakes)
 			if has := slices.ContainsFunc(e.Mistakes, func(m explain.Found) bool { return m.ID == c.id }); has != makes {
-				t.Errorf("%s: %s.json has the mistake: %v, want %v:\n%s", c.file, name, has, makes, got)
+				t.Errorf("%s: %s.json has the mistake: %v, want %v:\n%s", c.Path, name, has, makes, got)
 			}
 			if *update {
-				c.write(t, "found in "+name+".json", got)
-			} else if want := c.section("found in " + name + ".json"); got != want {
-				t.Errorf("%s: %s.json:\n%swant:\n%s", c.file, name, got, want)
+				c.Put(t, "found in "+name+".json", got)
+			} else if want := c.Section("found in " + name + ".json"); got != want {
+				t.Errorf("%s: %s.json:\n%swant:\n%s", c.Path, name, got, want)
 			}
 		}
 	}

@@ -3,16 +3,13 @@ package explain_test
 import (
 	"encoding/json"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
-
 	"mfawatch/audit/enforce/explain"
+	"mfawatch/internal/casefile"
 )
 
 // The answers of AWS that carry a document say what kind it is, and an object's
@@ -198,16 +195,8 @@ func TestHostileDocuments(t *testing.T) {
 
 func FuzzExplain(f *testing.F) {
 	for _, pattern := range []string{"testdata/mistakes/*.txtar", "testdata/explain/*.txtar"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
-			for _, section := range txtar.Parse(data).Files {
+		for _, c := range casefile.All(f, pattern) {
+			for _, section := range c.Files {
 				if strings.HasSuffix(section.Name, ".json") {
 					f.Add(section.Data, "", "aws")
 				}

@@ -59,7 +59,12 @@ func whoIs(p enforce.PrincipalPattern, w world) named {
 		n.world.account, n.what = p.Value, "everybody in account "+p.Value
 		return n
 	}
-	parts := strings.SplitN(p.Value, ":", 6)
+	return n.byARN()
+}
+
+// byARN is the principal that its ARN names.
+func (n named) byARN() named {
+	parts := strings.SplitN(n.pattern.Value, ":", 6)
 	if len(parts) < 6 {
 		n.kind = audit.UnknownPrincipal
 		return n
@@ -78,7 +83,7 @@ func whoIs(p enforce.PrincipalPattern, w world) named {
 	case "assumed-role":
 		n.kind, n.what, n.role = audit.Role, "role session "+name, name
 	default:
-		n.kind, n.what = audit.UnknownPrincipal, p.Value
+		n.kind, n.what = audit.UnknownPrincipal, n.pattern.Value
 	}
 	return n
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
+	"mfawatch/internal/casefile"
 )
 
 var update = flag.Bool("update", false, "write the answers into the cases")
@@ -40,20 +39,16 @@ type userForm struct {
 	Devices            []string // serial numbers
 }
 
-func readCase(t *testing.T, file string) (reachCase, *txtar.Archive) {
+func readCase(t *testing.T, from casefile.Case) reachCase {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	at := time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC)
-	c := reachCase{holds: map[string]Holds{}, sections: archive.Files, snapshot: audit.Snapshot{Schema: audit.SnapshotSchema, Account: "111122223333", Partition: "aws", TakenAt: at}}
-	b := builder{t: t, file: file, c: &c, at: at}
-	for _, f := range archive.Files {
+	c := reachCase{holds: map[string]Holds{}, sections: from.Files, snapshot: audit.Snapshot{Schema: audit.SnapshotSchema, Account: "111122223333", Partition: "aws", TakenAt: at}}
+	b := builder{t: t, file: from.Path, c: &c, at: at}
+	for _, f := range from.Files {
 		b.section(f)
 	}
 	b.finish()
-	return c, archive
+	return c
 }
 
 // builder makes a snapshot of the sections.
@@ -285,25 +280,20 @@ func renderPlan(p Plan) string {
 }
 
 func TestCases(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata has no cases (error %v)", err)
-	}
-	for _, file := range files {
-		c, archive := readCase(t, file)
-		if slices.ContainsFunc(archive.Files, func(f txtar.File) bool {
+	for _, from := range casefile.All(t, "testdata/*.txtar") {
+		if slices.ContainsFunc(from.Files, func(f txtar.File) bool {
 			return f.Name == "users" || f.Name == "roles" || strings.HasPrefix(f.Name, "plan")
 		}) {
-			c.compare(t, file, archive)
+			readCase(t, from).compare(t, from)
 			continue
 		}
-		t.Errorf("%s: wants nothing: add the section users, roles or plan", file)
+		t.Errorf("%s: wants nothing: add the section users, roles or plan", from.Path)
 	}
 }
 
-func (c reachCase) compare(t *testing.T, file string, archive *txtar.Archive) {
+func (c reachCase) compare(t *testing.T, from casefile.Case) {
 	t.Helper()
-	for i, f := range archive.Files {
+	for i, f := range from.Files {
 		var got string
 		switch {
 		case f.Name == "users":
@@ -317,15 +307,13 @@ func (c reachCase) compare(t *testing.T, file string, archive *txtar.Archive) {
 			continue
 		}
 		if *update {
-			archive.Files[i].Data = []byte(got)
+			from.Files[i].Data = []byte(got)
 		} else if diff := cmp.Diff(string(f.Data), got); diff != "" {
-			t.Errorf("%s:\n%s%s (-want +got):\n%s", file, archive.Comment, f.Name, diff)
+			t.Errorf("%s:\n%s%s (-want +got):\n%s", from.Path, from.Comment, f.Name, diff)
 		}
 	}
 	if *update {
-		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		from.Write(t)
 	}
 }
 

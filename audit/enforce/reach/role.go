@@ -302,25 +302,11 @@ func (r *roles) reach(direct []hop) []reachable {
 	if known, before := r.found[key]; before {
 		return known
 	}
-	var all []reachable
-	at := map[int]int{}
-	add := func(x reachable) bool {
-		i, known := at[x.role]
-		switch {
-		case !known:
-			at[x.role] = len(all)
-			all = append(all, x)
-		case all[i].can == Unknown && x.can == Yes:
-			all[i] = x
-		default:
-			return false
-		}
-		return true
-	}
+	ways := ways{at: map[int]int{}}
 	var front []reachable
 	for _, h := range direct {
 		x := reachable{role: h.to, can: h.can}
-		add(x)
+		ways.add(x)
 		front = append(front, x)
 	}
 	for range mostHops - 1 {
@@ -328,15 +314,37 @@ func (r *roles) reach(direct []hop) []reachable {
 		for _, from := range front {
 			for _, h := range r.edges[from.role] {
 				x := reachable{h.to, both(from.can, h.can), append(slices.Clone(from.path), from.role)}
-				if add(x) {
+				if ways.add(x) {
 					next = append(next, x)
 				}
 			}
 		}
 		front = next
 	}
-	r.found[key] = all
-	return all
+	r.found[key] = ways.all
+	return ways.all
+}
+
+// ways are the best ways to roles so far.
+type ways struct {
+	all []reachable
+	at  map[int]int // by role
+}
+
+// add keeps a way that leads to a role not reached yet, or is surer than the one
+// before, and tells whether it did.
+func (w *ways) add(x reachable) bool {
+	i, known := w.at[x.role]
+	switch {
+	case !known:
+		w.at[x.role] = len(w.all)
+		w.all = append(w.all, x)
+	case w.all[i].can == Unknown && x.can == Yes:
+		w.all[i] = x
+	default:
+		return false
+	}
+	return true
 }
 
 // everything stands for a caller whose own policies allow all: then only the trust

@@ -3,7 +3,6 @@ package reach
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,23 +11,20 @@ import (
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
+	"mfawatch/internal/casefile"
 )
 
 // Users share answers. Whoever is asked about alone gets the same ones.
 func TestSharingChangesNothing(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata has no cases (error %v)", err)
-	}
-	for _, file := range files {
-		c, _ := readCase(t, file)
+	for _, from := range casefile.All(t, "testdata/*.txtar") {
+		c := readCase(t, from)
 		together := Analyse(&c.snapshot, c.of)
 		for i, u := range c.snapshot.Users.Value {
 			alone := c.snapshot
 			alone.Users = &audit.Read[[]audit.User]{Value: []audit.User{u}}
 			got := Analyse(&alone, c.of).Users[0]
 			if diff := cmp.Diff(got, together.Users[i], cmpopts.IgnoreUnexported(User{}, Session{}, Guard{})); diff != "" {
-				t.Errorf("%s, %s alone and among others (-alone +among):\n%s", file, u.Name, diff)
+				t.Errorf("%s, %s alone and among others (-alone +among):\n%s", from.Path, u.Name, diff)
 			}
 		}
 	}

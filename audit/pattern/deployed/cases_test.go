@@ -3,15 +3,13 @@ package deployed_test
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
-
 	"mfawatch/audit/detect"
 	"mfawatch/audit/signin"
+	"mfawatch/internal/casefile"
 )
 
 // testcase is one record of the judges' own testdata.
@@ -80,34 +78,24 @@ func testcases(t testing.TB) []testcase {
 	}
 	var all []testcase
 	for _, dir := range []string{"../../signin/testdata", "../../detect/testdata"} {
-		paths, err := filepath.Glob(dir + "/*.txtar")
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("%s: no cases (error %v)", dir, err)
-		}
-		for _, path := range paths {
-			all = append(all, read(t, path)...)
+		for _, c := range casefile.All(t, dir+"/*.txtar") {
+			all = append(all, read(c)...)
 		}
 	}
 	loaded = slices.Clip(all)
 	return loaded
 }
 
-func read(t testing.TB, path string) []testcase {
-	t.Helper()
-	archive, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := strings.TrimSuffix(filepath.Base(path), ".txtar")
+func read(c casefile.Case) []testcase {
 	var all []testcase
 	ruled := false
-	for _, f := range archive.Files {
+	for _, f := range c.Files {
 		switch f.Name {
 		case "event.json":
-			all = append(all, judged(name, f.Data))
+			all = append(all, judged(c.Name, f.Data))
 		case "events.jsonl":
 			for line := range strings.Lines(string(f.Data)) {
-				all = append(all, judged(fmt.Sprintf("%s#%d", name, len(all)+1), []byte(line)))
+				all = append(all, judged(fmt.Sprintf("%s#%d", c.Name, len(all)+1), []byte(line)))
 			}
 		case "verdict":
 			headline, _, _ := strings.Cut(string(f.Data), "\n")

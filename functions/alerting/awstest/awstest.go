@@ -1,7 +1,7 @@
 // Package awstest stands in for the AWS that the functions talk to, on one
 // address of this machine: DynamoDB, SNS, S3 that is written to; internal/fakeaws
-// answers the rest, IAM, STS and Organizations among it. Only tests
-// and internal/bench import it.
+// answers the rest, IAM, STS and Organizations among it. Only tests,
+// internal/bench and internal/faults import it.
 //
 // It promises that what the real binaries send arrives here over the real wire.
 // What DynamoDB's conditions mean is deliverytest.Memory's, so this is no proof

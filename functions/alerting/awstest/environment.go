@@ -6,20 +6,19 @@ import (
 	"path/filepath"
 
 	"mfawatch/audit/config"
+	"mfawatch/audit/config/compiled"
 	"mfawatch/functions/settings"
 )
-
-const configName = "mfawatch.yaml"
 
 // Environment is what a function is started with to work against the stand-in:
 // its settings, the SDK's, and a folder with mfawatch.yaml, compiled from file as
 // a deployment does.
 func (s *Server) Environment(set any, account, dir, file string) ([]string, error) {
-	text, err := config.Compile(configName, []byte(file))
+	text, err := config.Compile(compiled.Name, []byte(file))
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, configName), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, compiled.Name), text, 0o600); err != nil {
 		return nil, err
 	}
 	env := []string{

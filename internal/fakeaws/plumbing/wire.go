@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,8 +105,7 @@ func (s *Server) events(c call) {
 	s.mu.Unlock()
 	switch c.action {
 	case "PutEvents":
-		var entries []map[string]string
-		failed := 0
+		failed, entries := 0, []map[string]string(nil)
 		for _, e := range q.Entries {
 			if code := s.Refused[e.DetailType]; code != "" {
 				failed++
@@ -119,24 +119,27 @@ func (s *Server) events(c call) {
 		}
 		c.answer(map[string]any{"FailedEntryCount": failed, "Entries": entries})
 	case "ListRules":
-		var found []map[string]any
-		for _, r := range rules {
-			if strings.HasPrefix(r.Name, q.NamePrefix) {
-				found = append(found, map[string]any{"Name": r.Name, "State": r.State, "EventPattern": r.Pattern})
-			}
-		}
-		part, next := page(found, q.NextToken, s.Page)
+		part, next := page(named(rules, q.NamePrefix), q.NextToken, s.Page)
 		c.answer(map[string]any{"Rules": part, "NextToken": optional(next)})
 	case "ListTargetsByRule":
 		var found []map[string]any
-		for _, r := range rules {
-			if r.Name == q.Rule {
-				found = targets(r)
-			}
+		if i := slices.IndexFunc(rules, func(r Rule) bool { return r.Name == q.Rule }); i >= 0 {
+			found = targets(rules[i])
 		}
 		part, next := page(found, q.NextToken, s.Page)
 		c.answer(map[string]any{"Targets": part, "NextToken": optional(next)})
 	}
+}
+
+// named are the rules whose names begin so.
+func named(rules []Rule, prefix string) []map[string]any {
+	var found []map[string]any
+	for _, r := range rules {
+		if strings.HasPrefix(r.Name, prefix) {
+			found = append(found, map[string]any{"Name": r.Name, "State": r.State, "EventPattern": r.Pattern})
+		}
+	}
+	return found
 }
 
 func targets(r Rule) []map[string]any {

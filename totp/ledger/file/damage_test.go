@@ -133,7 +133,7 @@ func FuzzFile(f *testing.F) {
 				t.Errorf("it took %v to refuse", took)
 			}
 		}()
-		if err := touch(t, file.Store{Path: path}); err == nil || !strings.Contains(err.Error(), path) {
+		if err := touch(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("error %v, want one that names the file", err)
 		}
 	})

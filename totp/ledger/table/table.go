@@ -13,12 +13,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"mfawatch/internal/rowitem"
 )
 
 // Client is what the store asks of DynamoDB; *dynamodb.Client is one.
@@ -40,13 +41,6 @@ const tries = 200
 // ErrBusy is a row that others changed each time. Nothing was written.
 var ErrBusy = errors.New("others changed the row each time: try again")
 
-// row is an item as it was read; version 0 is none.
-type row struct {
-	version int
-	writer  string
-	text    []byte
-}
-
 // Update changes a row: ledger.Store.
 func (s *Store) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
 	old, err := s.read(ctx, key)
@@ -54,21 +48,21 @@ func (s *Store) Update(ctx context.Context, key string, change func([]byte) ([]b
 		if err != nil {
 			return err
 		}
-		text, err := change(old.text)
+		text, err := change(old.Text)
 		if err != nil {
 			return err
 		}
-		next := row{version: old.version + 1, writer: rand.Text(), text: text}
+		next := rowitem.Row{Version: old.Version + 1, Writer: rand.Text(), Text: text}
 		now, kept, err := s.write(ctx, key, next)
 		if err != nil {
 			return err
 		}
 		// A try of the SDK whose answer was lost leaves our own row to the next one.
-		if kept || now.version == next.version && now.writer == next.writer {
+		if kept || now.Version == next.Version && now.Writer == next.Writer {
 			return nil
 		}
 		old = now
-		if err := pause(ctx, next.writer); err != nil {
+		if err := pause(ctx, next.Writer); err != nil {
 			return err
 		}
 	}
@@ -85,24 +79,24 @@ func pause(ctx context.Context, chance string) error {
 	}
 }
 
-func (s *Store) read(ctx context.Context, key string) (row, error) {
-	out, err := s.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: item{"key": text(key)}, ConsistentRead: aws.Bool(true)})
+func (s *Store) read(ctx context.Context, key string) (rowitem.Row, error) {
+	out, err := s.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: rowitem.Item{"key": rowitem.Text(key)}, ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return row{}, fmt.Errorf("dynamodb read of %s in %s: %w", key, s.Table, err)
+		return rowitem.Row{}, fmt.Errorf("dynamodb read of %s in %s: %w", key, s.Table, err)
 	}
-	return rowOf(key, out.Item)
+	return rowitem.Read(key, "a ledger", out.Item)
 }
 
 // write keeps a row if the one before it is still there, and tells what is there if not.
-func (s *Store) write(ctx context.Context, key string, next row) (row, bool, error) {
+func (s *Store) write(ctx context.Context, key string, next rowitem.Row) (rowitem.Row, bool, error) {
 	condition := "attribute_not_exists(#key)"
-	values := item{":version": number(next.version), ":writer": text(next.writer), ":row": text(string(next.text))}
-	if next.version > 1 {
+	values := rowitem.Item{":version": rowitem.Number(next.Version), ":writer": rowitem.Text(next.Writer), ":row": rowitem.Text(string(next.Text))}
+	if next.Version > 1 {
 		condition = "attribute_exists(#key) AND #version = :old"
-		values[":old"] = number(next.version - 1)
+		values[":old"] = rowitem.Number(next.Version - 1)
 	}
 	_, err := s.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: item{"key": text(key)}, ConditionExpression: &condition,
+		TableName: &s.Table, Key: rowitem.Item{"key": rowitem.Text(key)}, ConditionExpression: &condition,
 		UpdateExpression:                    aws.String("SET #version = :version, #writer = :writer, #row = :row"),
 		ExpressionAttributeNames:            map[string]string{"#key": "key", "#version": "version", "#writer": "writer", "#row": "row"},
 		ExpressionAttributeValues:           values,
@@ -111,31 +105,12 @@ func (s *Store) write(ctx context.Context, key string, next row) (row, bool, err
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case err == nil:
-		return row{}, true, nil
+		return rowitem.Row{}, true, nil
 	case errors.As(err, &failed):
-		there, err := rowOf(key, failed.Item)
+		there, err := rowitem.Read(key, "a ledger", failed.Item)
 		return there, false, err
 	}
-	return row{}, false, fmt.Errorf("dynamodb update of %s in %s: %w", key, s.Table, err)
-}
-
-// rowOf reads an item. One that is there and was not written here is an error: taking
-// it for none would forget what was used.
-func rowOf(key string, i item) (row, error) {
-	if len(i) == 0 {
-		return row{}, nil
-	}
-	version, _ := i["version"].(*types.AttributeValueMemberN)
-	writer, _ := i["writer"].(*types.AttributeValueMemberS)
-	kept, _ := i["row"].(*types.AttributeValueMemberS)
-	if version == nil || writer == nil || kept == nil {
-		return row{}, fmt.Errorf("dynamodb item %s is no row of a ledger: version, writer and row are wanted", key)
-	}
-	n, err := strconv.Atoi(version.Value)
-	if err != nil || n < 1 {
-		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero", key)
-	}
-	return row{version: n, writer: writer.Value, text: []byte(kept.Value)}, nil
+	return rowitem.Row{}, false, fmt.Errorf("dynamodb update of %s in %s: %w", key, s.Table, err)
 }
 
 // CreateTable is the table, for tests and for whoever makes it by hand. infra declares
@@ -146,11 +121,4 @@ func CreateTable(name string) *dynamodb.CreateTableInput {
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("key"), AttributeType: types.ScalarAttributeTypeS}},
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("key"), KeyType: types.KeyTypeHash}},
 	}
-}
-
-type item = map[string]types.AttributeValue
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-func number(n int) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.Itoa(n)}
 }

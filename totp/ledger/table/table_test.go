@@ -9,12 +9,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"mfawatch/internal/rowitem"
 )
 
 // script is DynamoDB with one item, and a word in each call. That conditions mean
 // what they say is DynamoDB Local's to show, in the acceptance tests.
 type script struct {
-	there   item
+	there   rowitem.Item
 	reads   int
 	updates []*dynamodb.UpdateItemInput
 	read    func() error
@@ -42,7 +44,7 @@ func (s *script) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ .
 			return nil, err
 		}
 	}
-	version := func(i item, name string) string {
+	version := func(i rowitem.Item, name string) string {
 		if n, ok := i[name].(*types.AttributeValueMemberN); ok {
 			return n.Value
 		}
@@ -83,8 +85,8 @@ func (s *script) row() string {
 	return ""
 }
 
-func foreign(version int, writer, row string) item {
-	return item{"key": text("k"), "version": number(version), "writer": text(writer), "row": text(row)}
+func foreign(version int, writer, row string) rowitem.Item {
+	return rowitem.Item{"key": rowitem.Text("k"), "version": rowitem.Number(version), "writer": rowitem.Text(writer), "row": rowitem.Text(row)}
 }
 
 // TestOthersComeFirst: a change is made again from what others wrote, and that comes
@@ -157,10 +159,10 @@ func TestErrorsNameTheItem(t *testing.T) {
 
 // TestForeignItems: what is there and is no row is never taken for no row.
 func TestForeignItems(t *testing.T) {
-	for what, change := range map[string]func(item){
-		"no version": func(i item) { delete(i, "version") }, "no writer": func(i item) { delete(i, "writer") }, "no row": func(i item) { delete(i, "row") },
-		"a version in letters": func(i item) { i["version"] = text("1") }, "version 0": func(i item) { i["version"] = number(0) },
-		"version 1.5": func(i item) { i["version"] = &types.AttributeValueMemberN{Value: "1.5"} },
+	for what, change := range map[string]func(rowitem.Item){
+		"no version": func(i rowitem.Item) { delete(i, "version") }, "no writer": func(i rowitem.Item) { delete(i, "writer") }, "no row": func(i rowitem.Item) { delete(i, "row") },
+		"a version in letters": func(i rowitem.Item) { i["version"] = rowitem.Text("1") }, "version 0": func(i rowitem.Item) { i["version"] = rowitem.Number(0) },
+		"version 1.5": func(i rowitem.Item) { i["version"] = &types.AttributeValueMemberN{Value: "1.5"} },
 	} {
 		there := foreign(1, "w", "r")
 		change(there)

@@ -131,10 +131,6 @@ func (s *Session) selected(answer []byte) error {
 	return nil
 }
 
-// Version is the firmware's, on a YubiKey 4 and later; a NEO tells the application's
-// own, which is lower than any limit.
-func (s *Session) Version() apdu.Version { return s.version }
-
 // DeviceID names the application until it is reset, when it gets another id. It is not
 // the serial number.
 func (s *Session) DeviceID() string { return hex.EncodeToString(s.id) }
