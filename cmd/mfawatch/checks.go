@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -30,26 +29,21 @@ the checks of an account, each with its severity and why it matters. With
 				return printFramework(t.out, framework, format)
 			}
 			switch format {
-			case "table":
-				return printChecks(t.out, width(t.out))
 			case "json":
 				return encodeChecks(t.out)
 			case "markdown":
 				return markdownChecks(t.out)
 			}
-			return usage("--format: %q is not one of table, json, markdown", format)
+			return printChecks(t.out, width(t.out))
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "output: table, json, markdown")
+	formatFlag(c, &format, "table", "json", "markdown")
 	c.Flags().StringVar(&framework, "framework", "", "print this framework's controls and the checks that answer them: "+strings.Join(frameworkNames(), ", "))
 	return c
 }
 
 func encodeChecks(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(struct {
+	return encode(w, struct {
 		Schema     string              `json:"schema"`
 		Reasons    []signin.Definition `json:"reasons"`
 		Detections []detect.Check      `json:"detections"`

@@ -48,20 +48,17 @@ editor with the YAML language server finds it by a first line such as
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "json", "output: json, markdown (docs/config.md)")
+	formatFlag(c, &format, "json", "markdown")
 	c.Flags().VarP((*fileName)(&file), "output", "o", "write this file in place of what it held, readable by you only; - prints")
 	return c
 }
 
 func schemaText(format string) (string, error) {
-	switch format {
-	case "json":
-		text, err := config.BundledSchema()
-		return string(text), err
-	case "markdown":
+	if format == "markdown" { // docs/config.md
 		return configPage()
 	}
-	return "", usage("--format: %q is not one of json, markdown", format)
+	text, err := config.BundledSchema()
+	return string(text), err
 }
 
 // overriding are the keys of -c, as cdk takes them.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -222,15 +221,12 @@ func newDeviceList(t terminal) *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().BoolVar(&unassigned, "unassigned", false, "virtual devices of the account that no user has")
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bool, format string) error {
-	switch {
-	case format != "table" && format != "json":
-		return usage("--format %q is not one of table, json", format)
-	case unassigned && f.user != "":
+	if unassigned && f.user != "" {
 		return usage("--unassigned devices are no user's: leave --user out")
 	}
 	b, err := f.bench(ctx, t)
@@ -269,11 +265,7 @@ func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bo
 
 func printDevices(t terminal, rows []deviceRow, format string) error {
 	if format == "json" {
-		text, err := json.MarshalIndent(rows, "", "  ")
-		if err != nil {
-			return err
-		}
-		return writeText(t, "", string(text)+"\n")
+		return printJSON(t, rows)
 	}
 	if len(rows) == 0 {
 		return writeText(t, "", "No devices.\n")

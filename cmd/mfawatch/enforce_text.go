@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -448,13 +447,6 @@ func encodePlans(w io.Writer, all []accountPlan) error {
 		Schema   string     `json:"schema"`
 		Accounts []planForm `json:"accounts"`
 	}{planSchema, forms})
-}
-
-func encode(w io.Writer, form any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(form)
 }
 
 // verdict is what a summary came to.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -91,10 +90,7 @@ func printFramework(w io.Writer, name, format string) error {
 	case "table":
 		return all[i].table(w)
 	case "json":
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
-		return e.Encode(all[i].rows)
+		return encode(w, all[i].rows)
 	}
 	return usage("--format: with --framework it is table or json, not %q", format)
 }

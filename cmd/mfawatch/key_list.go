@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +30,7 @@ is asked for. GRADE is how codes are made, from software-local to yubikey-touch-
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
 	}
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -57,9 +56,6 @@ func onYubikey(e inventory.Entry) listedKey {
 }
 
 func runKeyList(t terminal, format string) error {
-	if format != "table" && format != "json" {
-		return usage("--format %q is not one of table, json", format)
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -92,11 +88,7 @@ func listJSON(t terminal, keys []listedKey) error {
 	if keys == nil {
 		keys = []listedKey{}
 	}
-	line, err := json.Marshal(map[string]any{"keys": keys})
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(line)+"\n")
+	return printJSON(t, map[string]any{"keys": keys})
 }
 
 func listTable(t terminal, keys []listedKey) error {
@@ -135,7 +127,7 @@ Exit codes: 0 shown, 5 no such key, 6 two keys fit the name.`),
 		},
 	}
 	u.add(c)
-	c.Flags().StringVar(&format, "format", "text", "what to print: text, json")
+	formatFlag(c, &format, "text", "json")
 	return c
 }
 
@@ -153,9 +145,6 @@ type shownKey struct {
 }
 
 func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name string) error {
-	if format != "text" && format != "json" {
-		return usage("--format %q is not one of text, json", format)
-	}
 	o, err := u.open(ctx, t, name)
 	if err != nil {
 		return err
@@ -165,11 +154,7 @@ func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name strin
 		return err
 	}
 	if format == "json" {
-		line, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		return writeText(t, "", string(line)+"\n")
+		return printJSON(t, p)
 	}
 	return writeText(t, "", p.text())
 }

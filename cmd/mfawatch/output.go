@@ -30,7 +30,7 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.format, "format", "table", "what to print: "+formats())
+	formatFlag(c, &f.format, formats()...)
 	c.Flags().StringArrayVarP(&f.files, "output", "o", nil, "also write this file in place of what it held, readable by you only; its name says the format ("+endings()+"); can be given again")
 	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; counts and exit code are of all")
 	c.Flags().StringVar(&f.diff, "diff", "", "earlier audit in JSON: tells what is new, open since when, and resolved")
@@ -38,12 +38,11 @@ func (f *outputFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.region, "security-hub-region", "", "Region of Security Hub, for asff (default: --region)")
 }
 
-func formats() string {
-	var names []string
+func formats() (names []string) {
 	for _, f := range report.AuditFormats() {
 		names = append(names, string(f))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // byEnding are the formats by the end of a file's name, the longest first.

@@ -71,7 +71,7 @@ around them, then a summary.`),
 			return runScan(c.Context(), t, f, args, time.Now())
 		},
 	}
-	c.Flags().StringVar(&f.format, "format", "table", "output: table, jsonl, json, csv")
+	formatFlag(c, &f.format, scanFormats()...)
 	c.Flags().StringVar(&f.since, "since", "", "only sign-ins from then on: 2026-11-20, 2026-11-20T08:00:00Z, or 7d, 12h ago")
 	c.Flags().StringVar(&f.until, "until", "", "only sign-ins before then")
 	c.Flags().StringVar(&f.account, "account", "", "only this account id")
@@ -184,6 +184,13 @@ func outcomes(texts []string) ([]audit.Outcome, error) {
 		list = append(list, o)
 	}
 	return list, nil
+}
+
+func scanFormats() (names []string) {
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	return names
 }
 
 // runEach is scan --each: a filter for pipes. Its output is JSON lines, and

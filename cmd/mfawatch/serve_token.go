@@ -173,14 +173,11 @@ func newTokenList(t terminal) *cobra.Command {
 		RunE:  func(*cobra.Command, []string) error { return listTokens(t, file, format) },
 	}
 	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func listTokens(t terminal, file, format string) error {
-	if format != "table" && format != "json" {
-		return usage("--format %q is not one of table, json", format)
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -229,11 +226,7 @@ func writeTokensJSON(t terminal, list []vaultapi.Token) error {
 	for _, one := range list {
 		rows = append(rows, row{one.Name, one.Grants, one.Expires})
 	}
-	text, err := json.MarshalIndent(rows, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(text)+"\n")
+	return printJSON(t, rows)
 }
 
 func newTokenRevoke(t terminal) *cobra.Command {

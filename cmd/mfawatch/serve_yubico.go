@@ -299,14 +299,11 @@ func newClientList(t terminal) *cobra.Command {
 		RunE:  func(*cobra.Command, []string) error { return ringError(listClients(t, file, format)) },
 	}
 	clientsFlag(c, &file)
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func listClients(t terminal, file, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	h, err := openHome()
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -59,19 +58,8 @@ func newYubikeyList(t terminal) *cobra.Command {
 			return ringError(runYubikeyList(c.Context(), t, format))
 		},
 	}
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
-}
-
-func formatFlag(c *cobra.Command, format *string) {
-	c.Flags().StringVar(format, "format", "table", "what to print: table, json")
-}
-
-func tableOrJSON(format string) error {
-	if format != "table" && format != "json" {
-		return usage("--format %q is not one of table, json", format)
-	}
-	return nil
 }
 
 // pluggedIn is a key as programs read it.
@@ -89,9 +77,6 @@ func plugged(i card.Info, reader string) pluggedIn {
 }
 
 func runYubikeyList(ctx context.Context, t terminal, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	found, err := card.Find(ctx, t.readers())
 	if err != nil {
 		return err
@@ -123,14 +108,6 @@ func serialText(serial uint32) string {
 		return ""
 	}
 	return fmt.Sprint(serial)
-}
-
-func printJSON(t terminal, v any) error {
-	line, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(line)+"\n")
 }
 
 // printTable prints rows in columns; an empty cell is a dash.
@@ -404,7 +381,7 @@ number of credentials only where the password is given by a file or remembered.`
 		},
 	}
 	f.add(c)
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -428,9 +405,6 @@ type slotInfo struct {
 }
 
 func runYubikeyInfo(ctx context.Context, t terminal, f yubikeyFlags, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	y, err := f.open(t)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func newOATHList(t terminal) *cobra.Command {
 		},
 	}
 	f.add(c)
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -61,9 +61,6 @@ type onKey struct {
 }
 
 func runOATHList(ctx context.Context, t terminal, f yubikeyFlags, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	y, err := f.open(t)
 	if err != nil {
 		return err

@@ -197,14 +197,11 @@ func newOTPList(t terminal) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return ringError(runOTPList(t, format)) },
 	}
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func runOTPList(t terminal, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -334,15 +331,13 @@ Exit codes: 0 accepted, 3 refused, 5 no such credential, 7 locked, or too early 
 	c.Flags().StringVar(&f.client, "client-id", "", "number by which the servers know this client")
 	c.Flags().StringVar(&f.keyFile, "api-key-file", "", "file that holds the client's API key in base64, readable by you only")
 	c.Flags().StringVar(&f.keyboard, "keyboard", "", "keyboard that the OTP was typed on, where that is not one like QWERTY: "+strings.Join(otp.Layouts(), ", "))
-	c.Flags().StringVar(&f.format, "format", "text", "what to print: text, json")
+	formatFlag(c, &f.format, "text", "json")
 	return c
 }
 
 func (f otpVerifyFlags) valid() error {
 	online := len(f.servers) > 0
 	switch {
-	case f.format != "text" && f.format != "json":
-		return usage("--format %q is not one of text, json", f.format)
 	case f.keyboard != "" && !slices.Contains(otp.Layouts(), f.keyboard):
 		return usage("--keyboard %q is not one of %s", f.keyboard, strings.Join(otp.Layouts(), ", "))
 	case online != (f.client != "") || online != (f.keyFile != ""):
