@@ -39,6 +39,7 @@ the checks of an account, each with its severity and why it matters. With
 	}
 	formatFlag(c, &format, "table", "json", "markdown")
 	c.Flags().StringVar(&framework, "framework", "", "print this framework's controls and the checks that answer them: "+strings.Join(frameworkNames(), ", "))
+	completeFlag(c, "framework", fixed(append(frameworkNames(), "list")...))
 	return c
 }
 

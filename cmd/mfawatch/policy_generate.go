@@ -50,6 +50,13 @@ attached, see who has no factor yet: mfawatch audit.`),
 	return c
 }
 
+func namesOf(all []guardrail.Info) (names []string) {
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
 func listing(all []guardrail.Info) string {
 	var b strings.Builder
 	for _, i := range all {
@@ -78,6 +85,8 @@ func (f *generateFlags) add(c *cobra.Command) {
 	o := &f.options
 	c.Flags().StringVar(&f.kind, "guardrail", "", "guardrail, from the list above")
 	c.Flags().StringVar(&f.form, "form", string(guardrail.Identity), "what it is attached as, from the list above")
+	completeFlag(c, "guardrail", fixed(namesOf(guardrail.Kinds())...))
+	completeFlag(c, "form", fixed(namesOf(guardrail.Forms())...))
 	c.Flags().StringVar(&o.Partition, "partition", "aws", "aws, aws-cn or aws-us-gov")
 	c.Flags().DurationVar(&o.MFAAge, "mfa-age", 0, "how old MFA may be to take a factor away, for --action, and for a role (there 1h unless given), such as 15m")
 	c.Flags().StringSliceVar(&o.Registrars, "registrar", nil, "ARN of the role that enrols for others; its account may be *")

@@ -112,19 +112,19 @@ func argsError(c *cobra.Command, args []string, err error) error {
 		}
 		return usage("there is no command %q%s", args[0], orMeant("", near))
 	case wanted == "":
-		return usage("it takes no arguments, and %s given", counted(len(args)))
+		return usage("it takes no arguments, and %s", wereGiven(len(args)))
 	case len(args) == 0:
 		return usage("%s is missing", strings.TrimSpace(wanted))
 	}
-	return usage("it takes %s, and %s given", strings.TrimSpace(wanted), counted(len(args)))
+	return usage("it takes %s, and %s", strings.TrimSpace(wanted), wereGiven(len(args)))
 }
 
-// counted does not repeat arguments: one too many may be a code that somebody typed.
-func counted(n int) string {
+// wereGiven does not repeat arguments: one too many may be a code that somebody typed.
+func wereGiven(n int) string {
 	if n == 1 {
-		return "1 was"
+		return "1 was given"
 	}
-	return fmt.Sprintf("%d were", n)
+	return fmt.Sprintf("%d were given", n)
 }
 
 // oneVoice has a command and those under it refuse flags and arguments in the same words,
