@@ -107,8 +107,9 @@ func namesFor(c *cobra.Command) completer {
 
 // keyNames are the names of the keys that lie here, as their files say openly.
 func keyNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	h, err := openHome()
-	if err != nil {
+	dir, err := statePath()
+	h := home{dir}
+	if _, missing := os.Stat(h.path("keys")); err != nil || missing != nil { // nothing is made by looking
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ring, err := h.closed()

@@ -259,22 +259,30 @@ func (f *sourceFlags) partial(s audit.Snapshot) (string, error) {
 // stateDir is mfawatch's own folder, made if need be (XDG base directory
 // specification: what should outlive a run and is of no use elsewhere).
 func stateDir() (string, error) {
-	dir := os.Getenv("MFAWATCH_HOME")
-	if dir == "" {
-		state := os.Getenv("XDG_STATE_HOME")
-		if state == "" {
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return "", fmt.Errorf("no home folder: set MFAWATCH_HOME: %w", err)
-			}
-			state = filepath.Join(home, ".local", "state")
-		}
-		dir = filepath.Join(state, "mfawatch")
+	dir, err := statePath()
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of MFAWATCH_HOME: %w", err)
 	}
 	return dir, nil
+}
+
+// statePath is where the folder is to be, whether or not it is there.
+func statePath() (string, error) {
+	if dir := os.Getenv("MFAWATCH_HOME"); dir != "" {
+		return dir, nil
+	}
+	state := os.Getenv("XDG_STATE_HOME")
+	if state == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("no home folder: set MFAWATCH_HOME: %w", err)
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(state, "mfawatch"), nil
 }
 
 // auditOrganization reads every account and judges each. An account that could
