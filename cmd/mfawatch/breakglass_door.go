@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -491,9 +490,7 @@ func printRequests(t terminal, all []wire.Asked) error {
 	if len(all) == 0 {
 		return writeText(t, "", "No open requests.\n")
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "REQUEST\tSTATE\tPERSON\tROLE\tENDS\tAPPROVED BY\tWHY")
+	rows := [][]string{{"REQUEST", "STATE", "PERSON", "ROLE", "ENDS", "APPROVED BY", "WHY"}}
 	for _, r := range all {
 		what := ""
 		if r.Drill {
@@ -502,8 +499,7 @@ func printRequests(t terminal, all []wire.Asked) error {
 		if r.Alone {
 			what += "alone: "
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", dash(r.ID), dash(r.State), dash(r.Person), dash(r.Role), r.Ends.UTC().Format(time.RFC3339), dash(strings.Join(r.Approvers, " ")), what+dash(r.Why))
+		rows = append(rows, []string{r.ID, r.State, r.Person, r.Role, r.Ends.UTC().Format(time.RFC3339), strings.Join(r.Approvers, " "), what + r.Why})
 	}
-	_ = w.Flush()
-	return writeText(t, "", b.String())
+	return printTable(t, rows)
 }

@@ -65,11 +65,11 @@ touched in time.`),
 		Example: strings.TrimRight(`
   mfawatch code aws
   mfawatch code arn:aws:iam::111122223333:mfa/ada
-  mfawatch code aws --pair                     two that follow each other, to enable or resync
+  mfawatch code aws --pair                     # two that follow each other, to enable or resync
   mfawatch code aws --format json
   mfawatch code --yubikey arn:aws:iam::111122223333:mfa/ada
   mfawatch code --yubikey=12345678 arn:aws:iam::111122223333:mfa/ada
-  mfawatch code aws --at 2026-11-26T08:00:00Z  the code of another time, to compare`, "\n"),
+  mfawatch code aws --at 2026-11-26T08:00:00Z  # the code of another time, to compare`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			f.asked = c.Flags().Changed("min-validity")

@@ -18,8 +18,9 @@ func newConfig(t terminal) *cobra.Command {
 		Long: strings.TrimSpace(`
 mfawatch.yaml says where mfawatch is deployed, who is told, and by which rules.
 docs/config.md lists every key with its default and why.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch config init --profile security\n  mfawatch config check",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newConfigInit(t), newConfigCheck(t), newConfigSchema(t), newConfigCompile(t))
 	return c

@@ -27,8 +27,9 @@ func newKeyList(t terminal) *cobra.Command {
 Lists the keys by name, with what their files say openly. None is opened, so nothing
 is asked for. GRADE is how codes are made, from software-local to yubikey-touch-password
 (docs/mfa-devices.md). Devices whose seed was put onto a YubiKey here are listed too. A file that cannot be read is told, and the others are listed.`),
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
+		Example: "  mfawatch key list\n  mfawatch key list --format json",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
 	}
 	formatFlag(c, &format, "table", "json")
 	return c
@@ -92,23 +93,16 @@ func listJSON(t terminal, keys []listedKey) error {
 }
 
 func listTable(t terminal, keys []listedKey) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tISSUER\tACCOUNT\tDEVICE\tGRADE\tSEALED TO")
+	rows := [][]string{{"NAME", "KIND", "ISSUER", "ACCOUNT", "DEVICE", "GRADE", "SEALED TO"}}
 	for _, k := range keys {
-		to := report.Plain(strings.Join(k.SealedTo, ", "))
+		to := strings.Join(k.SealedTo, ", ")
 		if len(k.SealedTo) == 0 {
 			to = "on YubiKey " + serialText(k.YubiKey)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", report.Plain(k.Name), k.Kind, dashed(k.Issuer), dashed(k.Account), dashed(k.Device), k.Grade, to)
+		rows = append(rows, []string{k.Name, string(k.Kind), k.Issuer, k.Account, k.Device, k.Grade, to})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return writeText(t, "", b.String())
+	return printTable(t, rows)
 }
-
-func dashed(text string) string { return cmp.Or(report.Plain(text), "-") }
 
 func newKeyShow(t terminal) *cobra.Command {
 	var u unlocking
@@ -121,7 +115,8 @@ Opens a key and says how its codes are made, and which step is now: what to comp
 with the other side when codes are refused. It shows neither the secret nor a code.
 
 Exit codes: 0 shown, 5 no such key, 6 two keys fit the name.`),
-		Args: cobra.ExactArgs(1),
+		Example: "  mfawatch key show ada",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runKeyShow(c.Context(), t, u, format, args[0]))
 		},
@@ -188,9 +183,9 @@ func (p shownKey) text() string {
 		fmt.Fprintf(w, "%s\t%s\n", name, report.Plain(fmt.Sprintf(format, args...)))
 	}
 	row("name", "%s", p.Name)
-	row("issuer", "%s", dashed(p.Issuer))
+	row("issuer", "%s", dash(p.Issuer))
 	row("account", "%s", p.Account)
-	row("device", "%s", dashed(p.Device))
+	row("device", "%s", dash(p.Device))
 	row("sealed to", "%s", strings.Join(p.SealedTo, ", "))
 	row("codes", "%d digits by %s", p.Digits, p.Algorithm)
 	row("secret", "%d bits, not shown", p.Bits)

@@ -134,10 +134,14 @@ func newHelp(root *cobra.Command) *cobra.Command {
 		Short:   "Show the help of a command",
 		Example: "  mfawatch help key list",
 		Args: func(_ *cobra.Command, args []string) error {
-			if c, rest, err := root.Find(args); err != nil || len(rest) > 0 {
-				return argsError(c, rest, errors.New("no such command"))
+			c, rest, err := root.Find(args)
+			switch {
+			case err == nil && len(rest) == 0:
+				return nil
+			case !c.HasAvailableSubCommands():
+				return usage("%s has no commands under it", c.CommandPath())
 			}
-			return nil
+			return argsError(c, rest, errors.New("no such command"))
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return subcommandNames(root, args), cobra.ShellCompDirectiveNoFileComp
@@ -170,6 +174,7 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 		Version:       built().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Example:       "  mfawatch demo\n  mfawatch scan ./AWSLogs\n  mfawatch audit --profile security -o report.html\n  mfawatch doctor",
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -181,6 +186,7 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
 	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t), newDoctor(t), newCompletion(t), newVersion(t), newMan(t))
+	root.InitDefaultHelpCmd()
 	oneVoice(root, columns)
 	completeAll(root)
 	return root

@@ -72,8 +72,8 @@ time.`),
 		},
 	}
 	f.unlocking.add(c)
-	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile with the user's own access key")
-	c.Flags().StringVar(&f.region, "region", "", "Region of STS (default: the profile's, else us-east-1)")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile, with the user's own access key")
+	c.Flags().StringVar(&f.region, "region", "", "AWS Region, of STS (default: the profile's, else us-east-1)")
 	f.addYubikey(c, "take the code of a YubiKey that has the device's seed under its ARN")
 	c.Flags().StringVar(&f.key, "key", "", "name of the key, or serial number or ARN of the device")
 	c.Flags().StringVar(&f.role, "role", "", "ARN of a role to assume with MFA")
@@ -210,9 +210,10 @@ func staticCredentials(c device.Credentials) aws.CredentialsProvider {
 
 func newSessionForget(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use:   "forget",
-		Short: "Remove all kept sessions from this machine; at AWS they go on until they end",
-		Args:  cobra.NoArgs,
+		Use:     "forget",
+		Short:   "Remove all kept sessions from this machine; at AWS they go on until they end",
+		Example: "  mfawatch session forget",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			h, err := openHome()
 			if err != nil {

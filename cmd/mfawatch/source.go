@@ -50,7 +50,7 @@ func (f *sourceFlags) add(c *cobra.Command) {
 
 // live adds the flags of what asks AWS.
 func (f *sourceFlags) live(c *cobra.Command) {
-	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile")
 	c.Flags().StringVar(&f.region, "region", "", "AWS Region to ask in; IAM is the same in all of a partition")
 	c.Flags().BoolVar(&f.fast, "fast", false, "no calls for single users: tells who has a factor, and of what kind only for virtual ones")
 	c.Flags().Float64Var(&f.rate, "rate", collect.DefaultRate, "calls a second at most")
@@ -59,7 +59,7 @@ func (f *sourceFlags) live(c *cobra.Command) {
 	c.Flags().StringVar(&f.changes, "changes", "", "what 'mfawatch scan --format jsonl' wrote of the CloudTrail records since that snapshot")
 	c.Flags().BoolVar(&f.org, "org", false, "read every account of the organisation (needs --role)")
 	c.Flags().StringVar(&f.role, "role", "", "name of the role to assume in each account, for --org")
-	c.Flags().StringVar(&f.externalID, "external-id", "", "external id that the role asks for")
+	c.Flags().StringVar(&f.externalID, "external-id", "", "external id that the role's trust policy asks for")
 	c.Flags().StringSliceVar(&f.accounts, "accounts", nil, "only these account ids of the organisation")
 	c.Flags().StringVar(&f.snapshots, "snapshots", "", "folder for a snapshot of each account; an interrupted --org goes on from it")
 	c.Flags().IntVar(&f.concurrency, "concurrency", 4, "accounts read at the same time")

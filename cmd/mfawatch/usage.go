@@ -140,6 +140,7 @@ func oneVoice(c *cobra.Command, columns int) {
 			return err
 		}
 	}
+	c.Example = strings.Trim(c.Example, "\n")
 	if c.Long != "" {
 		c.Long = manual.Fill(c.Long, columns)
 	}

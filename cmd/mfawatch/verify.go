@@ -40,10 +40,10 @@ argument for it.
 
 Exit codes: 0 accepted, 3 refused, 5 no such key, 7 locked, or too early to try.`),
 		Example: strings.TrimRight(`
-  mfawatch verify ada                 asks for the code
+  mfawatch verify ada                 # asks for the code
   mfawatch verify ada < code.txt
-  mfawatch verify ada --resync        two codes that follow each other, of a device far off
-  mfawatch verify ada --unlock        after twenty wrong codes`, "\n"),
+  mfawatch verify ada --resync        # two codes that follow each other, of a device far off
+  mfawatch verify ada --unlock        # after twenty wrong codes`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return ringError(runVerify(c.Context(), t, f, args[0])) },
 	}

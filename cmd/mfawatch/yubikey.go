@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +32,9 @@ speaks to pcscd, on Linux. With two keys plugged in, --yubikey says which.
 Exit codes: 0 done, 3 a wrong password or OTP, 5 the key has no such credential,
 6 more than one fits, 7 the key is locked or busy, 8 no such key, or it was not touched
 in time.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch yubikey list\n  mfawatch yubikey oath list",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newYubikeyList(t), newYubikeyInfo(t), newYubikeyOATH(t), newYubikeyInventory(t), newYubikeyOTP(t))
 	return c
@@ -51,9 +51,10 @@ func (t terminal) readers() card.Readers {
 func newYubikeyList(t terminal) *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the YubiKeys that are plugged in",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Short:   "List the YubiKeys that are plugged in",
+		Example: "  mfawatch yubikey list",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return ringError(runYubikeyList(c.Context(), t, format))
 		},
@@ -108,23 +109,6 @@ func serialText(serial uint32) string {
 		return ""
 	}
 	return fmt.Sprint(serial)
-}
-
-// printTable prints rows in columns; an empty cell is a dash.
-func printTable(t terminal, rows [][]string) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = dash(cell)
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return writeText(t, "", b.String())
 }
 
 // yubikeyFlags are those of every command that uses one key.
@@ -375,7 +359,8 @@ func newYubikeyInfo(t terminal) *cobra.Command {
 Says a key's serial number and firmware, whether its OATH application has a password
 and how many credentials, and which slots are set. A key with a password tells its
 number of credentials only where the password is given by a file or remembered.`),
-		Args: cobra.NoArgs,
+		Example: "  mfawatch yubikey info\n  mfawatch yubikey info --yubikey 12345678 --format json",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return ringError(runYubikeyInfo(c.Context(), t, f, format))
 		},

@@ -32,8 +32,9 @@ func newYubikeyOTP(t terminal) *cobra.Command {
 Keeps the credentials of Yubico OTPs sealed on this machine, and checks OTPs against
 them: each is accepted once, and none that was made before it. AWS knows nothing of
 these OTPs: they are for break-glass, and for services of one's own.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch yubikey otp add ada\n  mfawatch yubikey otp verify ada",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newOTPAdd(t), newOTPList(t), newOTPVerify(t), newOTPRm(t))
 	return c
@@ -192,10 +193,11 @@ func (h home) otpHeaders() ([]seal.Header, error) {
 func newOTPList(t terminal) *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the credentials of Yubico OTPs, and what opens each",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return ringError(runOTPList(t, format)) },
+		Use:     "list",
+		Short:   "List the credentials of Yubico OTPs, and what opens each",
+		Example: "  mfawatch yubikey otp list",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return ringError(runOTPList(t, format)) },
 	}
 	formatFlag(c, &format, "table", "json")
 	return c
@@ -231,9 +233,10 @@ func runOTPList(t terminal, format string) error {
 func newOTPRm(t terminal) *cobra.Command {
 	var yes string
 	c := &cobra.Command{
-		Use:   "rm NAME",
-		Short: "Remove a credential of Yubico OTPs from this machine",
-		Args:  cobra.ExactArgs(1),
+		Use:     "rm NAME",
+		Short:   "Remove a credential of Yubico OTPs from this machine",
+		Example: "  mfawatch yubikey otp rm ada",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runOTPRm(c.Context(), t, yes, args[0]))
 		},
