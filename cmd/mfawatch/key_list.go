@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"mfawatch/audit/report"
 	"mfawatch/totp"
 	"mfawatch/totp/keyring"
 	"mfawatch/totp/ledger"
@@ -151,7 +149,7 @@ func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name strin
 	if format == "json" {
 		return printJSON(t, p)
 	}
-	return writeText(t, "", p.text())
+	return writeText(t, "", p.text(width(t.out)))
 }
 
 func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
@@ -176,11 +174,10 @@ func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
 	return p, nil
 }
 
-func (p shownKey) text() string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+func (p shownKey) text(columns int) string {
+	var rows [][2]string
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, report.Plain(fmt.Sprintf(format, args...)))
+		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
 	}
 	row("name", "%s", p.Name)
 	row("issuer", "%s", dash(p.Issuer))
@@ -196,6 +193,5 @@ func (p shownKey) text() string {
 		row("moves by", "time, every %d s", p.Period)
 		row("step", "%d until %s", *p.Step, p.Next.Format(time.RFC3339))
 	}
-	_ = w.Flush() // into memory
-	return b.String()
+	return byName(rows, columns)
 }

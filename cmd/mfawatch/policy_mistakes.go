@@ -24,7 +24,7 @@ func printMistakes(w io.Writer, columns int, format string) error {
 		if i > 0 {
 			p.WriteString("\n")
 		}
-		fmt.Fprintf(&p, "%s  %s\n", m.ID, m.Severity)
+		heading(&p.Builder, p.room(), m.ID, m.Severity.String())
 		for _, text := range []string{m.Says, m.Why, "Instead: " + m.Instead, "Source: " + m.Source} {
 			p.wrapped("    ", text)
 		}

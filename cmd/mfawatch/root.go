@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"mfawatch/audit/report"
+	"mfawatch/internal/manual"
 	"mfawatch/totp/yubikey/card"
 )
 
@@ -182,7 +183,10 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	columns := helpWidth(t.out)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages |", fmt.Sprintf("Flags.FlagUsagesWrapped %d |", columns)))
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		_, err := io.WriteString(c.OutOrStderr(), manual.Usage(c, columns))
+		return err
+	})
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
 	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t), newDoctor(t), newCompletion(t), newVersion(t), newMan(t))

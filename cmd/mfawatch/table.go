@@ -2,13 +2,14 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"mfawatch/audit/report"
 	"strings"
 	"unicode/utf8"
 )
 
 // printTable prints rows in columns, under the first; an empty cell is a dash. On a terminal
-// that is too narrow each row stands as a block of its own.
+// that is too narrow the last column is broken, or each row stands as a block of its own.
 func printTable(t terminal, rows [][]string) error {
 	return writeText(t, "", tableText(rows, width(t.out)))
 }
@@ -25,39 +26,56 @@ func tableText(rows [][]string, columns int) string {
 	for _, w := range widths {
 		total += w
 	}
-	if columns > 0 && total > columns {
+	last := len(widths) - 1
+	left := total - widths[last] // of the column in which words may stand
+	switch {
+	case columns == 0:
+		columns = math.MaxInt
+	case total > columns && columns-left < 24:
 		return stacked(rows, columns)
 	}
 	var b strings.Builder
 	for _, row := range rows {
 		var line strings.Builder
-		for i, cell := range row {
+		for i, cell := range row[:last] {
 			fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
 		}
+		line.WriteString(wrappedTo(columns, row[last], strings.Repeat(" ", left)))
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	return b.String()
 }
 
-// stacked is a block for each row: what is in it by name, and nothing of what is not. A word
-// that is longer than the terminal is left whole, to be copied.
+// stacked is a block for each row: what is in it by name, and nothing of what is not.
 func stacked(rows [][]string, columns int) string {
-	names, longest := rows[0], 0
-	for _, name := range names {
-		longest = max(longest, utf8.RuneCountInString(name))
-	}
-	indent := strings.Repeat(" ", longest+2)
 	var blocks []string
 	for _, row := range rows[1:] {
-		var b strings.Builder
+		var all [][2]string
 		for i, cell := range row {
 			if cell != "-" {
-				fmt.Fprintf(&b, "%-*s  %s\n", longest, names[i], wrappedTo(columns, cell, indent))
+				all = append(all, [2]string{rows[0][i], cell})
 			}
 		}
-		blocks = append(blocks, b.String())
+		blocks = append(blocks, byName(all, columns))
 	}
 	return strings.Join(blocks, "\n")
+}
+
+// byName are things by their names, a line each. A word that is longer than the terminal is
+// left whole, to be copied.
+func byName(all [][2]string, columns int) string {
+	if columns == 0 {
+		columns = math.MaxInt
+	}
+	longest := 0
+	for _, one := range all {
+		longest = max(longest, utf8.RuneCountInString(one[0]))
+	}
+	var b strings.Builder
+	for _, one := range all {
+		fmt.Fprintf(&b, "%-*s  %s\n", longest, one[0], wrappedTo(columns, report.Plain(one[1]), strings.Repeat(" ", longest+2)))
+	}
+	return b.String()
 }
 
 func dash(text string) string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -53,7 +52,7 @@ func builtAs(told string, info *debug.BuildInfo) build {
 	return b
 }
 
-func (b build) text() string {
+func (b build) text(columns int) string {
 	rows := [][2]string{{"mfawatch", b.Version}, {"commit", cmp.Or(b.Commit, "not known: it was not built in a clone")}}
 	if b.CommitTime != nil {
 		rows = append(rows, [2]string{"of", b.CommitTime.UTC().Format(time.RFC3339)})
@@ -62,11 +61,7 @@ func (b build) text() string {
 		rows = append(rows, [2]string{"files", map[bool]string{true: "changed since that commit", false: "as in that commit"}[*b.Modified]})
 	}
 	rows = append(rows, [2]string{"go", b.Go}, [2]string{"for", b.OS + "/" + b.Arch})
-	var text strings.Builder
-	for _, r := range rows {
-		fmt.Fprintf(&text, "%-9s %s\n", r[0], r[1])
-	}
-	return text.String()
+	return byName(rows, columns)
 }
 
 func newVersion(t terminal) *cobra.Command {
@@ -82,7 +77,7 @@ func newVersion(t terminal) *cobra.Command {
 			if format == "json" {
 				return printJSON(t, built())
 			}
-			return writeText(t, "", built().text())
+			return writeText(t, "", built().text(width(t.out)))
 		},
 	}
 	formatFlag(c, &format, "text", "json")

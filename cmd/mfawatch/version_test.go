@@ -37,8 +37,8 @@ func TestVersionOfABuild(t *testing.T) {
 		c.want.Go, c.want.OS, c.want.Arch = runtime.Version(), runtime.GOOS, runtime.GOARCH
 		a, _ := json.Marshal(got)
 		b, _ := json.Marshal(c.want)
-		if string(a) != string(b) || !strings.Contains(got.text(), c.says) {
-			t.Errorf("%s: %s, want %s\n%s", name, a, b, got.text())
+		if string(a) != string(b) || !strings.Contains(got.text(0), c.says) {
+			t.Errorf("%s: %s, want %s\n%s", name, a, b, got.text(0))
 		}
 	}
 }

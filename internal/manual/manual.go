@@ -8,6 +8,7 @@ package manual
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -49,8 +50,8 @@ func blocks(text string) []block {
 	return all
 }
 
-// Fill breaks the paragraphs of a help text at so many columns, and leaves lines that
-// begin with a blank.
+// Fill breaks the paragraphs of a help text at so many columns. Lines that begin with a
+// blank are left as they are, as long as there is room.
 func Fill(text string, columns int) string {
 	var b strings.Builder
 	for i, p := range blocks(text) {
@@ -60,19 +61,31 @@ func Fill(text string, columns int) string {
 		if p.apart {
 			b.WriteString("\n")
 		}
-		if !p.kept {
-			p.text = filled(p.text, columns)
+		if p.kept {
+			b.WriteString(narrowed(p.text, columns))
+			continue
 		}
-		b.WriteString(p.text)
+		b.WriteString(filled(p.text, columns))
 	}
 	return b.String()
+}
+
+// narrowed breaks lines of a list that are too long. Command lines stay whole.
+func narrowed(text string, columns int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if utf8.RuneCountInString(line) > columns && !strings.Contains(line, "mfawatch ") {
+			lines[i] = "  " + strings.ReplaceAll(filled(line, columns-4), "\n", "\n    ")
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func filled(text string, columns int) string {
 	var b strings.Builder
 	at := 0
 	for _, w := range strings.Fields(text) {
-		n := len([]rune(w))
+		n := utf8.RuneCountInString(w)
 		switch {
 		case at == 0:
 		case at+1+n > columns:
