@@ -193,5 +193,5 @@ func (p shownKey) text(columns int) string {
 		row("moves by", "time, every %d s", p.Period)
 		row("step", "%d until %s", *p.Step, p.Next.Format(time.RFC3339))
 	}
-	return byName(rows, columns)
+	return byName(rows, 0, columns)
 }

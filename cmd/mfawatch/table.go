@@ -48,6 +48,10 @@ func tableText(rows [][]string, columns int) string {
 
 // stacked is a block for each row: what is in it by name, and nothing of what is not.
 func stacked(rows [][]string, columns int) string {
+	longest := 0
+	for _, name := range rows[0] {
+		longest = max(longest, utf8.RuneCountInString(name))
+	}
 	var blocks []string
 	for _, row := range rows[1:] {
 		var all [][2]string
@@ -56,18 +60,17 @@ func stacked(rows [][]string, columns int) string {
 				all = append(all, [2]string{rows[0][i], cell})
 			}
 		}
-		blocks = append(blocks, byName(all, columns))
+		blocks = append(blocks, byName(all, longest, columns))
 	}
 	return strings.Join(blocks, "\n")
 }
 
-// byName are things by their names, a line each. A word that is longer than the terminal is
-// left whole, to be copied.
-func byName(all [][2]string, columns int) string {
+// byName are things by their names, a line each; longest is the least width of the names. A
+// word that is longer than the terminal is left whole, to be copied.
+func byName(all [][2]string, longest, columns int) string {
 	if columns == 0 {
 		columns = math.MaxInt
 	}
-	longest := 0
 	for _, one := range all {
 		longest = max(longest, utf8.RuneCountInString(one[0]))
 	}

@@ -61,7 +61,7 @@ func (b build) text(columns int) string {
 		rows = append(rows, [2]string{"files", map[bool]string{true: "changed since that commit", false: "as in that commit"}[*b.Modified]})
 	}
 	rows = append(rows, [2]string{"go", b.Go}, [2]string{"for", b.OS + "/" + b.Arch})
-	return byName(rows, columns)
+	return byName(rows, 0, columns)
 }
 
 func newVersion(t terminal) *cobra.Command {

@@ -33,7 +33,7 @@ func section(b *strings.Builder, c *cobra.Command) {
 		}
 		fmt.Fprintf(b, "%s\n\n", plain.Replace(p.text))
 	}
-	fence(b, "text", c.UseLine())
+	fmt.Fprintf(b, "`%s`\n\n", c.UseLine()) // no fence: it is no command line
 	if lines := examples(c); len(lines) > 0 {
 		fence(b, "sh", strings.Join(lines, "\n"))
 	}
