@@ -223,64 +223,61 @@ func pastTheDoor(err error) bool {
 	return status >= 400 && status < 500 && !slices.Contains([]string{"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}, awserr.Code(err))
 }
 
-// sample asks one action for as little as it gives. What lists users gives the name of one.
+// sample asks one action for as little as it gives. What lists users gives the name of one,
+// which those of a user are asked with.
 type sample struct {
 	action string
 	ofUser bool
 	ask    func(ctx context.Context, c *iam.Client, user string) (named string, err error)
 }
 
+// calling is a method of the client of IAM.
+type calling[I, O any] = func(*iam.Client, context.Context, I, ...func(*iam.Options)) (O, error)
+
+func once[I, O any](action string, call calling[I, O], in I) sample {
+	return sample{action, false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
+		_, err := call(c, ctx, in)
+		return "", err
+	}}
+}
+
+func ofUser[I, O any](action string, call calling[I, O], in func(user *string) I) sample {
+	return sample{action, true, func(ctx context.Context, c *iam.Client, user string) (string, error) {
+		_, err := call(c, ctx, in(&user))
+		return "", err
+	}}
+}
+
+// firstUser is asked before those of a user.
+func firstUser(ctx context.Context, c *iam.Client, _ string) (string, error) {
+	out, err := c.ListUsers(ctx, &iam.ListUsersInput{MaxItems: aws.Int32(1)})
+	if err != nil || len(out.Users) == 0 {
+		return "", err
+	}
+	return aws.ToString(out.Users[0].UserName), nil
+}
+
 // samples name a device that there is none of: who may ask is told so.
 func samples(device string) []sample {
 	one := aws.Int32(1)
 	return []sample{
-		{"iam:ListUsers", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			out, err := c.ListUsers(ctx, &iam.ListUsersInput{MaxItems: one})
-			if err != nil || len(out.Users) == 0 {
-				return "", err
-			}
-			return aws.ToString(out.Users[0].UserName), nil
-		}},
-		{"iam:GenerateCredentialReport", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
-			return "", err
-		}},
-		{"iam:GetCredentialReport", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.GetCredentialReport(ctx, &iam.GetCredentialReportInput{})
-			return "", err
-		}},
-		{"iam:GetAccountSummary", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
-			return "", err
-		}},
-		{"iam:GetAccountAuthorizationDetails", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.GetAccountAuthorizationDetails(ctx, &iam.GetAccountAuthorizationDetailsInput{MaxItems: one})
-			return "", err
-		}},
-		{"iam:ListVirtualMFADevices", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.ListVirtualMFADevices(ctx, &iam.ListVirtualMFADevicesInput{MaxItems: one})
-			return "", err
-		}},
-		{"iam:ListOrganizationsFeatures", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.ListOrganizationsFeatures(ctx, &iam.ListOrganizationsFeaturesInput{})
-			return "", err
-		}},
-		{"iam:GetMFADevice", false, func(ctx context.Context, c *iam.Client, _ string) (string, error) {
-			_, err := c.GetMFADevice(ctx, &iam.GetMFADeviceInput{SerialNumber: &device})
-			return "", err
-		}},
-		{"iam:ListMFADevices", true, func(ctx context.Context, c *iam.Client, user string) (string, error) {
-			_, err := c.ListMFADevices(ctx, &iam.ListMFADevicesInput{UserName: &user, MaxItems: one})
-			return "", err
-		}},
-		{"iam:ListAccessKeys", true, func(ctx context.Context, c *iam.Client, user string) (string, error) {
-			_, err := c.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user, MaxItems: one})
-			return "", err
-		}},
-		{"iam:GetLoginProfile", true, func(ctx context.Context, c *iam.Client, user string) (string, error) {
-			_, err := c.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: &user})
-			return "", err
-		}},
+		{"iam:ListUsers", false, firstUser},
+		once("iam:GenerateCredentialReport", (*iam.Client).GenerateCredentialReport, &iam.GenerateCredentialReportInput{}),
+		once("iam:GetCredentialReport", (*iam.Client).GetCredentialReport, &iam.GetCredentialReportInput{}),
+		once("iam:GetAccountSummary", (*iam.Client).GetAccountSummary, &iam.GetAccountSummaryInput{}),
+		once("iam:GetAccountAuthorizationDetails", (*iam.Client).GetAccountAuthorizationDetails, &iam.GetAccountAuthorizationDetailsInput{MaxItems: one}),
+		once("iam:ListVirtualMFADevices", (*iam.Client).ListVirtualMFADevices, &iam.ListVirtualMFADevicesInput{MaxItems: one}),
+		once("iam:ListOrganizationsFeatures", (*iam.Client).ListOrganizationsFeatures, &iam.ListOrganizationsFeaturesInput{}),
+		once("iam:GetMFADevice", (*iam.Client).GetMFADevice, &iam.GetMFADeviceInput{SerialNumber: &device}),
+		ofUser("iam:ListMFADevices", (*iam.Client).ListMFADevices, func(user *string) *iam.ListMFADevicesInput {
+			return &iam.ListMFADevicesInput{UserName: user, MaxItems: one}
+		}),
+		ofUser("iam:ListAccessKeys", (*iam.Client).ListAccessKeys, func(user *string) *iam.ListAccessKeysInput {
+			return &iam.ListAccessKeysInput{UserName: user, MaxItems: one}
+		}),
+		ofUser("iam:GetLoginProfile", (*iam.Client).GetLoginProfile, func(user *string) *iam.GetLoginProfileInput {
+			return &iam.GetLoginProfileInput{UserName: user}
+		}),
 	}
 }
 
