@@ -191,6 +191,8 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
 	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t), newDoctor(t), newCompletion(t), newVersion(t), newMan(t))
 	root.InitDefaultHelpCmd()
+	root.InitDefaultVersionFlag()
+	root.Flags().Lookup("version").Usage = "print the version, and no more"
 	oneVoice(root, columns)
 	completeAll(root)
 	return root

@@ -131,6 +131,8 @@ func wereGiven(n int) string {
 // and show help in the width of the terminal.
 func oneVoice(c *cobra.Command, columns int) {
 	c.SetFlagErrorFunc(flagError)
+	c.InitDefaultHelpFlag()
+	c.Flags().Lookup("help").Usage = "show this help"
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			err := check(c, args)

@@ -35,7 +35,7 @@ func Man(w io.Writer, c *cobra.Command, e Edition) error {
 	p.blocks(text)
 	p.commands(c)
 	p.options("OPTIONS", options(c.NonInheritedFlags()))
-	p.options("OPTIONS OF ALL ITS KIND", options(c.InheritedFlags()))
+	p.options("INHERITED OPTIONS", options(c.InheritedFlags()))
 	if len(codes) > 0 {
 		p.macro("SH", "EXIT STATUS")
 		p.blocks(codes)

@@ -63,7 +63,7 @@ help for put
 .TP
 .B "\-\-really\-do\-it\-whatever\-they\-say"
 no question
-.SH "OPTIONS OF ALL ITS KIND"
+.SH "INHERITED OPTIONS"
 .TP
 .B "\-\-level int"
 how much

@@ -39,7 +39,7 @@ func Usage(c *cobra.Command, columns int) string {
 	}
 	listed(&b, "Commands", commands, columns)
 	listed(&b, "Flags", own, columns)
-	listed(&b, "Flags of all its kind", inherited, columns)
+	listed(&b, "Inherited flags", inherited, columns)
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%s\n", filled("See '"+c.CommandPath()+" COMMAND --help' about a command.", columns))
 	}
