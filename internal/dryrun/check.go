@@ -39,8 +39,11 @@ func (r rehearsal) check(m release, c commit) error {
 		}
 	}
 	mains, err := filepath.Glob("functions/*/main.go")
-	if err != nil || len(mains) == 0 {
-		errs = append(errs, fmt.Errorf("no functions/*/main.go here: run this from the repository's root: %w", err))
+	if err != nil {
+		return err
+	}
+	if len(mains) == 0 {
+		errs = append(errs, errors.New("no functions/*/main.go here: run this from the repository's root"))
 	}
 	for _, main := range mains {
 		for _, arch := range []string{"arm64", "amd64"} {

@@ -101,6 +101,7 @@ func linked(root string) ([]module, error) {
 // listed is a package as the go command tells of it.
 type listed struct {
 	ImportPath, Dir string
+	Root            string // of the standard library, GOROOT
 	Standard        bool
 	Module          *struct {
 		Path, Version, Dir string
@@ -110,7 +111,7 @@ type listed struct {
 }
 
 func (b build) list(root string) ([]listed, error) {
-	args := append([]string{"list", "-deps", "-json=ImportPath,Dir,Standard,Module", "-tags", b.tags}, b.packages...)
+	args := append([]string{"list", "-deps", "-json=ImportPath,Dir,Root,Standard,Module", "-tags", b.tags}, b.packages...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+b.goos, "GOARCH="+b.goarch, "GOFLAGS=-mod=readonly", "GOWORK=off")
@@ -134,10 +135,10 @@ func (b build) list(root string) ([]listed, error) {
 // note adds a package's module, with the licences in the package's folder and in those
 // above it: a part that came from elsewhere often brings its own.
 func note(found map[string]*module, p listed, part string) error {
-	path, version, root := "std", "", goroot()
+	path, version, root := "std", "", p.Root
 	switch {
 	case p.Standard:
-		p.Dir = root // what it took from elsewhere, golang.org/x, has the same authors and text
+		p.Dir = p.Root // what it took from elsewhere, golang.org/x, has the same authors and text
 	case p.Module == nil:
 		return errors.New("it is in no module")
 	case p.Module.Main:
@@ -164,9 +165,6 @@ func note(found map[string]*module, p listed, part string) error {
 		}
 	}
 }
-
-// goroot is asked once in a run.
-func goroot() string { return filepath.Clean(runtime.GOROOT()) }
 
 var legal = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([-._][a-z0-9]+)*$`)
 
