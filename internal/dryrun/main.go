@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -52,6 +53,11 @@ func (r rehearsal) run(args []string) error {
 	}
 	if c.loose > 0 {
 		fmt.Fprintf(r.out, "%d files are not as they are committed: the release is made of %.12s without them\n", c.loose, c.id)
+	}
+	if want, err := os.ReadFile(".go-version"); err != nil {
+		return err
+	} else if v := "go" + strings.TrimSpace(string(want)); v != runtime.Version() {
+		fmt.Fprintf(r.out, "made with %s: releases are made with %s (.go-version), and have other bytes\n", runtime.Version(), v)
 	}
 	if r.key == "" {
 		fmt.Fprintf(r.out, "not signed: %s names no key\n", keyVariable)
