@@ -1,10 +1,12 @@
 # Every target works from a fresh clone. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff deploy cdk destroy-dry-run pictures
+.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff deploy cdk destroy-dry-run licences vuln platforms goreleaser release-dry-run pictures
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GORELEASER  := v2.15.1
 FUZZTIME    ?= 60s
 ZIP_MOST    := 4300000
 
@@ -74,9 +76,34 @@ fuzz: ## run each fuzz target for FUZZTIME (60s)
 mutate: ## change each condition of the judges: every change must fail a case
 	go run ./internal/mutate ./audit ./audit/signin ./audit/detect ./audit/posture ./audit/pattern ./audit/pattern/deployed ./totp ./totp/ledger ./totp/yubikey/otp
 
-lint: ## gofmt, go vet, staticcheck, a tidy go.mod
+licences: ## write THIRD_PARTY_LICENSES.md from what is linked
+	go run ./internal/licences
+
+vuln: ## look for known vulnerabilities in what is linked; says so when their database cannot be reached
+	@bash .ci/vuln
+
+platforms: ## build the program for every system that it is released for
+	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
+	  echo "$$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -o /dev/null ./cmd/mfawatch; done; done
+
+# A binary beside the clone's other tools: the go command would link it anew for every release.
+.cache/tools/goreleaser-$(GORELEASER):
+	@echo "building goreleaser $(GORELEASER): some minutes, once"
+	GOBIN=$(CURDIR)/.cache/tools GOFLAGS= go install github.com/goreleaser/goreleaser/v2@$(GORELEASER)
+	mv .cache/tools/goreleaser $@
+
+goreleaser: .cache/tools/goreleaser-$(GORELEASER)
+	ln -sf goreleaser-$(GORELEASER) .cache/tools/goreleaser
+
+release-dry-run: goreleaser ## make a release of HEAD twice, into dist, compare and verify it; publishes nothing
+	go mod download
+	go run ./internal/dryrun -goreleaser $(CURDIR)/.cache/tools/goreleaser $(ARGS)
+
+lint: ## gofmt, go vet, staticcheck, actionlint, known vulnerabilities, a tidy go.mod
 	@files="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$files" || { echo "gofmt would change: $$files"; exit 1; }
 	go mod tidy -diff
 	go vet ./...
 	go vet -tags acceptance ./acceptance
 	go run $(STATICCHECK) ./...
+	go run $(ACTIONLINT) -shellcheck= -pyflakes=
+	@bash .ci/vuln || [ $$? -eq 75 ]
