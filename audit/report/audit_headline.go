@@ -61,7 +61,7 @@ func consoleText(a Audit, s posture.Summary) string {
 		doubts = append(doubts, "it is not known of "+count(s.ConsoleUnknown, "user", "users"))
 	}
 	if lists > 0 {
-		doubts = append(doubts, "the users of "+count(lists, "account", "accounts")+" are not known")
+		doubts = append(doubts, usersNotKnown(a, lists))
 	}
 	doubt := strings.Join(doubts, ", and ")
 	switch {
@@ -79,6 +79,18 @@ func consoleText(a Audit, s posture.Summary) string {
 		return "the one console user has MFA"
 	}
 	return fmt.Sprintf("all %d console users have MFA", s.Console)
+}
+
+// usersNotKnown says of how many accounts the users are not known, none or not
+// all of them.
+func usersNotKnown(a Audit, lists int) string {
+	switch {
+	case len(a.Accounts) > 1:
+		return "the users of " + count(lists, "account", "accounts") + " are not known"
+	case a.Summary().Users > 0:
+		return "whether these are all users is not known"
+	}
+	return "its users are not known"
 }
 
 func signsIn(users int) string {

@@ -342,7 +342,7 @@ func usersText(a Audit) string {
 		text += fmt.Sprintf("; not known of %d", s.MFAUnknown)
 	}
 	if unknown > 0 {
-		text += "; the users of " + count(unknown, "account", "accounts") + " are not known"
+		text += "; " + usersNotKnown(a, unknown)
 	}
 	return text
 }

@@ -27,6 +27,7 @@ func writeTable(w io.Writer, r scan.Result, o Options) error {
 	}
 	p.verdicts(r.Verdicts)
 	p.detections(r.Detections)
+	p.notOpened(r.Damaged)
 	p.damaged(r.Damaged)
 	p.summary(r.Summary, r.Detections)
 	_, err := io.WriteString(w, p.String())
@@ -223,12 +224,28 @@ func (p *page) detections(ds []detect.Detection) {
 	p.WriteString("\n")
 }
 
-// damaged shows a path whole, however long: somebody has to find the file.
+// notOpened lists what is no damaged file: none of that name, or a Region or a
+// bucket that could not be asked.
+func (p *page) notOpened(ds []scan.DamagedFile) {
+	p.unread("NOT OPENED", ds, true)
+}
+
 func (p *page) damaged(ds []scan.DamagedFile) {
+	p.unread("DAMAGED FILES", ds, false)
+}
+
+// unread shows a path whole, however long: somebody has to find the file.
+func (p *page) unread(title string, all []scan.DamagedFile, unopened bool) {
+	var ds []scan.DamagedFile
+	for _, d := range all {
+		if d.Unopened == unopened {
+			ds = append(ds, d)
+		}
+	}
 	if len(ds) == 0 {
 		return
 	}
-	p.heading("DAMAGED FILES")
+	p.heading(title)
 	for _, d := range ds {
 		p.WriteString("  " + plain(d.Path) + "\n")
 		p.WriteString(wrap(damageText(d), p.width, "    "))
@@ -238,8 +255,11 @@ func (p *page) damaged(ds []scan.DamagedFile) {
 
 func damageText(d scan.DamagedFile) string {
 	text := plain(d.Reason)
-	if d.Unopened {
+	switch {
+	case d.Unopened:
 		return text
+	case d.Offset == 0 && d.Records == 0:
+		return text + "; nothing of it could be judged"
 	}
 	text += " at byte " + strconv.FormatInt(d.Offset, 10) + " of its text; "
 	switch d.Records {

@@ -298,7 +298,7 @@ func (f *enforceFlags) explain(t terminal, all enforced) error {
 		}
 	}
 	if len(found) == 0 {
-		return cannotRun(fmt.Errorf("--user %q: no user has this name, id or ARN; names have case", f.user))
+		return cannotRun(fmt.Errorf("--user %q: no user has this name, id or ARN; upper and lower case count", f.user))
 	}
 	write := writeUsers
 	if f.output.format == string(report.AuditJSON) {

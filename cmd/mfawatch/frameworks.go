@@ -99,14 +99,28 @@ func printFramework(w io.Writer, name, format string) error {
 	return usage("--format: with --framework it is table or json, not %q", format)
 }
 
+// table says where the numbers are from once, where all are from one source, and
+// what each check asks.
 func (f framework) table(w io.Writer) error {
 	longest, checks := 0, 0
+	questions := map[string]string{}
+	for _, c := range posture.Checks() {
+		questions[c.ID] = c.Question
+	}
+	one := true
 	for _, m := range f.rows {
-		longest, checks = max(longest, len(m.ID)), max(checks, len(m.Check))
+		longest, checks, one = max(longest, len(m.ID)), max(checks, len(m.Check)), one && m.Source == f.rows[0].Source
 	}
 	var b strings.Builder
+	if one {
+		fmt.Fprintf(&b, "%s\n\n", f.rows[0].Source)
+	}
 	for _, m := range f.rows {
-		fmt.Fprintf(&b, "%-*s  %-*s  %s\n", longest, m.ID, checks, m.Check, m.Source)
+		text := questions[m.Check]
+		if !one {
+			text += " (" + m.Source + ")"
+		}
+		fmt.Fprintf(&b, "%-*s  %-*s  %s\n", longest, m.ID, checks, m.Check, text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

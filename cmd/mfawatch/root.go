@@ -81,6 +81,9 @@ func execute(ctx context.Context, t terminal, args []string) int {
 	}
 	e := exit{exitUsage, err} // only cobra's own refusals are left without a code
 	errors.As(err, &e)
+	if e.err != nil && e.err.Error() == context.Canceled.Error() {
+		e.err = errors.New("interrupted")
+	}
 	if e.err != nil {
 		for line := range strings.Lines(e.Error()) {
 			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(strings.TrimSuffix(line, "\n")))
@@ -118,6 +121,18 @@ func command(root *cobra.Command, args []string) string {
 	return root.CommandPath()
 }
 
+// noArgs names the command that a word was perhaps meant to be.
+func noArgs(c *cobra.Command, args []string) error {
+	err := cobra.NoArgs(c, args)
+	if err != nil {
+		c.SuggestionsMinimumDistance = 2
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+		}
+	}
+	return err
+}
+
 func newRoot(t terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mfawatch",
@@ -136,7 +151,7 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(t.in)
