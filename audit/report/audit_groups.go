@@ -91,6 +91,21 @@ func (g group) remediation() (console string, commands []string) {
 	return "", nil
 }
 
+// lacking are the facts that every one of these answers is without.
+func (g group) lacking() []string {
+	var facts []string
+	for i, f := range g.found {
+		var own []string
+		for _, m := range f.Missing {
+			if fact := plain(string(m.Fact)); !slices.Contains(own, fact) && (i == 0 || slices.Contains(facts, fact)) {
+				own = append(own, fact)
+			}
+		}
+		facts = own
+	}
+	return facts
+}
+
 // short is the detail without the gaps, which are listed once for all.
 func short(f *audit.Finding) string {
 	if len(f.Missing) == 0 {

@@ -259,6 +259,9 @@ func (p *auditPage) unknowns() {
 	p.section("NOT KNOWN")
 	for _, g := range groups {
 		p.check(g)
+		if facts := g.lacking(); len(facts) > 0 {
+			p.WriteString(wrap("Not known without: "+strings.Join(facts, ", "), p.width, "    "))
+		}
 		p.subjects(g)
 	}
 	if len(missing) == 0 {
