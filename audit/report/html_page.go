@@ -369,5 +369,5 @@ func (v *htmlView) footer(version string) g.Node {
 			taken = f.Value
 		}
 	}
-	return h.Footer(h.P(g.Text(by + " from facts read " + taken + ". Ages are counted from then. Deny statements and service control policies were not evaluated: who is called an administrator may be stopped by one. This file asks no server for anything; it holds names and ids of the accounts, so send it only to those who may know them.")))
+	return h.Footer(h.P(g.Text(by + " from facts read " + taken + ". Ages are counted from then. Resource control policies and session policies were not evaluated, nor service control policies where a finding says that they were not read: who is called an administrator may be stopped by one. This file asks no server for anything; it holds names and ids of the accounts, so send it only to those who may know them.")))
 }
