@@ -298,6 +298,30 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
+// A reason that many Regions share is said once.
+func TestNotOpenedForOneReason(t *testing.T) {
+	var r scan.Result
+	for _, region := range []string{"eu-north-1", "eu-west-1", "us-east-1"} {
+		r.Damaged = append(r.Damaged, scan.DamagedFile{Path: "lookup://" + region, Reason: "cannot be opened: cloudtrail." + region + ".amazonaws.com has no address", Unopened: true})
+	}
+	r.Damaged = append(r.Damaged, scan.DamagedFile{Path: "lookup://us-west-2", Reason: "cannot be opened: AccessDenied", Unopened: true})
+	var b strings.Builder
+	if err := Write(&b, Table, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := `NOT OPENED
+  lookup://eu-north-1
+  lookup://eu-west-1
+  lookup://us-east-1
+    cannot be opened: cloudtrail.us-east-1.amazonaws.com has no address
+  lookup://us-west-2
+    cannot be opened: AccessDenied
+`
+	if !strings.HasPrefix(b.String(), want) {
+		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
 func TestDamageText(t *testing.T) {
 	for want, d := range map[string]scan.DamagedFile{
 		"cannot be opened: permission denied":                                        {Reason: "cannot be opened: permission denied", Unopened: true},

@@ -246,11 +246,25 @@ func (p *page) unread(title string, all []scan.DamagedFile, unopened bool) {
 		return
 	}
 	p.heading(title)
-	for _, d := range ds {
+	for i, d := range ds {
 		p.WriteString("  " + plain(d.Path) + "\n")
-		p.WriteString(wrap(damageText(d), p.width, "    "))
+		if i+1 == len(ds) || !sameButPlace(d, ds[i+1]) {
+			p.WriteString(wrap(damageText(d), p.width, "    "))
+		}
 	}
 	p.WriteString("\n")
+}
+
+// sameButPlace tells two Regions or buckets that could not be asked for the same
+// reason, which is said below the last of them.
+func sameButPlace(a, b scan.DamagedFile) bool {
+	of := func(d scan.DamagedFile) (string, bool) {
+		_, place, is := strings.Cut(d.Path, "://")
+		return strings.ReplaceAll(d.Reason, place, ""), is && d.Unopened
+	}
+	one, isPlace := of(a)
+	other, areBoth := of(b)
+	return isPlace && areBoth && one == other
 }
 
 func damageText(d scan.DamagedFile) string {

@@ -123,6 +123,9 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	if err != nil {
 		return audit.Snapshot{}, cannotRun(err)
 	}
+	if s.TakenAt.After(time.Now().Add(24 * time.Hour)) { // a clock may be a little ahead
+		return audit.Snapshot{}, cannotRun(fmt.Errorf("%s is of %s, which is in the future: set the clock, or say when it was exported with --taken-at", f.from, s.TakenAt.Format(time.RFC3339)))
+	}
 	if made := reportMade(s); f.takenAt != "" && made.After(s.TakenAt) {
 		return audit.Snapshot{}, usage("--taken-at %s is before the credential report was made (%s): ages and exemptions would be judged wrongly", f.takenAt, made.Format(time.RFC3339))
 	}
