@@ -332,7 +332,7 @@ func (v *htmlView) gaps() g.Node {
 		htmlScroll(h.Aria("labelledby", "gaps-title"), "plain", "What was not read and the IAM action that reads it",
 			htmlHead(htmlColumn("IAM action"), htmlColumn("Why"), htmlColumn("Missing for"), htmlColumn("Facts"), htmlNumbers("Answers left open")),
 			h.TBody(g.Map(v.Gaps, func(n htmlGap) g.Node {
-				return h.Tr(htmlRow(g.If(n.Refused, g.Text("allow ")), h.Code(g.Text(n.Action))), h.Td(g.Text(n.Reason)), h.Td(g.Text(n.For)),
+				return h.Tr(htmlRow(g.If(n.Refused, g.Text("allow ")), h.Code(g.Text(n.Action))), htmlCell("prose", g.Text(n.Reason)), h.Td(g.Text(n.For)),
 					htmlCell("prose", g.Text(n.Facts)), htmlCell("n", htmlOpen(n.Open)))
 			})),
 		))
