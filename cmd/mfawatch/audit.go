@@ -45,7 +45,7 @@ has to be allowed. A long reading can be interrupted: it says how to go on.`),
   mfawatch audit --org --role SecurityAudit --snapshots ./accounts -o report.html
   mfawatch audit --profile security --inventory yubikeys.json
   mfawatch audit --profile security --diff findings-last-month.json`, "\n"),
-		Args: cobra.NoArgs,
+		Args: fromFlag,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.output.region = cmp.Or(f.output.region, f.source.region)
 			return runAudit(c.Context(), t, f)

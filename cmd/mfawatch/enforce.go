@@ -52,7 +52,7 @@ which programs would break, and in which order to attach it.`),
   mfawatch enforce --from snapshot.json -o enforcement.html
   mfawatch enforce --from snapshot.json --plan --guardrail self-service
   mfawatch enforce --from snapshot.json --plan --policy guardrail.json --attach scp`, "\n"),
-		Args: cobra.NoArgs,
+		Args: fromFlag,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.output.region = cmp.Or(f.output.region, f.source.region)
 			return runEnforce(c.Context(), t, f)

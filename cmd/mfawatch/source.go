@@ -66,6 +66,14 @@ func (f *sourceFlags) live(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noRoot, "no-assume-root", false, "do not ask members' root devices through sts:AssumeRoot")
 }
 
+// fromFlag tells a folder that was given as an argument where it belongs.
+func fromFlag(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("%s reads an account: to read files instead, write --from %s", c.Name(), args[0])
+}
+
 // valid tells flags that do not go together before anything is asked.
 func (f *sourceFlags) valid() error {
 	switch {
