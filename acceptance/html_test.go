@@ -39,6 +39,9 @@ type reader struct {
 	LightPaper, DarkPaper        string
 	Narrow, AfterPrint           int
 	PrintedControls              int
+	PrintedRows, BriefAfterPrint int
+	PrintedFindings              []string
+	MoreShown                    bool
 	Still                        still
 	LargeOpened                  float64
 	LargeRows, LargeMore         int
@@ -98,7 +101,7 @@ func TestChromiumReadsTheReport(t *testing.T) {
 	seen := read(t)
 	for name, test := range map[string]func(*testing.T, reader){
 		"asks nobody": asksNobody, "filters": filters, "sorts": sorts, "picks": picks, "expands": expands, "keyboard": byKeyboard,
-		"contrast": contrast, "paper and telephone": otherMedia, "no script": noScript, "many users": manyUsers, "strange names": strangeNames,
+		"contrast": contrast, "paper and telephone": otherMedia, "no more rows": noMore, "no script": noScript, "many users": manyUsers, "strange names": strangeNames,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, seen) })
 	}
@@ -221,6 +224,21 @@ func otherMedia(t *testing.T, seen reader) {
 	}
 	if seen.PrintedControls != 0 || seen.AfterPrint != seen.Rows {
 		t.Errorf("%d controls are printed; %d rows after printing, want %d", seen.PrintedControls, seen.AfterPrint, seen.Rows)
+	}
+	if len(seen.PrintedFindings) != seen.PrintedRows || seen.PrintedRows == 0 || seen.BriefAfterPrint != 0 {
+		t.Errorf("%d rows are printed, %d with what was found; %d of these after printing", seen.PrintedRows, len(seen.PrintedFindings), seen.BriefAfterPrint)
+	}
+	for _, text := range seen.PrintedFindings {
+		if !strings.Contains(text, " old") && !strings.Contains(text, " not known (") && !strings.Contains(text, "exemption-") {
+			t.Errorf("printed without its evidence, and without what is missing: %q", text)
+		}
+	}
+}
+
+// Eighty-six rows are all on the page, of which a hundred are shown at once.
+func noMore(t *testing.T, seen reader) {
+	if seen.MoreShown {
+		t.Error("a button offers more rows where there are none")
 	}
 }
 

@@ -41,6 +41,7 @@ async function read() {
   seen.headline = await page.textContent("h1");
   seen.rows = await rows(page);
   seen.count = await page.textContent("#count");
+  seen.moreShown = await page.locator("#more").isVisible();
   await page.screenshot({path: path.join(artefacts, "report-light.png"), fullPage: true});
 
   await page.fill("#search", "OSKAR");
@@ -164,6 +165,11 @@ async function printed() {
   const page = await open(organisation);
   await page.pdf({path: path.join(artefacts, "report.pdf"), preferCSSPageSize: true});
   seen.afterPrint = await rows(page);
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  seen.printedRows = await rows(page);
+  seen.printedFindings = await page.locator("#rows .brief").evaluateAll(es => es.map(e => e.textContent));
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  seen.briefAfterPrint = await page.locator("#rows .brief").count();
   await page.emulateMedia({media: "print"});
   seen.printedControls = await page.locator("#filters, .contents, #more").evaluateAll(es => es.filter(e => e.checkVisibility()).length);
   await close(page);

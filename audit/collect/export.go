@@ -2,6 +2,7 @@ package collect
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mfawatch/audit"
@@ -161,6 +162,21 @@ func Commands() []string {
 		"    "+into(deviceExport, `"`+deviceExport+`/$(echo "$serial" | tr ':/' '--').json"`),
 		"  done",
 		"done")
+}
+
+// CommandActions are the IAM actions that Commands needs. Anybody may ask who they
+// are.
+func CommandActions() []string {
+	lines := strings.Join(Commands(), "\n")
+	actions := []string{"iam:GenerateCredentialReport"}
+	for _, e := range exports() {
+		command, _, _ := strings.Cut(e.command, " --")
+		if strings.HasPrefix(command, "aws iam ") && strings.Contains(lines, command+" ") {
+			actions = append(actions, "iam:"+e.operation)
+		}
+	}
+	slices.Sort(actions)
+	return actions
 }
 
 // into is one command, with its output and its error in a file.

@@ -94,7 +94,7 @@ func (im *importer) reason(fact audit.Fact) string {
 	e, known := factExport(fact)
 	switch {
 	case !known:
-		return "not part of an export"
+		return "no exported file has them; mfawatch audit --org, run for the management account, reads them"
 	case e.name == detailsExport && im.details.open != "":
 		return fmt.Sprintf(onePage, im.details.open)
 	case e.name == virtualExport && im.virtuals.open != "":

@@ -123,7 +123,7 @@ func TestFolderTellsRootFromAUserCalledSo(t *testing.T) {
 		"token, any file, no list":      {map[string]string{"m.json": fmt.Sprintf(named, token)}, false, audit.FactMFADevices.Gap("", "answers about single users are there, but no complete list of users: aws iam get-account-authorization-details")},
 		"token, any file, listed":       {map[string]string{"m.json": fmt.Sprintf(named, token), "u.json": usersAnswer(adaUser)}, false, audit.FactMFADevices.Gap("root", "m.json is about a user called root, whom the list of users has not: call root's own files root-KIND.json, as in root-mfa-devices.json")},
 		"user's key in root's file":     {map[string]string{"root-mfa-devices.json": fmt.Sprintf(named, key), "u.json": usersAnswer(adaUser)}, false, audit.FactRootMFADevices.Gap("", "no file for it: aws iam list-mfa-devices, in a session of root, into root-mfa-devices.json")},
-		"root's file, no such user":     {map[string]string{"root-mfa-devices.json": fmt.Sprintf(named, token), "u.json": usersAnswer(adaUser)}, true, audit.FactSCPs.Gap("", "not part of an export")},
+		"root's file, no such user":     {map[string]string{"root-mfa-devices.json": fmt.Sprintf(named, token), "u.json": usersAnswer(adaUser)}, true, audit.FactSCPs.Gap("", noSCPs)},
 		"root's file, user listed":      {map[string]string{"root-mfa-devices.json": fmt.Sprintf(named, token), "u.json": usersAnswer(rootUser)}, false, audit.FactRootMFADevices.Gap("", unclear)},
 		"root's file, user in a report": {map[string]string{"root-mfa-devices.json": fmt.Sprintf(named, token), "r.csv": reportOf(rowCalled("root"))}, false, audit.FactRootMFADevices.Gap("", unclear)},
 	} {

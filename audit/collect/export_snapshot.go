@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,7 +60,7 @@ func (im *importer) snapshot() (audit.Snapshot, error) {
 	case len(im.strangers) > 0:
 		return audit.Snapshot{}, strange(im.strangers)
 	case len(im.files) == 0 && len(im.skipped) > 0:
-		return audit.Snapshot{}, fmt.Errorf("no .json, .csv or .txt file in it, only %s: export with the AWS CLI first", few(im.skipped))
+		return audit.Snapshot{}, noExport(im.skipped)
 	case len(im.files) == 0:
 		return audit.Snapshot{}, errors.New("no .json, .csv or .txt file in it: export with the AWS CLI first")
 	case im.snapshotFile != nil && len(im.files) > 1:
@@ -91,16 +92,39 @@ func (im *importer) facts() (audit.Snapshot, error) {
 	return s, nil
 }
 
+// trailWords is how a log file of CloudTrail begins, as firstWords has it.
+const trailWords = "Records"
+
+// noExport says what a folder without an export has instead.
+func noExport(skipped []string) error {
+	archive := func(name string) bool {
+		return slices.Contains([]string{".zip", ".gz", ".tgz", ".tar"}, strings.ToLower(path.Ext(name)))
+	}
+	switch {
+	case slices.ContainsFunc(skipped, func(name string) bool { return strings.Contains(name, "_CloudTrail_") }):
+		return errors.New("files of CloudTrail: mfawatch scan judges those")
+	case !slices.ContainsFunc(skipped, func(name string) bool { return !archive(name) }):
+		return fmt.Errorf("no .json, .csv or .txt file in it, only %s: unpack first", few(skipped))
+	}
+	return fmt.Errorf("no .json, .csv or .txt file in it, only %s: export with the AWS CLI first", few(skipped))
+}
+
 // strange says which files are no exports, and of a single one how it begins.
 func strange(all []stranger) error {
 	if len(all) == 1 {
-		return fmt.Errorf("%s: no export that is known, it begins with %q; 'mfawatch collect --print-export' prints the commands", all[0].name, all[0].words)
+		if all[0].words == trailWords {
+			return fmt.Errorf("%s: CloudTrail records: mfawatch scan judges those", all[0].name)
+		}
+		return fmt.Errorf("%s: no export that is known, it begins with %q: take it out, or export with --output json; 'mfawatch collect --print-export' prints the commands", all[0].name, all[0].words)
 	}
 	var names []string
 	for _, s := range all {
 		names = append(names, s.name)
 	}
-	return fmt.Errorf("%s: no exports that are known; 'mfawatch collect --print-export' prints the commands", few(names))
+	if !slices.ContainsFunc(all, func(s stranger) bool { return s.words != trailWords }) {
+		return fmt.Errorf("%s: CloudTrail records: mfawatch scan judges those", few(names))
+	}
+	return fmt.Errorf("%s: no exports that are known: take them out, or export with --output json; 'mfawatch collect --print-export' prints the commands", few(names))
 }
 
 func few(names []string) string {

@@ -15,6 +15,9 @@ import (
 	"unicode"
 )
 
+// exportAgain is what to do about a file that is damaged; who cannot may leave it out.
+const exportAgain = "export it again"
+
 // stranger is a file that is no export, and how it begins.
 type stranger struct{ name, words string }
 
@@ -32,6 +35,8 @@ func (im *importer) add(f exportFile) error {
 	switch {
 	case len(text) == 0:
 		return im.refuse(f, failure{})
+	case bytes.HasPrefix(text, []byte("PK\x03\x04")):
+		return im.unread(f, errors.New("a ZIP archive: unpack it"))
 	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
 		return im.unread(f, errors.New("compressed: unpack it"))
 	case text[0] == '{':
@@ -72,6 +77,9 @@ func (im *importer) unread(f exportFile, err error) error {
 		im.strangers = append(im.strangers, stranger{f.name, firstWords(f.text)})
 		return nil
 	}
+	if strings.HasSuffix(err.Error(), exportAgain) {
+		err = fmt.Errorf("%w, or take it out, and what it tells is not known", err)
+	}
 	return fmt.Errorf("%s: %w", f.name, err)
 }
 
@@ -100,7 +108,7 @@ func (im *importer) objects(f exportFile, from int) error {
 		case errors.Is(err, io.EOF):
 			return im.takeObjects(all)
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return im.unread(f, fmt.Errorf("cut off: the JSON ends too early, at byte %d: export it again", len(f.text)))
+			return im.unread(f, fmt.Errorf("cut off: the JSON ends too early, at byte %d: "+exportAgain, len(f.text)))
 		case err != nil:
 			return im.unread(f, brokenJSON(f.text, from+int(d.InputOffset())))
 		case !doc.recognise():
@@ -127,7 +135,7 @@ func brokenJSON(text []byte, from int) error {
 	if errors.As(json.Unmarshal(text[from:], &raw), &e) {
 		from += int(e.Offset)
 	}
-	return fmt.Errorf("broken JSON at byte %d: export it again", from)
+	return fmt.Errorf("broken JSON at byte %d: "+exportAgain, from)
 }
 
 // document is one JSON object of a file.

@@ -18,10 +18,15 @@ import (
 
 // FolderOptions are how exported files are read.
 type FolderOptions struct {
-	// TakenAt is when the files were exported. Zero takes the time that each was
-	// last written: unpacking or copying may have changed it.
+	// TakenAt is when the files were exported. Zero takes what a file ExportedAt
+	// says, and without one the time that each was last written: unpacking or
+	// copying may have changed it.
 	TakenAt time.Time
 }
+
+// ExportedAt is the file that says when its folder was exported, in UTC as in
+// 2026-11-20T12:00:00Z.
+const ExportedAt = "exported-at.txt"
 
 // maxFile bounds a file: the authorization details of the largest accounts have
 // tens of megabytes.
@@ -48,6 +53,12 @@ const maxFile = 512 << 20
 func Folder(name string, o FolderOptions) (audit.Snapshot, error) {
 	im := newImporter()
 	im.dated = !o.TakenAt.IsZero()
+	if !im.dated {
+		var err error
+		if o.TakenAt, err = exportedAt(name); err != nil {
+			return audit.Snapshot{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	err := eachExport(name, im.skip, func(f exportFile) error {
 		if !o.TakenAt.IsZero() {
 			f.at = o.TakenAt.UTC()
@@ -55,13 +66,36 @@ func Folder(name string, o FolderOptions) (audit.Snapshot, error) {
 		return im.add(f)
 	})
 	if err != nil {
-		return audit.Snapshot{}, fmt.Errorf("%s: %w", name, err)
+		return audit.Snapshot{}, ofPath(name, err)
 	}
 	s, err := im.snapshot()
 	if err != nil {
-		return audit.Snapshot{}, fmt.Errorf("%s: %w", name, err)
+		return audit.Snapshot{}, ofPath(name, err)
 	}
 	return s, nil
+}
+
+// ofPath says once what was read where it is one file, of which the error names
+// the last part.
+func ofPath(name string, err error) error {
+	dir, base := filepath.Split(name)
+	if base != "" && strings.HasPrefix(err.Error(), base+": ") {
+		return errors.New(dir + err.Error())
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// exportedAt is when a folder says that it was exported; zero where it does not.
+func exportedAt(folder string) (time.Time, error) {
+	text, err := os.ReadFile(filepath.Join(folder, ExportedAt))
+	if err != nil {
+		return time.Time{}, nil // it is no folder, or has no such file
+	}
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(decodeText(text))))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: not a time as 2026-11-20T12:00:00Z: mend it, or take it out and give --taken-at", ExportedAt)
+	}
+	return at.UTC(), nil
 }
 
 // exportFile is an exported file as text: UTF-8 without a byte order mark.
@@ -117,7 +151,7 @@ func oneExport(name string, take func(exportFile) error) error {
 // may be one's.
 func isAside(name string) bool {
 	base := path.Base(name)
-	return !inFolderOfKind(name) && (strings.HasPrefix(base, ".") || strings.HasPrefix(strings.ToUpper(base), "README"))
+	return !inFolderOfKind(name) && (base == ExportedAt || strings.HasPrefix(base, ".") || strings.HasPrefix(strings.ToUpper(base), "README"))
 }
 
 func mayBeExport(name string) bool {

@@ -127,7 +127,7 @@ func TestFolderOfOneAccount(t *testing.T) {
 	}
 	want := []audit.Gap{ // root's own password was not asked, and SCPs are the organisation's
 		{Fact: audit.FactRootLoginProfile, Action: "sts:AssumeRoot", Reason: "no file for it: aws iam get-login-profile, in a session of root, into root-login-profile.json"},
-		{Fact: audit.FactSCPs, Action: "organizations:ListPoliciesForTarget", Reason: "not part of an export"},
+		{Fact: audit.FactSCPs, Action: "organizations:ListPoliciesForTarget", Reason: noSCPs},
 	}
 	if diff := cmp.Diff(want, got.Gaps); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
@@ -455,12 +455,12 @@ func TestFolderErrors(t *testing.T) {
 		want  []string
 	}{
 		"nothing":              {map[string]string{"README.txt": "x", ".hidden.json": "{", "notes.md": "x"}, []string{"no .json, .csv or .txt file"}},
-		"unknown JSON":         {map[string]string{"i.json": identityAnswer, "x.json": `{"Accounts":[]}`}, []string{`x.json: no export that is known, it begins with "Accounts"; 'mfawatch collect --print-export' prints the commands`}},
+		"unknown JSON":         {map[string]string{"i.json": identityAnswer, "x.json": `{"Accounts":[]}`}, []string{`x.json: no export that is known, it begins with "Accounts": take it out, or export with --output json; 'mfawatch collect --print-export' prints the commands`}},
 		"a group's users":      {map[string]string{"g.json": `{"Group":{},"Users":[` + adaUser + `]}`}, []string{"g.json: no export that is known"}},
 		"list-policies":        {map[string]string{"p.json": `{"Policies":[]}`}, []string{"p.json: no export that is known"}},
 		"a list":               {map[string]string{"l.json": "[]"}, []string{"l.json: no export that is known"}},
 		"a text":               {map[string]string{"t.txt": "USERS\tada"}, []string{"t.txt: no export that is known"}},
-		"many":                 {map[string]string{"1.txt": "x", "2.txt": "x", "3.txt": "x", "4.txt": "x", "5.txt": "x", "6.txt": "x", "7.txt": "x"}, []string{"1.txt, 2.txt, 3.txt, 4.txt, 5.txt and 2 more: no exports that are known; 'mfawatch collect --print-export' prints the commands"}},
+		"many":                 {map[string]string{"1.txt": "x", "2.txt": "x", "3.txt": "x", "4.txt": "x", "5.txt": "x", "6.txt": "x", "7.txt": "x"}, []string{"1.txt, 2.txt, 3.txt, 4.txt, 5.txt and 2 more: no exports that are known: take them out, or export with --output json; 'mfawatch collect --print-export' prints the commands"}},
 		"broken":               {map[string]string{"b.json": `{"Users":[{"Path":`}, []string{"b.json: cut off: the JSON ends too early, at byte 18: export it again"}},
 		"error after answer":   {map[string]string{"b.json": usersAnswer(adaUser) + "\nAn error"}, []string{fmt.Sprintf("b.json: broken JSON at byte %d: export it again", len(usersAnswer(adaUser))+2)}},
 		"broken in the middle": {map[string]string{"b.json": "\n {\"Users\": x}"}, []string{"b.json: broken JSON at byte 13: export it again"}},
@@ -658,5 +658,74 @@ func TestCommandsWriteKnownNames(t *testing.T) {
 	}
 	if n < 9 {
 		t.Errorf("%d commands write files", n)
+	}
+}
+
+// noSCPs is why service control policies are not known from files.
+const noSCPs = "no exported file has them; mfawatch audit --org, run for the management account, reads them"
+
+// The folder says when it was exported, unless somebody else does.
+func TestExportedAtIsWhenTheFilesWere(t *testing.T) {
+	dir := t.TempDir()
+	at := func(text string, o collect.FolderOptions) (audit.Snapshot, error) {
+		for name, text := range map[string]string{"i.json": identityAnswer, "exported-at.txt": text} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return collect.Folder(dir, o)
+	}
+	given := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	if s, err := at("2026-11-20T12:00:00Z\n", collect.FolderOptions{}); err != nil || !s.TakenAt.Equal(given.Add(-12*time.Hour)) {
+		t.Errorf("taken %s, %v", s.TakenAt, err)
+	}
+	if s, err := at("2026-11-20T12:00:00Z\n", collect.FolderOptions{TakenAt: given}); err != nil || !s.TakenAt.Equal(given) {
+		t.Errorf("with a time given: taken %s, %v", s.TakenAt, err)
+	}
+	if _, err := at("yesterday", collect.FolderOptions{}); err == nil || !strings.Contains(err.Error(), "exported-at.txt: not a time") {
+		t.Errorf("of a file that says no time: %v", err)
+	}
+}
+
+// What is something else is said to be that.
+func TestWhatIsNoExport(t *testing.T) {
+	for name, want := range map[string]string{
+		"x.txt":                  "x.txt: a ZIP archive: unpack it",
+		"x.zip":                  "only x.zip: unpack first",
+		"x.json":                 "x.json: CloudTrail records: mfawatch scan judges those",
+		"x.eml":                  "only x.eml: export with the AWS CLI first",
+		"1_CloudTrail_x.json.gz": "files of CloudTrail: mfawatch scan judges those",
+	} {
+		dir := t.TempDir()
+		text := "PK\x03\x04x"
+		if name == "x.json" {
+			text = `{"Records":[]}`
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect.Folder(dir, collect.FolderOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "y.txt")
+	if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := collect.Folder(file, collect.FolderOptions{}); err == nil || strings.Count(err.Error(), "y.txt") != 1 {
+		t.Errorf("one file is named more than once: %v", err)
+	}
+}
+
+// The actions that the commands need are those that audit has of its policy.
+func TestCommandActions(t *testing.T) {
+	actions := collect.CommandActions()
+	for _, want := range []string{"iam:GenerateCredentialReport", "iam:GetMFADevice", "iam:ListUsers", "iam:GetAccountAuthorizationDetails"} {
+		if !slices.Contains(actions, want) {
+			t.Errorf("%s is missing: %v", want, actions)
+		}
+	}
+	if n := strings.Count(strings.Join(collect.Commands(), "\n"), "aws iam "); n != len(actions) {
+		t.Errorf("%d commands and %d actions: %v", n, len(actions), actions)
 	}
 }

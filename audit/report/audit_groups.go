@@ -83,12 +83,40 @@ func (g group) remediation() (console string, commands []string) {
 		switch f.Remediation {
 		case "":
 		case g.check.Remediation.String():
-			return "Console: " + strings.Join(g.check.Remediation.Console, " "), g.check.Remediation.CLI
+			return "Console: " + strings.Join(g.check.Remediation.Console, " "), pasteable(g.check.Remediation.CLI)
 		default:
 			return f.Remediation, nil
 		}
 	}
 	return "", nil
+}
+
+// pasteable makes a comment of a command's note: a shell takes a bracket for something
+// else.
+func pasteable(commands []string) []string {
+	var all []string
+	for _, line := range commands {
+		if command, note, noted := strings.Cut(line, " ("); noted {
+			line = command + "  # " + strings.TrimSuffix(note, ")")
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// lacking are the facts that every one of these answers is without.
+func (g group) lacking() []string {
+	var facts []string
+	for i, f := range g.found {
+		var own []string
+		for _, m := range f.Missing {
+			if fact := plain(string(m.Fact)); !slices.Contains(own, fact) && (i == 0 || slices.Contains(facts, fact)) {
+				own = append(own, fact)
+			}
+		}
+		facts = own
+	}
+	return facts
 }
 
 // short is the detail without the gaps, which are listed once for all.

@@ -61,7 +61,7 @@ func consoleText(a Audit, s posture.Summary) string {
 		doubts = append(doubts, "it is not known of "+count(s.ConsoleUnknown, "user", "users"))
 	}
 	if lists > 0 {
-		doubts = append(doubts, "the users of "+count(lists, "account", "accounts")+" are not known")
+		doubts = append(doubts, usersNotKnown(a, lists))
 	}
 	doubt := strings.Join(doubts, ", and ")
 	switch {
@@ -79,6 +79,18 @@ func consoleText(a Audit, s posture.Summary) string {
 		return "the one console user has MFA"
 	}
 	return fmt.Sprintf("all %d console users have MFA", s.Console)
+}
+
+// usersNotKnown says of how many accounts the users are not known, none or not
+// all of them.
+func usersNotKnown(a Audit, lists int) string {
+	switch {
+	case len(a.Accounts) > 1:
+		return "the users of " + count(lists, "account", "accounts") + " are not known"
+	case a.Summary().Users > 0:
+		return "whether these are all users is not known"
+	}
+	return "its users are not known"
 }
 
 func signsIn(users int) string {
@@ -147,19 +159,25 @@ func rootText(a Audit) string {
 	return fmt.Sprintf("%s of %d accounts", and(parts), judged)
 }
 
-// rootState is how root of one account stands. Root that the checks do not say
-// anything of is not known.
+// rootState is how root of one account stands. Where the checks were of other things
+// only, as those of enforce are, root has MFA if the list of people says so, and else
+// it is not known: it may need none.
 func rootState(account posture.Account) string {
 	var mfa, hardware *audit.Finding
+	holders := false // whether who holds what was asked at all
 	for i := range account.Findings {
 		switch f := &account.Findings[i]; f.Check {
 		case rootMFACheck:
 			mfa = f
 		case rootHardwareCheck:
 			hardware = f
+		case consoleMFACheck:
+			holders = true
 		}
 	}
 	switch {
+	case mfa == nil && !holders && rootOf(account).MFA == posture.Yes:
+		return "mfa"
 	case mfa == nil || mfa.Outcome == audit.Unknown:
 		return "unknown"
 	case mfa.Outcome == audit.Fail:
@@ -196,12 +214,16 @@ func hardwareState(f *audit.Finding, account posture.Account) string {
 
 // rootKinds are the kinds of root's devices, as far as they are known.
 func rootKinds(account posture.Account) []audit.FactorKind {
+	return rootOf(account).Factors
+}
+
+func rootOf(account posture.Account) posture.Holder {
 	for _, h := range account.Roster {
 		if h.Kind == audit.RootSubject {
-			return h.Factors
+			return h
 		}
 	}
-	return nil
+	return posture.Holder{}
 }
 
 // failuresText counts failures by severity, the worst first, and what else a
@@ -216,6 +238,9 @@ func failuresText(s posture.Summary) string {
 		}
 	}
 	text := "No failure is left"
+	if s.ByCheck[consoleMFACheck] == nil {
+		text = "Nothing that was asked fails" // as of enforce, which asks other things
+	}
 	if n := s.ByOutcome[audit.Fail]; n > 0 {
 		text = count(n, "failure", "failures") + " (" + strings.Join(parts, ", ") + ")"
 	}

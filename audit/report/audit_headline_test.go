@@ -19,7 +19,7 @@ func TestAuditHeadline(t *testing.T) {
 		"mixed":        {"2 of 6 console users can sign in without MFA; root has MFA, not hardware.", alarming},
 		"exempt":       {"1 failure is exempt", doubtful},
 		"no-users":     {"There is no IAM user; root has hardware MFA.", calming},
-		"nothing-read": {"Cannot tell whether console users have MFA: the users of 1 account are not known; whether root has MFA is not known.", doubtful},
+		"nothing-read": {"Cannot tell whether console users have MFA: its users are not known; whether root has MFA is not known.", doubtful},
 		"no-accounts":  {"Nothing was judged", doubtful},
 		"unread":       {"Nothing was judged", doubtful},
 		"organisation": {"1 account was not judged.", alarming},

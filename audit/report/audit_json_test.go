@@ -77,7 +77,7 @@ func TestReadAuditRefuses(t *testing.T) {
 		"empty":             {"", "it is empty"},
 		"null":              {"null", "not an object"},
 		"list":              {"[]", "not an object"},
-		"no JSON":           {"account,check\n", "invalid character"},
+		"no JSON":           {"account,check\n", "want what 'mfawatch audit -o FILE.json' wrote"},
 		"snapshot":          {`{"schema":"mfawatch/snapshot/v1","account":"111122223333"}`, "audit --from"},
 		"scan":              {`{"schema":"mfawatch/scan/v1","verdicts":[]}`, "mfawatch/audit/v1"},
 		"newer":             {`{"schema":"mfawatch/audit/v2"}`, "mfawatch/audit/v1"},

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -100,7 +101,11 @@ func (t *ticket) remediation(g group) {
 }
 
 func (t *ticket) table(g group) {
-	head, rule := []string{"Severity", "Who", "What", "Since"}, []string{"---", "---", "---", "---"}
+	head, rule := []string{"Severity", "Who", "What"}, []string{"---", "---", "---"}
+	since := slices.ContainsFunc(g.found, func(l located) bool { return !l.FirstSeen.IsZero() })
+	if since {
+		head, rule = append(head, "Since"), append(rule, "---")
+	}
 	if t.several() {
 		head, rule = append([]string{"Account"}, head...), append([]string{"---"}, rule...)
 	}
@@ -108,7 +113,10 @@ func (t *ticket) table(g group) {
 	t.row(rule...)
 	shown := g.found[:min(len(g.found), ticketBound)]
 	for _, f := range shown {
-		cells := []string{f.Severity.String(), code(called(f.Subject)), prose(short(f.Finding)), code(rfc3339(f.FirstSeen))}
+		cells := []string{f.Severity.String(), code(called(f.Subject)), prose(short(f.Finding))}
+		if since {
+			cells = append(cells, code(rfc3339(f.FirstSeen)))
+		}
 		if t.several() {
 			cells = append([]string{code(f.account.Account)}, cells...)
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,13 +19,24 @@ import (
 // error, and so is one that is missing: findings that were dropped in silence
 // would look resolved. It holds the audit in memory, never its text.
 func ReadAudit(name string, r io.Reader) (Audit, error) {
-	d := &auditReader{d: json.NewDecoder(bufio.NewReaderSize(r, 1<<16))}
+	text := bufio.NewReaderSize(r, 1<<16)
+	if head, _ := text.Peek(64); !mayBeObject(head) {
+		return Audit{}, fmt.Errorf("%s: it is not an object of JSON: want what 'mfawatch audit -o FILE.json' wrote", name)
+	}
+	d := &auditReader{d: json.NewDecoder(text)}
 	d.d.DisallowUnknownFields()
 	a, err := d.audit()
 	if err != nil {
 		return Audit{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return a, nil
+}
+
+// mayBeObject tells other formats by how they begin. Nothing at all is not
+// judged here: the file may be empty, or no file.
+func mayBeObject(head []byte) bool {
+	head = bytes.TrimSpace(head)
+	return len(head) == 0 || head[0] == '{'
 }
 
 // auditReader reads an audit token by token.

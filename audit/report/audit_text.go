@@ -259,6 +259,9 @@ func (p *auditPage) unknowns() {
 	p.section("NOT KNOWN")
 	for _, g := range groups {
 		p.check(g)
+		if facts := g.lacking(); len(facts) > 0 {
+			p.WriteString(wrap("Not known without: "+strings.Join(facts, ", "), p.width, "    "))
+		}
 		p.subjects(g)
 	}
 	if len(missing) == 0 {
@@ -342,7 +345,7 @@ func usersText(a Audit) string {
 		text += fmt.Sprintf("; not known of %d", s.MFAUnknown)
 	}
 	if unknown > 0 {
-		text += "; the users of " + count(unknown, "account", "accounts") + " are not known"
+		text += "; " + usersNotKnown(a, unknown)
 	}
 	return text
 }

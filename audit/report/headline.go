@@ -29,6 +29,8 @@ func headline(s scan.Summary, ds []detect.Detection) (string, tone) {
 		return "Cannot tell whether every sign-in used MFA: " + and(doubts) + ".", doubtful
 	case alerts > 0:
 		return count(alerts, "detection", "detections") + " to look at; no sign-in without MFA found" + of(s) + ".", alarming
+	case s.SignIns == 0 && s.Filtered:
+		return "No sign-in fits what --since, --until, --account, --region and --user ask for, in " + count(s.Records, "record", "records") + ".", doubtful
 	case s.SignIns == 0:
 		return "No sign-in in " + count(s.Records, "record", "records") + ".", doubtful
 	case s.ByOutcome[audit.Pass] == 0:
@@ -64,8 +66,11 @@ func doubts(s scan.Summary) []string {
 	if s.Records == 0 {
 		ds = append(ds, "no CloudTrail record was read")
 	}
-	if s.DamagedFiles > 0 {
-		ds = append(ds, count(s.DamagedFiles, "file is damaged", "files are damaged"))
+	if s.Unopened > 0 {
+		ds = append(ds, count(s.Unopened, "source", "sources")+" could not be opened")
+	}
+	if n := s.DamagedFiles - s.Unopened; n > 0 {
+		ds = append(ds, count(n, "file is damaged", "files are damaged"))
 	}
 	if n := unjudged(s); n > 0 {
 		ds = append(ds, count(n, "sign-in", "sign-ins")+" could not be judged")

@@ -134,7 +134,7 @@ func (d *htmlData) check(c posture.Check) int {
 		d.checks[c.ID] = i
 		d.Checks = append(d.Checks, htmlCheck{
 			ID: c.ID, Question: cmp.Or(c.Question, c.ID), Severity: c.Severity.String(), Rationale: c.Rationale, Console: list(c.Remediation.Console),
-			CLI: list(c.Remediation.CLI), Controls: map[string][]string{}, remediation: c.Remediation.String(),
+			CLI: list(pasteable(c.Remediation.CLI)), Controls: map[string][]string{}, remediation: c.Remediation.String(),
 		})
 	}
 	return i

@@ -332,7 +332,7 @@ func (v *htmlView) gaps() g.Node {
 		htmlScroll(h.Aria("labelledby", "gaps-title"), "plain", "What was not read and the IAM action that reads it",
 			htmlHead(htmlColumn("IAM action"), htmlColumn("Why"), htmlColumn("Missing for"), htmlColumn("Facts"), htmlNumbers("Answers left open")),
 			h.TBody(g.Map(v.Gaps, func(n htmlGap) g.Node {
-				return h.Tr(htmlRow(g.If(n.Refused, g.Text("allow ")), h.Code(g.Text(n.Action))), h.Td(g.Text(n.Reason)), h.Td(g.Text(n.For)),
+				return h.Tr(htmlRow(g.If(n.Refused, g.Text("allow ")), h.Code(g.Text(n.Action))), htmlCell("prose", g.Text(n.Reason)), h.Td(g.Text(n.For)),
 					htmlCell("prose", g.Text(n.Facts)), htmlCell("n", htmlOpen(n.Open)))
 			})),
 		))
@@ -369,5 +369,5 @@ func (v *htmlView) footer(version string) g.Node {
 			taken = f.Value
 		}
 	}
-	return h.Footer(h.P(g.Text(by + " from facts read " + taken + ". Ages are counted from then. Deny statements and service control policies were not evaluated: who is called an administrator may be stopped by one. This file asks no server for anything; it holds names and ids of the accounts, so send it only to those who may know them.")))
+	return h.Footer(h.P(g.Text(by + " from facts read " + taken + ". Ages are counted from then. Resource control policies and session policies were not evaluated, nor service control policies where a finding says that they were not read: who is called an administrator may be stopped by one. This file asks no server for anything; it holds names and ids of the accounts, so send it only to those who may know them.")))
 }

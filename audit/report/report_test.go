@@ -271,6 +271,9 @@ func TestHeadline(t *testing.T) {
 			s.ByReason = reasons{signin.ReasonMFAAtProvider: 2}
 		}), nil, "No sign-in that shows MFA or its absence: 2 at an identity provider and 1 failed.", doubtful},
 		{clean(func(s *scan.Summary) { s.SignIns, s.ByOutcome = 0, nil }), nil, "No sign-in in 9 records.", doubtful},
+		{clean(func(s *scan.Summary) { s.SignIns, s.ByOutcome, s.Filtered = 0, nil, true }), nil, "No sign-in fits what --since, --until, --account, --region and --user ask for, in 9 records.", doubtful},
+		{clean(func(s *scan.Summary) { s.DamagedFiles, s.Unopened = 1, 1 }), nil, "Cannot tell whether every sign-in used MFA: 1 source could not be opened.", doubtful},
+		{clean(func(s *scan.Summary) { s.DamagedFiles, s.Unopened = 3, 2 }), nil, "Cannot tell whether every sign-in used MFA: 2 sources could not be opened and 1 file is damaged.", doubtful},
 		{scan.Summary{Complete: true}, nil, "Cannot tell whether every sign-in used MFA: no CloudTrail record was read.", doubtful},
 		{scan.Summary{}, nil, "Cannot tell whether every sign-in used MFA: the scan was interrupted and no CloudTrail record was read.", doubtful},
 		{clean(func(s *scan.Summary) {
@@ -287,10 +290,35 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
+// A reason that many Regions share is said once.
+func TestNotOpenedForOneReason(t *testing.T) {
+	var r scan.Result
+	for _, region := range []string{"eu-north-1", "eu-west-1", "us-east-1"} {
+		r.Damaged = append(r.Damaged, scan.DamagedFile{Path: "lookup://" + region, Reason: "cannot be opened: cloudtrail." + region + ".amazonaws.com has no address", Unopened: true})
+	}
+	r.Damaged = append(r.Damaged, scan.DamagedFile{Path: "lookup://us-west-2", Reason: "cannot be opened: AccessDenied", Unopened: true})
+	var b strings.Builder
+	if err := Write(&b, Table, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := `NOT OPENED
+  lookup://eu-north-1
+  lookup://eu-west-1
+  lookup://us-east-1
+    cannot be opened: cloudtrail.us-east-1.amazonaws.com has no address
+  lookup://us-west-2
+    cannot be opened: AccessDenied
+`
+	if !strings.HasPrefix(b.String(), want) {
+		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
 func TestDamageText(t *testing.T) {
 	for want, d := range map[string]scan.DamagedFile{
 		"cannot be opened: permission denied":                                        {Reason: "cannot be opened: permission denied", Unopened: true},
-		"unexpected EOF at byte 0 of its text; no record before it could be judged":  {Reason: "unexpected EOF"},
+		"unexpected EOF; nothing of it could be judged":                              {Reason: "unexpected EOF"},
+		"unexpected EOF at byte 7 of its text; no record before it could be judged":  {Reason: "unexpected EOF", Offset: 7},
 		"unexpected EOF at byte 12 of its text; the 1 record before it was judged":   {Reason: "unexpected EOF", Offset: 12, Records: 1},
 		"unexpected EOF at byte 99 of its text; the 3 records before it were judged": {Reason: "unexpected EOF", Offset: 99, Records: 3},
 	} {

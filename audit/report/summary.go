@@ -52,8 +52,11 @@ func caveats(s scan.Summary, t tone) []string {
 	if n := unjudged(s); n > 0 {
 		cs = append(cs, count(n, "more sign-in", "more sign-ins")+" could not be judged.")
 	}
-	if s.DamagedFiles > 0 {
-		cs = append(cs, count(s.DamagedFiles, "file is damaged: there may be more in it.", "files are damaged: there may be more in them."))
+	if s.Unopened > 0 {
+		cs = append(cs, count(s.Unopened, "source", "sources")+" could not be opened.")
+	}
+	if n := s.DamagedFiles - s.Unopened; n > 0 {
+		cs = append(cs, count(n, "file is damaged: there may be more in it.", "files are damaged: there may be more in them."))
 	}
 	return cs
 }
@@ -154,7 +157,21 @@ func (p *page) read(s scan.Summary) {
 	if s.Duplicates > 0 {
 		p.fact("Duplicates", count(s.Duplicates, "further copy", "further copies")+" of sign-ins already counted")
 	}
-	if s.DamagedFiles > 0 {
-		p.fact("Damaged", count(s.DamagedFiles, "file, not read to its end", "files, not read to their end"))
+	if s.Filtered && s.SignIns == 0 && len(s.Accounts) > 0 {
+		p.fact("Records of", and(s.Accounts)+spanned(s))
 	}
+	if s.Unopened > 0 {
+		p.fact("Not opened", count(s.Unopened, "source", "sources"))
+	}
+	if n := s.DamagedFiles - s.Unopened; n > 0 {
+		p.fact("Damaged", count(n, "file, not read to its end", "files, not read to their end"))
+	}
+}
+
+// spanned is from when to when records were read.
+func spanned(s scan.Summary) string {
+	if s.RecordsFirst.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(", %s to %s UTC", stamp(s.RecordsFirst), stamp(s.RecordsLast))
 }

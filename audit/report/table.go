@@ -27,6 +27,7 @@ func writeTable(w io.Writer, r scan.Result, o Options) error {
 	}
 	p.verdicts(r.Verdicts)
 	p.detections(r.Detections)
+	p.notOpened(r.Damaged)
 	p.damaged(r.Damaged)
 	p.summary(r.Summary, r.Detections)
 	_, err := io.WriteString(w, p.String())
@@ -223,23 +224,56 @@ func (p *page) detections(ds []detect.Detection) {
 	p.WriteString("\n")
 }
 
-// damaged shows a path whole, however long: somebody has to find the file.
+// notOpened lists what is no damaged file: none of that name, or a Region or a
+// bucket that could not be asked.
+func (p *page) notOpened(ds []scan.DamagedFile) {
+	p.unread("NOT OPENED", ds, true)
+}
+
 func (p *page) damaged(ds []scan.DamagedFile) {
+	p.unread("DAMAGED FILES", ds, false)
+}
+
+// unread shows a path whole, however long: somebody has to find the file.
+func (p *page) unread(title string, all []scan.DamagedFile, unopened bool) {
+	var ds []scan.DamagedFile
+	for _, d := range all {
+		if d.Unopened == unopened {
+			ds = append(ds, d)
+		}
+	}
 	if len(ds) == 0 {
 		return
 	}
-	p.heading("DAMAGED FILES")
-	for _, d := range ds {
+	p.heading(title)
+	for i, d := range ds {
 		p.WriteString("  " + plain(d.Path) + "\n")
-		p.WriteString(wrap(damageText(d), p.width, "    "))
+		if i+1 == len(ds) || !sameButPlace(d, ds[i+1]) {
+			p.WriteString(wrap(damageText(d), p.width, "    "))
+		}
 	}
 	p.WriteString("\n")
 }
 
+// sameButPlace tells two Regions or buckets that could not be asked for the same
+// reason, which is said below the last of them.
+func sameButPlace(a, b scan.DamagedFile) bool {
+	of := func(d scan.DamagedFile) (string, bool) {
+		_, place, is := strings.Cut(d.Path, "://")
+		return strings.ReplaceAll(d.Reason, place, ""), is && d.Unopened
+	}
+	one, isPlace := of(a)
+	other, areBoth := of(b)
+	return isPlace && areBoth && one == other
+}
+
 func damageText(d scan.DamagedFile) string {
 	text := plain(d.Reason)
-	if d.Unopened {
+	switch {
+	case d.Unopened:
 		return text
+	case d.Offset == 0 && d.Records == 0:
+		return text + "; nothing of it could be judged"
 	}
 	text += " at byte " + strconv.FormatInt(d.Offset, 10) + " of its text; "
 	switch d.Records {

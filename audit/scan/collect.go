@@ -173,11 +173,12 @@ func (c *collector) broken(src Source, stats trail.Stats, d trail.Damage, unopen
 	})
 }
 
-// looksLikeLog tells whether a file found in a folder is named as logs are, so
-// that one which cannot be read is reported and not skipped.
+// looksLikeLog tells whether a file found in a folder is named as logs are, or as
+// an archive that may hold some, so that one which cannot be read is reported and
+// not skipped.
 func looksLikeLog(name string) bool {
 	base, zipped := strings.CutSuffix(strings.ToLower(path.Base(name)), ".gz")
-	return zipped || slices.Contains([]string{".json", ".jsonl", ".ndjson", ".log"}, path.Ext(base))
+	return zipped || slices.Contains([]string{".json", ".jsonl", ".ndjson", ".log", ".zip", ".tar", ".tgz"}, path.Ext(base))
 }
 
 // result orders, detects, filters and sums up.
@@ -199,6 +200,11 @@ func (c *collector) result(complete bool) Result {
 	}
 	slices.SortFunc(r.Damaged, func(a, b DamagedFile) int { return strings.Compare(a.Path, b.Path) })
 	c.summary.DamagedFiles = len(r.Damaged)
+	for _, d := range r.Damaged {
+		if d.Unopened {
+			c.summary.Unopened++
+		}
+	}
 	c.summary.WithoutMFA = c.worst()
 	for _, d := range r.Detections {
 		c.summary.Detections[d.ID]++

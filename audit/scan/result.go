@@ -35,6 +35,7 @@ type Summary struct {
 	Files        int                   `json:"files"`    // files that held records
 	Skipped      map[string]int        `json:"skipped"`  // files without records to judge, by kind: digest, insight, notification, other, …
 	DamagedFiles int                   `json:"damaged_files"`
+	Unopened     int                   `json:"-"`       // of these, how many could not even be opened
 	Bytes        int64                 `json:"bytes"`   // of the files, as stored
 	Records      int                   `json:"records"` // CloudTrail records
 	SignIns      int                   `json:"sign_ins"`

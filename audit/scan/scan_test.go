@@ -298,6 +298,7 @@ func TestWhatIsNoLog(t *testing.T) {
 		skipped  string
 	}{
 		{"notes.txt", "hello", false, false, "not-json"},
+		{"logs.zip", "PK\x03\x04", false, true, ""},
 		{"notes.txt", "hello", true, true, ""},
 		{"x.json", "hello", false, true, ""},
 		{"x.JSON.GZ", "hello", false, true, ""},

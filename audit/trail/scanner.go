@@ -393,6 +393,12 @@ var formats = []struct{ magic, what string }{
 	{"SQLite format 3", "an SQLite database: export the events as JSON"},
 }
 
+// Where a tar archive says that it is one (POSIX ustar; GNU tar says it there too).
+const (
+	tarMagic   = "ustar"
+	tarMagicAt = 257
+)
+
 // foreign says what b is when it cannot be JSON; "" when it may be.
 func foreign(b []byte) string {
 	for _, f := range formats {
@@ -400,9 +406,15 @@ func foreign(b []byte) string {
 			return f.what
 		}
 	}
+	if len(b) >= tarMagicAt+len(tarMagic) && string(b[tarMagicAt:tarMagicAt+len(tarMagic)]) == tarMagic {
+		return "a tar archive: unpack it first"
+	}
 	i := skipBlank(b, 0)
 	later := bytes.Contains(b, []byte("\n{")) || bytes.Contains(b, []byte("\n[")) // below a heading, perhaps
 	if i < len(b) && b[i] != '"' && !beginsText(b[i]) && !later {
+		if line, _, _ := bytes.Cut(b, []byte("\n")); bytes.Contains(line, []byte("Event name")) && bytes.Contains(line, []byte(",")) {
+			return "a table, which has no whole records: download the event history as JSON"
+		}
 		return fmt.Sprintf("not JSON: it begins with byte 0x%02x", b[i])
 	}
 	return ""

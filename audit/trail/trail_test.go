@@ -236,6 +236,8 @@ func TestTraps(t *testing.T) {
 		{"words between lines", []byte(login + "\nhello\n" + login + "\n"), "record login\nrecord login\nrecords 2\ndamage " + at(len(login)+1) + " not JSON\n", false},
 		{"pretty-printed and cut, a record alone on a line inside", []byte("{\n \"Records\": [\n  {\"eventName\":\"X\",\n   \"p\": [\n    " + login + "\n"), "records 0\nDAMAGED", false},
 		{"all zeros", make([]byte, 1<<20), "records 0\nkind not-json 1\ndamage 0 not JSON: it begins with byte 0x00\n", false},
+		{"tar", append(append([]byte("AWSLogs/"), make([]byte, 249)...), "ustar  \x00"...), "records 0\nkind not-json 1\ndamage 0 a tar archive: unpack it first\n", false},
+		{"event history as a table", []byte("\ufeffEvent time,User name,Event name\n2026-11-16T08:14:03Z,ada,ConsoleLogin\n"), "records 0\nkind not-json 1\ndamage 3 a table, which has no whole records: download the event history as JSON\n", false},
 		{"zip", []byte("PK\x03\x04xxxx"), "records 0\nkind not-json 1\ndamage 0 a zip archive: unpack it first\n", false},
 		{"malformed record that may be a login", []byte(`{"Records":[{"eventName":"ConsoleLogin" "eventSource":"signin.amazonaws.com"}]}`), "record {\"eventName\":\"ConsoleLogin\" \"eventSource\":\"signin.amazonaws.com\"}\nrecords 1\n", false},
 	} {

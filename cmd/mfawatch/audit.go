@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ has to be allowed. A long reading can be interrupted: it says how to go on.`),
   mfawatch audit --org --role SecurityAudit --snapshots ./accounts -o report.html
   mfawatch audit --profile security --inventory yubikeys.json
   mfawatch audit --profile security --diff findings-last-month.json`, "\n"),
-		Args: cobra.NoArgs,
+		Args: fromFlag,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.output.region = cmp.Or(f.output.region, f.source.region)
 			return runAudit(c.Context(), t, f)
@@ -105,6 +106,10 @@ func partition(region string) string {
 
 // present writes the audit wherever it was asked for and says what it came to.
 func present(t terminal, plan []destination, a report.Audit, previous *report.Audit, f outputFlags, ended error) error {
+	stranger := ofOthers(f.diff, a, previous)
+	if stranger != nil {
+		previous = nil
+	}
 	o := report.AuditOptions{Version: version, Region: f.region, Only: f.outcomes, Previous: previous}
 	if previous != nil {
 		a.SetFirstSeen(previous)
@@ -120,10 +125,27 @@ func present(t terminal, plan []destination, a report.Audit, previous *report.Au
 			return cannotRun(err)
 		}
 	}
-	if ended != nil {
+	switch {
+	case ended != nil:
 		return ended
+	case stranger != nil:
+		return stranger
 	}
 	return found(a.Summary(), f.failOn)
+}
+
+// ofOthers refuses an earlier audit of other accounts: everything would be new,
+// and nothing resolved. What was read is written all the same.
+func ofOthers(name string, a report.Audit, previous *report.Audit) error {
+	if previous == nil || len(a.Accounts) == 0 || len(previous.Accounts) == 0 {
+		return nil
+	}
+	for _, one := range a.Accounts {
+		if slices.ContainsFunc(previous.Accounts, func(p posture.Account) bool { return p.Account == one.Account }) {
+			return nil
+		}
+	}
+	return cannotRun(fmt.Errorf("--diff %s is of account %s, and this audit of %s: nothing was compared", name, previous.Accounts[0].Account, a.Accounts[0].Account))
 }
 
 // found is what an audit came to. A failure milder than the one asked for is no

@@ -35,6 +35,9 @@ func awsConfig(ctx context.Context, t terminal, profile, region string) (aws.Con
 		options = append(options, config.WithRegion(region))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if absent := (config.SharedConfigProfileNotExistError{}); errors.As(err, &absent) {
+		return aws.Config{}, cannotRun(fmt.Errorf("no profile %q in the AWS configuration: aws configure list-profiles names those that are there", absent.Profile))
+	}
 	if err != nil {
 		return aws.Config{}, cannotRun(fmt.Errorf("load the AWS configuration: %w", err))
 	}

@@ -23,8 +23,8 @@ gives the same findings from the file as from the account. With --org, a file
 for each account is written to the folder of --snapshots.
 
 What could not be read is in the file as a gap, and no error; with --org an
-account that could not be read at all ends it with 4. The file holds user names, ids, policies and device serial numbers, and no
-secret. It is readable by you only.
+account that could not be read at all ends it with 4. The file holds user names,
+ids, policies and device serial numbers, and no secret. It is readable by you only.
 
 Who may not read the account has somebody run the lines of --print-export, which need
 the AWS CLI and a POSIX shell, and gets a folder for 'mfawatch audit --from'.`),
@@ -50,17 +50,40 @@ the AWS CLI and a POSIX shell, and gets a folder for 'mfawatch audit --from'.`),
 // exportScript makes a new folder of files for audit --from.
 func exportScript() string {
 	return `#!/bin/sh
-# Exports what 'mfawatch audit --from' reads, into a new folder. It changes nothing but
-# that AWS makes a credential report. Wants the AWS CLI and its credentials.
+# Exports what 'mfawatch audit --from' reads of one account, into a new folder:
+#   sh export.sh [FOLDER]
+# It changes nothing but that AWS makes a credential report, and sends nothing anywhere
+# but these questions to AWS. The files hold names, ids, policies and serial numbers of
+# devices, and no secret. It wants the AWS CLI with credentials that may ask
+` + scriptActions() + `
+# AWS CloudShell has all it needs. What AWS refuses is in the files, and no reason to stop.
 set -u
 umask 077
+case ${1:-} in -*) echo "usage: sh export.sh [FOLDER]" >&2; exit 2 ;; esac
 folder=${1:-exported}
 command -v aws > /dev/null || { echo "the AWS CLI is not installed: install it first" >&2; exit 1; }
-aws sts get-caller-identity --output json > /dev/null || { echo "AWS does not know these credentials: set AWS_PROFILE" >&2; exit 1; }
+aws sts get-caller-identity --output json > /dev/null || { echo "AWS does not say who asks, see above: sign in, set AWS_PROFILE, or check the network" >&2; exit 1; }
 mkdir "$folder" && cd "$folder" || exit 1
 ` + strings.Join(collect.Commands(), "\n") + `
+date -u +%Y-%m-%dT%H:%M:%SZ > ` + collect.ExportedAt + `
+refused=$(grep -rl 'An error occurred (AccessDenied' . | wc -l)
+[ "$refused" -eq 0 ] || echo "AWS refused what would be in $((refused)) of the files: the audit will say what to allow." >&2
 echo "Done: now mfawatch audit --from $folder -o report.html"
 `
+}
+
+// scriptActions are the IAM actions of the script, as a comment.
+func scriptActions() string {
+	var b strings.Builder
+	line := "#"
+	for _, action := range collect.CommandActions() {
+		if len(line)+len(action)+1 > 88 {
+			b.WriteString(line + "\n")
+			line = "#"
+		}
+		line += " " + action
+	}
+	return b.String() + line
 }
 
 func runCollect(ctx context.Context, t terminal, f sourceFlags) error {

@@ -21,7 +21,7 @@ func exported(t *testing.T, dir, cli string) (string, int) {
 		t.Fatalf("it ends with %d: %s", code, errs.String())
 	}
 	bin := t.TempDir()
-	for _, name := range []string{"sh", "cat", "mkdir", "grep", "tr", "sleep", "echo", "cut"} {
+	for _, name := range []string{"sh", "cat", "mkdir", "grep", "tr", "sleep", "echo", "cut", "date", "wc"} {
 		real, err := exec.LookPath(name)
 		if err == nil {
 			err = os.Symlink(real, filepath.Join(bin, name))
@@ -69,7 +69,7 @@ func TestPrintedExport(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ cli, says string }{
 		"no AWS CLI":     {"", "the AWS CLI is not installed"},
-		"no credentials": {"#!/bin/sh\nexit 255\n", "AWS does not know these credentials"},
+		"no credentials": {"#!/bin/sh\nexit 255\n", "AWS does not say who asks"},
 	} {
 		if out, code := exported(t, dir, c.cli); code != 1 || !strings.Contains(out, c.says) {
 			t.Errorf("%s: it ends with %d: %s", name, code, out)

@@ -52,7 +52,7 @@ which programs would break, and in which order to attach it.`),
   mfawatch enforce --from snapshot.json -o enforcement.html
   mfawatch enforce --from snapshot.json --plan --guardrail self-service
   mfawatch enforce --from snapshot.json --plan --policy guardrail.json --attach scp`, "\n"),
-		Args: cobra.NoArgs,
+		Args: fromFlag,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.output.region = cmp.Or(f.output.region, f.source.region)
 			return runEnforce(c.Context(), t, f)
@@ -298,7 +298,7 @@ func (f *enforceFlags) explain(t terminal, all enforced) error {
 		}
 	}
 	if len(found) == 0 {
-		return cannotRun(fmt.Errorf("--user %q: no user has this name, id or ARN; names have case", f.user))
+		return cannotRun(fmt.Errorf("--user %q: no user has this name, id or ARN; upper and lower case count", f.user))
 	}
 	write := writeUsers
 	if f.output.format == string(report.AuditJSON) {

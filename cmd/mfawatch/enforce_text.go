@@ -308,6 +308,7 @@ func writePlans(w io.Writer, all []accountPlan) error {
 		for _, wave := range []int{reach.WaveReady, reach.WaveEnrol, reach.WaveKeys, reach.WaveRepair, 0} {
 			writeWave(&b, wave, p.plan)
 		}
+		b.WriteString(undecidedBy(p))
 		fmt.Fprintf(&b, "\nRoles that it leaves alone: %d%s.\n", p.plan.Roles, othersLeftAlone(p.plan.Attach))
 		if len(p.plan.RolesHit) > 0 {
 			fmt.Fprintf(&b, "It BREAKS roles, whose sessions never show a second factor: %s. Limit it to users (aws:PrincipalArn like user/*).\n", report.Plain(strings.Join(p.plan.RolesHit, ", ")))
@@ -316,6 +317,25 @@ func writePlans(w io.Writer, all []accountPlan) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// undecidedBy names what was not read, where somebody's answer hangs on it. Root's own
+// facts decide nothing about users.
+func undecidedBy(p accountPlan) string {
+	if !slices.ContainsFunc(p.plan.Users, func(u reach.Planned) bool { return slices.Contains(u.Effects, reach.Undecided) }) {
+		return ""
+	}
+	var open []string
+	for _, g := range p.account.account.Gaps {
+		text := fmt.Sprintf("%s (%s)", g.Fact, g.Action)
+		if !strings.HasPrefix(string(g.Fact), "root-") && !slices.Contains(open, text) {
+			open = append(open, text)
+		}
+	}
+	if len(open) == 0 {
+		return ""
+	}
+	return "\nNot known, because of what was not read: " + report.Plain(strings.Join(open, ", ")) + ".\n"
 }
 
 // othersLeftAlone tells who else has nothing to do with a policy of a group. Sessions

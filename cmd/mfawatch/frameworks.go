@@ -95,12 +95,27 @@ func printFramework(w io.Writer, name, format string) error {
 	return usage("--format: with --framework it is table or json, not %q", format)
 }
 
+// table says where the numbers are from once, where all are from one source, and
+// what each check asks.
 func (f framework) table(w io.Writer) error {
-	rows := [][]string{{"CONTROL", "CHECK", "SOURCE"}}
-	for _, m := range f.rows {
-		rows = append(rows, []string{m.ID, m.Check, m.Source})
+	questions := map[string]string{}
+	for _, c := range posture.Checks() {
+		questions[c.ID] = c.Question
 	}
-	_, err := io.WriteString(w, tableText(rows, width(w)))
+	one := !slices.ContainsFunc(f.rows, func(m posture.Mapping) bool { return m.Source != f.rows[0].Source })
+	rows := [][]string{{"CONTROL", "CHECK", "QUESTION"}}
+	head := ""
+	if one {
+		head = f.rows[0].Source + "\n\n"
+	}
+	for _, m := range f.rows {
+		text := questions[m.Check]
+		if !one {
+			text += " (" + m.Source + ")"
+		}
+		rows = append(rows, []string{m.ID, m.Check, text})
+	}
+	_, err := io.WriteString(w, head+tableText(rows, width(w)))
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -90,6 +91,9 @@ func (f *outputFlags) plan() ([]destination, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := inFolder(name); err != nil {
+			return nil, err
+		}
 		if slices.Contains(plan, d) {
 			return nil, usage("-o %s is given twice", name)
 		}
@@ -103,6 +107,15 @@ func (f *outputFlags) plan() ([]destination, error) {
 		return nil, usage("--security-hub-region: %q is not a Region; write eu-north-1", f.region)
 	}
 	return plan, nil
+}
+
+// inFolder tells a file that could not be written, before AWS is asked for long.
+func inFolder(name string) error {
+	dir := filepath.Dir(name)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return cannotRun(fmt.Errorf("-o %s: there is no folder %s: make it first", name, dir))
+	}
+	return nil
 }
 
 // region is what AWS calls Regions like.
@@ -159,6 +172,9 @@ func readAudit(name string) (report.Audit, error) {
 		return report.Audit{}, cannotRun(fmt.Errorf("read an audit: %w", err))
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return report.Audit{}, cannotRun(fmt.Errorf("%s is a folder: want what 'mfawatch audit -o FILE.json' wrote; 'mfawatch audit --from %s' judges exported files", name, name))
+	}
 	a, err := report.ReadAudit(name, file)
 	if err != nil {
 		return report.Audit{}, cannotRun(err)

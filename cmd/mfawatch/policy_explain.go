@@ -107,7 +107,7 @@ func explainFile(t terminal, name string, o explain.Options) (explain.Explanatio
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return explain.Explanation{}, fmt.Errorf("read a policy: %w", err)
+			return explain.Explanation{}, fmt.Errorf("%s: %w", name, plainPath(err))
 		}
 		defer f.Close()
 		in, shown = f, name

@@ -43,5 +43,6 @@ Nothing is asked of AWS.`),
 		},
 	}
 	f.add(c)
+	c.Flags().Lookup("security-hub-region").Usage = "Region of Security Hub, for asff"
 	return c
 }

@@ -82,6 +82,9 @@ func execute(ctx context.Context, t terminal, args []string) int {
 	}
 	e := exit{exitUsage, err} // only cobra's own refusals are left without a code
 	errors.As(err, &e)
+	if e.err != nil && e.err.Error() == context.Canceled.Error() {
+		e.err = errors.New("interrupted")
+	}
 	ran := command(root, args)
 	if e.err != nil {
 		for line := range strings.Lines(e.Error()) {

@@ -131,6 +131,9 @@ func (f scanFlags) options(now time.Time) (o scan.Options, err error) {
 	if o.Filter.Until, err = moment("--until", f.until, now); err != nil {
 		return o, err
 	}
+	if o.Filter.Since.After(now) {
+		return o, usage("--since %s is in the future", f.since)
+	}
 	if s, u := o.Filter.Since, o.Filter.Until; !u.IsZero() && !s.Before(u) {
 		return o, usage("--since %s is not before --until %s: no sign-in can lie between", f.since, f.until)
 	}
@@ -180,7 +183,7 @@ func outcomes(texts []string) ([]audit.Outcome, error) {
 		}
 		var o audit.Outcome
 		if err := o.UnmarshalText([]byte(text)); err != nil {
-			return nil, usage("--only: %v", err)
+			return nil, usage("--only: %q is not one of fail, unknown, pass, not_applicable", text)
 		}
 		list = append(list, o)
 	}

@@ -18,6 +18,7 @@ import (
 	"mfawatch/audit/report"
 	"mfawatch/audit/scan"
 	"mfawatch/audit/signin"
+	"mfawatch/internal/awserr"
 	"mfawatch/internal/cloudtrail"
 	"mfawatch/internal/s3"
 )
@@ -111,7 +112,11 @@ func (f *live) config(ctx context.Context, t terminal) (aws.Config, error) {
 		return cfg, err
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil && ctx.Err() == nil {
-		return cfg, cannotRun(fmt.Errorf("no usable AWS credentials: sign in, or name a profile with --profile (%s)", innermost(err)))
+		todo := "sign in, or name a profile with --profile"
+		if awserr.OfSingleSignOn(err) {
+			todo = awserr.LogIn
+		}
+		return cfg, cannotRun(fmt.Errorf("no usable AWS credentials: %s (%s)", todo, innermost(err)))
 	}
 	return cfg, nil
 }

@@ -66,6 +66,14 @@ func (f *sourceFlags) live(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noRoot, "no-assume-root", false, "do not ask members' root devices through sts:AssumeRoot")
 }
 
+// fromFlag tells a folder that was given as an argument where it belongs.
+func fromFlag(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("%s reads an account: to read files instead, write --from %s", c.Name(), args[0])
+}
+
 // valid tells flags that do not go together before anything is asked.
 func (f *sourceFlags) valid() error {
 	switch {
@@ -122,6 +130,9 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	s, err := collect.Folder(f.from, o)
 	if err != nil {
 		return audit.Snapshot{}, cannotRun(err)
+	}
+	if s.TakenAt.After(time.Now().Add(24 * time.Hour)) { // a clock may be a little ahead
+		return audit.Snapshot{}, cannotRun(fmt.Errorf("%s is of %s, which is in the future: set the clock, or say when it was exported with --taken-at", f.from, s.TakenAt.Format(time.RFC3339)))
 	}
 	if made := reportMade(s); f.takenAt != "" && made.After(s.TakenAt) {
 		return audit.Snapshot{}, usage("--taken-at %s is before the credential report was made (%s): ages and exemptions would be judged wrongly", f.takenAt, made.Format(time.RFC3339))

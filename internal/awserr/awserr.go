@@ -28,11 +28,21 @@ func OfCredentials(err error) bool {
 	return Status(err) == 0 && strings.Contains(err.Error(), "get identity")
 }
 
+// LogIn is what to do where a profile signs in through IAM Identity Center.
+const LogIn = "nobody is signed in through IAM Identity Center, or no more: run aws sso login with the same profile"
+
+// OfSingleSignOn tells an error on the way to the credentials of IAM Identity
+// Center. The SDK names it in its text, and in no one type: a token that is not
+// there, has expired, or was refused when it was to be refreshed.
+func OfSingleSignOn(err error) bool { return strings.Contains(err.Error(), "SSO") }
+
 // Unanswered words an error that is no answer to the question: there are no
 // credentials to ask with, or nobody answers.
 func Unanswered(err error) error {
 	var name *net.DNSError
 	switch {
+	case OfCredentials(err) && OfSingleSignOn(err):
+		return fmt.Errorf("no usable AWS credentials: %s (%s)", LogIn, Cause(err))
 	case OfCredentials(err):
 		return fmt.Errorf("no usable AWS credentials: sign in or name a profile (%s)", Cause(err))
 	case errors.As(err, &name):

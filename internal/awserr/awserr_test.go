@@ -46,11 +46,12 @@ func TestUnanswered(t *testing.T) {
 		want          string
 		ofCredentials bool
 	}{
-		"no credentials": {fails(t, errors.New("nothing in the environment"), nil), "no usable AWS credentials: sign in or name a profile (nothing in the environment)", true},
-		"a refused role": {fails(t, refusedRole, nil), "no usable AWS credentials: sign in or name a profile (refused)", true},
-		"no address":     {fails(t, nil, &net.DNSError{Name: "iam.example", Err: "no such host"}), "iam.example has no address: check the network, the Region and the endpoint", false},
-		"a wrong CA":     {fails(t, nil, errors.New("x509: certificate signed by unknown authority")), "no safe connection: check the proxy and AWS_CA_BUNDLE (x509: certificate signed by unknown authority)", false},
-		"nobody there":   {fails(t, nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "AWS cannot be reached: check the network, the proxy, the Region and the endpoint (connection refused)", false},
+		"no credentials":             {fails(t, errors.New("nothing in the environment"), nil), "no usable AWS credentials: sign in or name a profile (nothing in the environment)", true},
+		"no token of single sign-on": {fails(t, errors.New("failed to read cached SSO token file, open x.json: no such file"), nil), "no usable AWS credentials: " + awserr.LogIn + " (failed to read cached SSO token file, open x.json: no such file)", true},
+		"a refused role":             {fails(t, refusedRole, nil), "no usable AWS credentials: sign in or name a profile (refused)", true},
+		"no address":                 {fails(t, nil, &net.DNSError{Name: "iam.example", Err: "no such host"}), "iam.example has no address: check the network, the Region and the endpoint", false},
+		"a wrong CA":                 {fails(t, nil, errors.New("x509: certificate signed by unknown authority")), "no safe connection: check the proxy and AWS_CA_BUNDLE (x509: certificate signed by unknown authority)", false},
+		"nobody there":               {fails(t, nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "AWS cannot be reached: check the network, the proxy, the Region and the endpoint (connection refused)", false},
 	} {
 		if got := awserr.Unanswered(c.err); got.Error() != c.want {
 			t.Errorf("%s: %v\nwant %s", name, got, c.want)

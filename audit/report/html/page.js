@@ -156,8 +156,16 @@ function row(p) {
     cell("MFA", mfa, "", noMFA), cell("Factors", factorsOf(p) || el("span", {class: "quiet"}, "–"), "factors", !factorsOf(p)),
     cell("Password", password, "", noPassword), cell("Key", key, "", noKey), cell("Admin", admin, "", noAdmin),
     cell("Last sign-in", signed, "", !p.s), cell("Fails", String(p.b), "n", p.b === 0), cell("Unknown", String(p.u), "n", p.u === 0));
-  if (!opened.has(p.index)) return [tr];
-  return [tr, open(p, tr, toggle)];
+  if (opened.has(p.index)) return [tr, open(p, tr, toggle)];
+  return state.printing ? [tr, printed(p, tr)] : [tr];
+}
+
+// printed is what paper says of a row that is not open: what fails and what is
+// not known, and by what evidence.
+function printed(p, tr) {
+  tr.classList.add("opened");
+  const list = el("ul", {class: "rest brief"}, ...ranked(p).loud.map(brief));
+  return el("tr", {role: "row", class: "expansion"}, el("td", {role: "cell", class: "detail", colspan: several ? 11 : 10}, list));
 }
 
 function open(p, tr, toggle) {
@@ -186,10 +194,15 @@ function flip(toggle) {
 const S = i => D.strings[i];
 const restOf = f => f.length > 5 ? f[5] : {};
 
-function details(p) {
+// ranked are the findings about somebody, worst first, in those to read and the rest.
+function ranked(p) {
   const rank = f => [2, 0].indexOf(f[1]) === -1 ? (restOf(f).exempt ? 2 : 3) : (f[1] === 2 ? 0 : 1);
   const found = [...p.x].sort((a, b) => rank(a) - rank(b) || b[2] - a[2] || a[0] - b[0]);
-  const loud = found.filter(f => rank(f) < 3), rest = found.filter(f => rank(f) === 3);
+  return {loud: found.filter(f => rank(f) < 3), rest: found.filter(f => rank(f) === 3)};
+}
+
+function details(p) {
+  const {loud, rest} = ranked(p);
   const identity = [p.r, p.i, several ? "account " + p.account.id : ""].filter(Boolean).join(" · ");
   const out = [el("p", {class: "identity"}, identity), ...loud.map(finding)];
   if (rest.length) {
@@ -198,14 +211,18 @@ function details(p) {
     const list = el("details", loud.length ? {} : {open: ""}, el("summary", {}, title), el("ul", {class: "rest"}, ...rest.map(quiet)));
     out.push(list);
   }
-  if (!found.length) out.push(el("p", {class: "note"}, "No finding about it is in this file."));
+  if (!p.x.length) out.push(el("p", {class: "note"}, "No finding about it is in this file."));
   return out;
 }
 
-function finding(f) {
-  const check = D.checks[f[0]], rest = restOf(f);
+// toneOf is how a finding to read is meant, and the word for it.
+function toneOf(f) {
   const tone = f[1] === 2 ? SEVERITIES[f[2]] : f[1] === 0 ? "unknown" : "exempt";
-  const shown = tone === "unknown" ? "unknown, " + SEVERITIES[f[2]] : tone;
+  return [tone, tone === "unknown" ? "unknown, " + SEVERITIES[f[2]] : tone];
+}
+
+function finding(f) {
+  const check = D.checks[f[0]], rest = restOf(f), [tone, shown] = toneOf(f);
   const box = el("div", {class: "finding " + tone},
     el("h3", {}, el("span", {class: "badge " + tone}, shown), el("span", {}, check.question), el("code", {}, check.id)),
     el("p", {}, S(f[3])));
@@ -245,10 +262,17 @@ function controlList(check) {
   return el("details", {}, el("summary", {class: "sub"}, title), list);
 }
 
+const sources = f => f[4].map(i => S(D.evidence[i][0]) + ", " + S(D.evidence[i][2]) + " old").join("; ");
+
+function brief(f) {
+  const check = D.checks[f[0]], controls = check.controls[D.chosen];
+  const more = [controls ? D.frameworks.find(x => x.key === D.chosen).label + " " + controls.join(", ") : "", sources(f)].filter(Boolean).join(" · ");
+  return el("li", {}, el("b", {}, toneOf(f)[1] + " "), el("code", {}, check.id), " " + S(f[3]) + ". ", el("span", {class: "sub"}, more));
+}
+
 function quiet(f) {
-  const facts = f[4].map(i => S(D.evidence[i][0]) + ", " + S(D.evidence[i][2]) + " old").join("; ");
   const word = f[1] === 1 ? "Pass" : "Does not apply";
-  return el("li", {}, el("b", {}, word + ". "), D.checks[f[0]].question + " " + S(f[3]) + ". ", el("span", {class: "sub"}, facts));
+  return el("li", {}, el("b", {}, word + ". "), D.checks[f[0]].question + " " + S(f[3]) + ". ", el("span", {class: "sub"}, sources(f)));
 }
 
 // ---- on the page
