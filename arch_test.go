@@ -147,7 +147,7 @@ var rules = []struct {
 	{"totp/breakglass/client", []string{"std", "mfawatch/totp/breakglass/wire", "mfawatch/totp/seal", "mfawatch/internal/awserr", "mfawatch/internal/sts", "github.com/aws/aws-sdk-go-v2", "filippo.io/age"}, "asks the door's function, and decides nothing"},
 	{"totp/breakglass/enrol", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/breakglass/devices"}, "enrols with the rows, the seals and the time that it is given"},
 	{"totp/breakglass/bundle", []string{"std", "mfawatch/totp/seal", "filippo.io/age"}, "seals and opens bytes, and decides the order of a rotation; files, cards and AWS are given to it"},
-	{"totp/breakglass/devices", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/yubikey/otp"}, "opens sealed devices as factors; rows and KMS are given to it"},
+	{"totp/breakglass/devices", []string{"std", "mfawatch/totp", "mfawatch/totp/seal", "mfawatch/totp/breakglass", "mfawatch/totp/breakglass/codes", "mfawatch/totp/ledger", "mfawatch/totp/yubikey/otp"}, "opens sealed devices as factors; rows and KMS are given to it"},
 	{"totp/breakglass/strict", []string{"std"}, "reads JSON and knows nothing of what it says"},
 	{"totp/breakglass/wire", []string{"std", "mfawatch/totp/breakglass/strict"}, "words between the door and who calls it: it knows neither AWS nor the rules"},
 	{"totp/breakglass", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/breakglass/record", "mfawatch/totp/breakglass/strict"}, "decides who may come in from rows and a time; stores and devices are given to it"},

@@ -99,7 +99,7 @@ func refusalCode(r breakglass.Reason) int {
 	switch r {
 	case breakglass.NoSuchRequest, breakglass.NoSuchDevice:
 		return exitNotFound
-	case breakglass.Wait, breakglass.Locked, breakglass.CoolingOff, breakglass.NotApproved, breakglass.TooSlow, breakglass.TooMany:
+	case breakglass.Wait, breakglass.Locked, breakglass.CoolingOff, breakglass.NotApproved, breakglass.TooSlow, breakglass.TooMany, breakglass.TooOften:
 		return exitLater
 	case breakglass.Unavailable, breakglass.ClockBehind:
 		return exitCannotRun

@@ -81,7 +81,8 @@ the device makes them, and only then the key is sealed to the door's KMS key and
 the door's rows. A device that is there is not replaced: another secret is another id.
 
 Prints the device as the rules want it. Needs kms:GenerateDataKey with the door's
-context, and dynamodb:GetItem, PutItem and ConditionCheckItem on the door's table.`),
+context, and dynamodb:GetItem, PutItem and ConditionCheckItem on the door's table and on
+that of used codes: the two codes open nothing then.`),
 		Example: strings.TrimRight(`
   mfawatch breakglass enrol ada-totp --qr --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE
   mfawatch breakglass enrol ada-yubikey - --grade yubikey-touch --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE < uri-and-codes.txt`, "\n"),
@@ -153,10 +154,11 @@ func (f enrolDeviceFlags) enrol(ctx context.Context, t terminal, door enrol.Door
 	if err != nil {
 		return err
 	}
-	if k, err = enrol.Prove(k, strings.TrimSpace(first), strings.TrimSpace(second), time.Now()); err != nil {
+	proven, err := enrol.Prove(k, strings.TrimSpace(first), strings.TrimSpace(second), time.Now())
+	if err != nil {
 		return exit{exitRefused, err}
 	}
-	if err := door.Key(ctx, d, k); err != nil {
+	if err := door.Key(ctx, d, proven); err != nil {
 		return err
 	}
 	fmt.Fprintln(t.err, "Enrolled. In mfawatch.yaml, among the person's devices:")

@@ -31,30 +31,31 @@ type archive struct {
 const mostObject = 1 << 20 // 50 entries are less
 
 // Next looks for the last object, after the one that was seen last.
-func (a *archive) Next(ctx context.Context) (int64, error) {
+func (a *archive) Next(ctx context.Context) (next int64, after string, err error) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	last, err := a.Objects.Last(ctx, a.Prefix+"entries-", a.last)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if last == "" {
 		last = a.last
 	}
 	if last == "" {
-		return 1, nil
+		return 1, record.Start, nil
 	}
 	text, err := a.Objects.Read(ctx, last, mostObject)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	lines := bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
-	e, err := record.Parse(lines[len(lines)-1])
+	line := lines[len(lines)-1]
+	e, err := record.Parse(line)
 	if err != nil {
-		return 0, fmt.Errorf("object %s: %w", last, err)
+		return 0, "", fmt.Errorf("object %s: %w", last, err)
 	}
 	a.last = last
-	return e.Seq + 1, nil
+	return e.Seq + 1, record.Hash(line), nil
 }
 
 // Append writes lines as one object. Where two functions archive at once, one may have
@@ -76,11 +77,17 @@ func (a *archive) Append(ctx context.Context, first int64, lines [][]byte) error
 	return err
 }
 
-// AppendHead writes a signed head as one object.
+// AppendHead writes a signed head as one object: where another of the same entry is there,
+// under a name that ends with its hash.
 func (a *archive) AppendHead(ctx context.Context, s record.Signed) error {
 	line, err := s.Line()
 	if err != nil {
 		return err
 	}
-	return a.Objects.Create(ctx, fmt.Sprintf("%shead-%012d-%s.json", a.Prefix, s.Seq, s.Key), append(line, '\n'))
+	body := append(line, '\n')
+	err = a.Objects.Create(ctx, fmt.Sprintf("%shead-%012d-%s.json", a.Prefix, s.Seq, s.Key), body)
+	if errors.Is(err, s3.ErrOther) {
+		err = a.Objects.Create(ctx, fmt.Sprintf("%shead-%012d-%s-%s.json", a.Prefix, s.Seq, s.Key, record.Hash(line)[:16]), body)
+	}
+	return err
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -223,7 +225,7 @@ func TestTheAnswerOfTheStoreIsLost(t *testing.T) {
 	id := w.ready()
 	n, lost := 0, errors.New("the answer was lost")
 	w.store.After = func() error {
-		if n++; n == 3 { // the device's row, the first transaction, the second
+		if n++; n == 4 { // the pace, the device's row, the first transaction, the second
 			return lost
 		}
 		return nil
@@ -372,6 +374,46 @@ func TestTheBucketIsDown(t *testing.T) {
 	}
 	if heads != 1 || w.aws.objects["record/main/entries-000000000005.jsonl"] == nil {
 		t.Errorf("%d heads; objects %d", heads, len(w.aws.objects))
+	}
+}
+
+// TestTheTableIsRestored to an earlier time: the bucket keeps what it has, the schedule fails
+// each minute, everybody is told once, and a head says what the table has instead.
+func TestTheTableIsRestored(t *testing.T) {
+	w := newWorld(t)
+	backup := map[string][]byte{}
+	for i := range 3 {
+		status, a := w.say("ada", wire.Command{Command: wire.End, Request: "0123456789ABCDEF"})
+		w.no("of nothing", status, a, 403, "no-such-request")
+		w.done("ada", wire.Command{Command: wire.Head}) // each entry has a head
+		if err := w.tend(); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			backup = maps.Clone(w.memory.Rows)
+		}
+	}
+	before := maps.Clone(w.aws.objects)
+	w.memory.Rows = backup
+	for range 3 {
+		if err := w.tend(); err == nil || !strings.Contains(err.Error(), "archive: the archive's last entry is 3: the archive is ahead of or differs from the table") {
+			t.Errorf("tend: %v", err)
+		}
+		w.now = w.now.Add(time.Minute)
+	}
+	told := 0
+	for _, p := range w.aws.published {
+		if p["what"] == "restored" && p["severity"] == "critical" {
+			told++
+		}
+	}
+	if told != 1 || len(w.aws.objects) != len(before)+1 {
+		t.Errorf("it is told %d times, and there are %d objects where %d were", told, len(w.aws.objects), len(before))
+	}
+	for key, body := range before {
+		if !bytes.Equal(w.aws.objects[key], body) {
+			t.Errorf("object %s is written over", key)
+		}
 	}
 }
 

@@ -25,12 +25,11 @@ type noting struct {
 }
 
 // Next is the archive's.
-func (n *noting) Next(ctx context.Context) (int64, error) {
-	next, err := n.Archive.Next(ctx)
-	if err == nil {
+func (n *noting) Next(ctx context.Context) (next int64, after string, err error) {
+	if next, after, err = n.Archive.Next(ctx); err == nil {
 		n.next = next
 	}
-	return next, err
+	return next, after, err
 }
 
 // archivedTo reads the row, and moves it on where the archive goes further.

@@ -25,11 +25,17 @@ type Ask struct {
 // request.
 func (d *Door) Ask(ctx context.Context, c Caller, a Ask, now time.Time) (Request, error) {
 	id, err := d.newID()
+	if err == nil {
+		err = d.tooOften(ctx, c, record.Asked, now)
+	}
 	if err != nil {
 		return Request{}, err
 	}
 	var r Request
 	err = d.turn(ctx, now, func(t *turn) (err error) {
+		if no, err := t.called(c, record.Asked); no != nil || err != nil {
+			return either(no, err)
+		}
 		p, enrolled := d.Rules.whose(c.Principal)
 		if !enrolled {
 			return t.outsider(c, record.Asked, refuse(NotAllowed))
@@ -86,9 +92,15 @@ func (a Ask) fault(role Role) string {
 // askedBefore finds the same request, where an answer was lost.
 func (t *turn) askedBefore(c Caller, p Person, a Ask) (Request, error) {
 	mine := 0
-	for _, o := range t.desk.Open {
+	for _, o := range t.desk.Open { // which lost makes anew
 		if o.Token == short(a.Recipient)[:16] {
-			r, _, err := t.request(o.ID)
+			r, there, err := t.request(o.ID)
+			if isDamaged(err) || err == nil && !there {
+				err = t.lost(o, unreadable(requestKey(o.ID)))
+				if err == nil {
+					continue
+				}
+			}
 			if err != nil {
 				return Request{}, err
 			}

@@ -53,6 +53,9 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 	if err := a.prepare(); err != nil {
 		return err
 	}
+	if err := d.tooOften(ctx, c, s.what, now); err != nil {
+		return err
+	}
 	opened := a.open(ctx)
 	if err := d.turn(ctx, now, func(t *turn) error { return a.begin(t, opened) }); err != nil || a.done {
 		return err
@@ -100,6 +103,9 @@ func (a *try) entry() record.Entry {
 // begin is the first transaction: what is possible is counted, and its answer owed.
 func (a *try) begin(t *turn, opened error) error {
 	a.done = false
+	if no, err := t.called(a.caller, a.step.what); no != nil || err != nil {
+		return either(no, err)
+	}
 	if a.enrolled {
 		done, r, err := a.step.possible(t, a.person, a.device)
 		if err != nil {
@@ -147,7 +153,7 @@ func (a *try) refuse(t *turn, r *Refusal) error {
 // count counts the attempt against the caller's device, or where it is not theirs
 // against the caller: nobody's guesses lock another's device.
 func (a *try) count(t *turn) (*Refusal, error) {
-	g, _, err := get[guard](t.tx, guardKey(a.caller.Principal))
+	g, err := t.guard(a.caller.Principal)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +167,9 @@ func (a *try) count(t *turn) (*Refusal, error) {
 		id = nobody(a.caller.Principal)
 	}
 	a.guess, err = a.factor.Begin(t.ctx, t.tx, id, t.now)
+	if isDamaged(err) {
+		return damagedDevice(err), nil
+	}
 	if err != nil {
 		return tooMany(err), err
 	}
@@ -243,6 +252,10 @@ func (a *try) wrong(t *turn, compared error) error {
 	switch {
 	case !a.own:
 		r.inner = unknownDevice
+	case isDamaged(compared):
+		r = damagedDevice(compared)
+	case errors.Is(compared, ErrHeld):
+		r = &Refusal{Reason: HeldBack, cause: compared}
 	case errors.Is(compared, ErrUsed):
 		r.inner = usedCode
 	case errors.Is(compared, ErrWrong):
@@ -256,16 +269,21 @@ func (a *try) wrong(t *turn, compared error) error {
 // clear forgets what a right code makes forgotten: the principal's failures, and their
 // part of everybody's.
 func (a *try) clear(t *turn) error {
-	g, _, err := get[guard](t.tx, guardKey(a.caller.Principal))
+	g, err := t.guard(a.caller.Principal)
 	if err != nil {
 		return err
 	}
 	a.strain(t, -1)
 	g.Cleared = g.Attempts
-	return errors.Join(t.forgetNobody(a.caller.Principal), put(t.tx, guardKey(a.caller.Principal), g))
+	return errors.Join(t.wasRight(a.caller, a.step.what), t.forgetNobody(a.caller.Principal), put(t.tx, guardKey(a.caller.Principal), g))
 }
 
-// forgetNobody forgets a principal's attempts at what was not theirs.
+// forgetNobody forgets a principal's attempts at what was not theirs. Where they cannot be
+// read there is nothing to forget: what is nobody's has no right code.
 func (t *turn) forgetNobody(principal string) error {
-	return ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, nobody(principal))
+	err := ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, nobody(principal))
+	if isDamaged(err) {
+		return nil
+	}
+	return err
 }

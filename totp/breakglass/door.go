@@ -14,9 +14,12 @@
 //
 // It does not promise to keep out two who agree, nor who holds both a person's
 // principal and device. Whoever holds a person's principal can lock that person's
-// devices by wrong codes, but for sheets of recovery codes, which nobody guesses; two
-// others, or one with the person's sheet, unlock them. Who may call at all is IAM's to
-// say: everybody who may costs a transaction.
+// devices by wrong codes, but for sheets of recovery codes and Yubico OTPs, which nobody
+// guesses; two others, or one with the person's sheet, unlock them. Who may call at all is
+// IAM's to say: everybody who may costs a transaction, so many a minute and no more.
+//
+// A row that cannot be read keeps out whom it is about, and nobody else: the record says
+// so, and goes on without it. The desk, the one row of all, is the exception.
 //
 // The decisions are made from rows and a time. The package calls nobody but its Store
 // and its Factors, asks no clock and has no credentials: what an open door means is
@@ -96,6 +99,9 @@ func (d *Door) turn(ctx context.Context, now time.Time, run func(*turn) error) e
 func (t *turn) sitDown() error {
 	name := t.door.Rules.Door
 	k, there, err := get[desk](t.tx, deskKey)
+	if errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("the door stays shut, and this row alone shuts it: %w (docs/break-glass.md, restore)", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -152,12 +158,28 @@ func (t *turn) refused(e record.Entry, r *Refusal) error {
 	return r
 }
 
-// request reads a request that a caller names.
+// request reads a request. One that is not what its key says cannot be read.
 func (t *turn) request(id string) (Request, bool, error) {
 	if !idForm.MatchString(id) {
 		return Request{}, false, nil
 	}
-	return get[Request](t.tx, requestKey(id))
+	r, there, err := get[Request](t.tx, requestKey(id))
+	if there && (r.ID != id || !slices.Contains(states, r.State)) {
+		return Request{}, false, &damaged{requestKey(id), "is none of a request of this id"}
+	}
+	return r, there, err
+}
+
+// named reads a request that a caller names, and refuses where there is none to read.
+func (t *turn) named(id string) (Request, *Refusal, error) {
+	r, there, err := t.request(id)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		return r, refuse(Unreadable), t.lose(id)
+	case err == nil && !there:
+		return r, refuse(NoSuchRequest), nil
+	}
+	return r, nil, err
 }
 
 // keep writes a request, and remembers on the desk when its time is.
@@ -167,7 +189,7 @@ func (t *turn) keep(r Request) error {
 	}
 	t.desk.Open = slices.DeleteFunc(t.desk.Open, func(o open) bool { return o.ID == r.ID })
 	if !r.State.IsOver() {
-		t.desk.Open = append(t.desk.Open, open{r.ID, r.Person, short(r.Recipient)[:16], r.due()})
+		t.desk.Open = append(t.desk.Open, open{r.ID, r.Person, short(r.Recipient)[:16], r.due(), r.Role, r.State})
 	}
 	return put(t.tx, requestKey(r.ID), r)
 }
@@ -212,7 +234,7 @@ func (t *turn) behind(r Request) *Refusal {
 const mostTended = 5
 
 // tend ends what time has ended: attempts that nobody answered, requests whose stage
-// is over, windows of outsiders.
+// is over, windows of who called too often and of outsiders.
 func (t *turn) tend() error {
 	for range mostTended {
 		if more, err := t.tendOne(); err != nil || !more {
@@ -231,7 +253,12 @@ func (t *turn) tendOne() (more bool, err error) {
 	}
 	for _, o := range t.desk.Open {
 		if !t.now.Before(o.Ends) {
-			return true, t.expire(o.ID)
+			return true, t.expire(o)
+		}
+	}
+	for _, h := range t.desk.Held {
+		if !paced(h.Since, t.now) {
+			return true, t.release(h)
 		}
 	}
 	if o := t.desk.Outsiders; o.Untold > 0 && !t.within(o.Since) {
@@ -248,13 +275,15 @@ func (t *turn) unanswered(p pending) error {
 }
 
 // expire ends a request whose time is over.
-func (t *turn) expire(id string) error {
-	r, there, err := t.request(id)
-	if err != nil {
+func (t *turn) expire(o open) error {
+	r, there, err := t.request(o.ID)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		return t.lost(o, unreadable(requestKey(o.ID)))
+	case err != nil:
 		return err
-	}
-	if !there {
-		return t.lost(id)
+	case !there:
+		return t.lost(o, "row "+requestKey(o.ID)+" is gone")
 	}
 	e := r.entry(record.Expired)
 	switch r.State {
@@ -265,7 +294,7 @@ func (t *turn) expire(id string) error {
 	case Granted:
 		// AWS may have given credentials all the same.
 		r.State, e.What, e.Outcome, e.Reason = Lapsed, record.NotIssued, record.Failed, "nobody said that credentials were given"
-		t.owe(r)
+		t.oweFor(r)
 	case Active:
 		r.State, e.Reason = Finished, "the credentials ended"
 	}
@@ -273,19 +302,6 @@ func (t *turn) expire(id string) error {
 		return err
 	}
 	return t.keep(r)
-}
-
-// lost tells of a request whose row is gone: it must not shut the door for all.
-func (t *turn) lost(id string) error {
-	t.desk.Open = slices.DeleteFunc(t.desk.Open, func(o open) bool { return o.ID == id })
-	return t.enter(record.Entry{What: record.Expired, Request: id, Outcome: record.Failed, Reason: "the request's row is gone"})
-}
-
-// owe notes that AWS has to refuse a grant's tokens. A drill has none.
-func (t *turn) owe(r Request) {
-	if !r.Drill && !slices.Contains(t.desk.Owed, r.ID) {
-		t.desk.Owed = append(t.desk.Owed, r.ID)
-	}
 }
 
 func (t *turn) tellOutsiders() error {
@@ -305,7 +321,7 @@ func (t *turn) within(since time.Time) bool {
 
 // Tend ends what time has ended, where nobody else comes by.
 func (d *Door) Tend(ctx context.Context, now time.Time) error {
-	return d.turn(ctx, now, func(*turn) error { return nil })
+	return d.turn(ctx, now, (*turn).passNotices)
 }
 
 // newID makes a request's id, in letters that nobody mistakes: 80 bits.

@@ -12,24 +12,31 @@ import (
 
 // End is for who asked: they need it no more. It wants no code, as it gives nothing.
 func (d *Door) End(ctx context.Context, c Caller, id string, now time.Time) error {
+	if err := d.tooOften(ctx, c, record.Ended, now); err != nil {
+		return err
+	}
 	return d.turn(ctx, now, func(t *turn) error {
+		if no, err := t.called(c, record.Ended); no != nil || err != nil {
+			return either(no, err)
+		}
 		p, enrolled := d.Rules.whose(c.Principal)
 		if !enrolled {
 			return t.outsider(c, record.Ended, refuse(NotAllowed))
 		}
 		e := by(record.Entry{What: record.Ended}, c, p)
-		r, there, err := t.request(id)
+		r, no, err := t.named(id)
 		switch {
 		case err != nil:
 			return err
-		case !there:
-			return t.refused(e, refuse(NoSuchRequest))
+		case no != nil:
 		case r.Person != p.Name:
-			e.Request = id
-			return t.refused(e, refuse(OthersRequest))
+			no = refuse(OthersRequest)
 		case r.State.IsOver():
-			e.Request = id
-			return t.refused(e, refuse(Over))
+			no = refuse(Over)
+		}
+		if no != nil {
+			e.Request = t.knownID(id, no.Reason != NoSuchRequest)
+			return t.refused(e, no)
 		}
 		return t.close(r, Closed, by(r.entry(record.Ended), c, p))
 	})
@@ -41,18 +48,11 @@ func (d *Door) Revoke(ctx context.Context, c Caller, id string, proof Proof, now
 	var r Request
 	return d.attempt(ctx, c, proof, now, step{
 		what: record.Revoked, request: id,
-		possible: func(t *turn, _ Person, _ Device) (_ bool, _ *Refusal, err error) {
-			var there bool
-			r, there, err = t.request(id)
-			switch {
-			case err != nil:
-				return false, nil, err
-			case !there:
-				return false, refuse(NoSuchRequest), nil
-			case r.State.IsOver():
-				return false, refuse(Over), nil
+		possible: func(t *turn, _ Person, _ Device) (_ bool, no *Refusal, err error) {
+			if r, no, err = t.named(id); err == nil && no == nil && r.State.IsOver() {
+				no = refuse(Over)
 			}
-			return false, nil, nil
+			return false, no, err
 		},
 		do: func(t *turn, who Person, device Device) error {
 			e := by(r.entry(record.Revoked), c, who)
@@ -64,8 +64,8 @@ func (d *Door) Revoke(ctx context.Context, c Caller, id string, proof Proof, now
 
 // close ends a request before its time, and owes what AWS has to be told.
 func (t *turn) close(r Request, s State, e record.Entry) error {
-	if r.State == Granted || r.State == Active {
-		t.owe(r)
+	if r.State.isGranted() {
+		t.oweFor(r)
 	}
 	r.State = s
 	if err := t.enter(e); err != nil {
@@ -77,19 +77,11 @@ func (t *turn) close(r Request, s State, e record.Entry) error {
 // Owed are the grants whose tokens AWS has still to refuse, as far as it is known. The
 // edge does it, as often as it takes, and then says Closed.
 func (d *Door) Owed(ctx context.Context, now time.Time) (all []Closing, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		all = nil
-		k, _, err := get[desk](tx, deskKey)
-		for _, id := range k.Owed[:min(len(k.Owed), mostRows)] {
-			r, _, bad := get[Request](tx, requestKey(id))
-			if err = errors.Join(err, bad); err != nil {
-				return err
-			}
-			role, _ := d.Rules.role(r.Role)
-			all = append(all, Closing{id, role.ARN, r.session(), r.Person, now})
-		}
-		return err
-	})
+	k, err := d.desk(ctx)
+	for _, o := range k.Owed[:min(len(k.Owed), mostRows)] {
+		role, _ := d.Rules.role(o.Role)
+		all = append(all, Closing{o.Request, role.ARN, Request{ID: o.Request}.session(), o.Person, now})
+	}
 	return all, err
 }
 
@@ -97,14 +89,18 @@ func (d *Door) Owed(ctx context.Context, now time.Time) (all []Closing, err erro
 // told twice.
 func (d *Door) Closed(ctx context.Context, c Closing, now time.Time) error {
 	return d.turn(ctx, now, func(t *turn) error {
-		at := slices.Index(t.desk.Owed, c.Request)
+		at := slices.IndexFunc(t.desk.Owed, func(o owed) bool { return o.Request == c.Request })
 		if at < 0 {
 			return nil
 		}
+		o := t.desk.Owed[at]
 		t.desk.Owed = slices.Delete(t.desk.Owed, at, at+1)
-		r, _, err := t.request(c.Request)
-		if err != nil {
+		r, there, err := t.request(c.Request)
+		if err != nil && !isDamaged(err) {
 			return err
+		}
+		if !there {
+			r = Request{ID: o.Request, Role: o.Role}
 		}
 		return t.enter(r.entry(record.Closed))
 	})
@@ -143,6 +139,9 @@ func (d *Door) Unlock(ctx context.Context, c Caller, device string, proof Proof,
 // firstOfTwo is who began to unlock a device, where that is not long ago by any clock.
 func (t *turn) firstOfTwo(device string) (unlocking, error) {
 	u, _, err := get[unlocking](t.tx, unlockKey(device))
+	if isDamaged(err) {
+		u, err = unlocking{}, nil // the first begins again
+	}
 	if t.now.Sub(u.At).Abs() > unlockWithin {
 		u = unlocking{}
 	}

@@ -55,7 +55,8 @@ type Factor interface {
 // Guess is one attempt that was counted.
 type Guess interface {
 	// Compare is made between the transactions, in a time that does not tell
-	// whether or how the code matches. ErrWrong and ErrUsed are refusals.
+	// whether or how the code matches. ErrWrong and ErrUsed are refusals, of Spend
+	// ErrHeld too.
 	Compare(Code) error
 	// Spend uses the code up, in the transaction of what it is used for, and forgets
 	// failures before it. ErrUsed says that somebody came first.
@@ -67,6 +68,11 @@ var (
 	ErrWrong = errors.New("the code does not match")
 	ErrUsed  = errors.New("the code was used, or one after it")
 )
+
+// ErrHeld is a code that is right and that its device made at another time than now:
+// somebody may have held it back. The caller is told, as who has such a code is no
+// guesser, and an honest one has but to make another.
+var ErrHeld = errors.New("the code was not made just now")
 
 // Factors opens devices of the rules by id: their secrets are sealed somewhere. An
 // error must not hold a secret. It is asked for a decoy, too, where a caller names a
@@ -129,6 +135,12 @@ func (g *otpGuess) Spend(ctx context.Context, tx Tx) error {
 	return refusedAs(g.otp.verifier(tx).Spend(ctx, g.attempt, g.otp.Key, g.match))
 }
 
+// Proved spends the codes by which a device was proved, as it is enrolled: they were shown
+// to whoever enrolled it, and open nothing.
+func Proved(ctx context.Context, tx Tx, device string, m totp.Match, now time.Time) error {
+	return ledger.Verifier{Store: Rows(tx)}.Proved(ctx, device, m, now)
+}
+
 // refusedAs is a ledger's refusal in the words of factors. A code that may have been
 // used before the ledger was restored counts as used.
 func refusedAs(err error) error {
@@ -141,19 +153,9 @@ func refusedAs(err error) error {
 	return err
 }
 
-// Counted is a guess at a device whose codes hold a number that only grows, as Yubico
-// OTPs do: it counts attempts and spends numbers by the ledger.
-type Counted struct {
-	attempt ledger.Attempt
-}
-
-// BeginCounted counts an attempt.
-func BeginCounted(ctx context.Context, tx Tx, id string, now time.Time) (Counted, error) {
-	a, err := ledger.Verifier{Store: Rows(tx)}.Begin(ctx, id, totp.Key{}, now)
-	return Counted{a}, err
-}
-
-// Spend uses a number up, and all below it.
-func (c Counted) Spend(ctx context.Context, tx Tx, number int64) error {
-	return refusedAs(ledger.Verifier{Store: Rows(tx)}.Spend(ctx, c.attempt, totp.Key{}, totp.Match{Step: number}))
+// SpendCounted uses up a code that holds a number which only grows, and all below it, as
+// Yubico OTPs do: nobody guesses one, so no row counts the attempt. What it refuses for
+// more reasons than the number is returned as it is.
+func SpendCounted(ctx context.Context, tx Tx, id string, c ledger.Counted, now time.Time) error {
+	return refusedAs(ledger.Verifier{Store: Rows(tx)}.SpendCounted(ctx, ledger.Uncounted(id, now), c))
 }

@@ -188,11 +188,12 @@ func unrefused(err error) error {
 type failing struct {
 	breakglass.Factor
 	compare, spend error
+	unguessable    bool
 }
 
 func (f failing) Open(context.Context, string) (breakglass.Factor, error) { return f, nil }
 func (f failing) WellFormed(breakglass.Code) error                        { return nil }
-func (f failing) Guessable() bool                                         { return true }
+func (f failing) Guessable() bool                                         { return !f.unguessable }
 func (f failing) Begin(context.Context, breakglass.Tx, string, time.Time) (breakglass.Guess, error) {
 	return f, nil
 }
@@ -213,6 +214,95 @@ func TestAFactorThatFails(t *testing.T) {
 		if err := s.Door.Tend(t.Context(), s.now); err != nil || s.last().What != record.Unanswered {
 			t.Errorf("%v, and the record ends with %+v", err, s.last())
 		}
+	}
+}
+
+// TestHeldBack: who brings a code that was made at another time is told what to do, the
+// record says so, and nobody is slowed by it.
+func TestHeldBack(t *testing.T) {
+	s := newScene(t)
+	r := s.ready()
+	s.Door.Factors = failing{spend: fmt.Errorf("%w: the clocks", breakglass.ErrHeld)}
+	_, err := s.use("ada", r.ID)
+	s.wants("a code that was held back", err, breakglass.HeldBack, "held-back")
+	if err == nil || !strings.Contains(err.Error(), "touch it again") || strings.Contains(err.Error(), "the clocks") || !errors.Is(err, breakglass.ErrHeld) {
+		t.Errorf("who asked is told %q", err)
+	}
+	if e := s.last(); e.Outcome != record.Refused || e.Facts[record.Device] != "ada-totp" || e.What != record.Used {
+		t.Errorf("the record ends with %+v", e)
+	}
+	// At what is not theirs it is as all else.
+	_, err = s.Door.Use(t.Context(), as("ada"), r.ID, breakglass.Proof{Device: "bob-totp"}, s.now)
+	s.wants("another's", err, breakglass.NotAccepted, "unknown-device")
+	s.Door.Factors = failing{spend: fmt.Errorf("the row %w", breakglass.ErrDamaged)}
+	_, err = s.use("ada", r.ID)
+	s.wants("a row that was damaged meanwhile", err, breakglass.Unavailable, "device-unavailable")
+}
+
+// TestNobodyGuesses: wrong codes that nobody could guess strain nobody.
+func TestNobodyGuesses(t *testing.T) {
+	for guessable, want := range map[bool]breakglass.Reason{false: breakglass.NotAccepted, true: breakglass.Wait} {
+		s := newScene(t)
+		s.patient()
+		r := s.ready()
+		s.Door.Factors = failing{compare: breakglass.ErrWrong, unguessable: !guessable}
+		for range 30 {
+			s.wait(2 * time.Second)
+			_, err := s.use("ada", r.ID)
+			s.wants("a wrong code", err, breakglass.NotAccepted, "wrong-code")
+		}
+		s.wait(time.Second)
+		_, err := s.use("ada", r.ID)
+		if refusal := (*breakglass.Refusal)(nil); !errors.As(err, &refusal) || refusal.Reason != want {
+			t.Errorf("after thirty wrong codes, guessable %v: %v, want %s", guessable, err, want)
+		}
+	}
+}
+
+// TestDecoy: what is nobody's is guessed at as people guess.
+func TestDecoy(t *testing.T) {
+	s := newScene(t)
+	r := s.ready()
+	s.Door.Rules.People[0].Devices[0].Kind = breakglass.YubicoOTP // and ada-hotp is her last
+	s.Opened = nil
+	_, _ = s.Door.Use(t.Context(), as("ada"), r.ID, breakglass.Proof{Device: "nobodys", Code: breakglass.Typed("123456")}, s.now)
+	if got := fmt.Sprint(s.Opened); got != "[bob-totp]" {
+		t.Errorf("what is opened for nobody's device is %s", got)
+	}
+}
+
+// TestIssuedInsists: others who come first are no reason to forget what AWS gave; but not
+// for ever.
+func TestIssuedInsists(t *testing.T) {
+	for busy, want := range map[int]error{2: nil, 3: breakglass.ErrBusy} {
+		for _, issued := range []bool{true, false} {
+			s := newScene(t)
+			_, g := s.granted()
+			n := 0
+			s.faulty.Before = func() error {
+				if n++; n <= busy {
+					return fmt.Errorf("store: %w", breakglass.ErrBusy)
+				}
+				return nil
+			}
+			var got error
+			if issued {
+				got = s.Door.Issued(t.Context(), g, g.Until, s.now)
+			} else {
+				got = s.Door.NotIssued(t.Context(), g, "x", s.now)
+			}
+			if !errors.Is(got, want) || n != 3 {
+				t.Errorf("%d times busy: %v after %d tries, want %v", busy, got, n, want)
+			}
+		}
+	}
+	s := newScene(t)
+	_, g := s.granted()
+	ctx, cancel := context.WithCancel(t.Context())
+	n := 0
+	s.faulty.Before = func() error { n++; cancel(); return breakglass.ErrBusy }
+	if err := s.Door.Issued(ctx, g, g.Until, s.now); !errors.Is(err, breakglass.ErrBusy) || n != 1 {
+		t.Errorf("when the time is over: %v after %d tries", err, n)
 	}
 }
 
@@ -260,7 +350,7 @@ func TestTheRecordsWords(t *testing.T) {
 	late := s.ask("bob", "admin")
 	n := 0
 	s.faulty.Before = func() error {
-		if n++; n == 2 {
+		if n++; n == 3 {
 			return errRow
 		}
 		return nil

@@ -10,61 +10,72 @@ import (
 
 // Look shows a request to a principal of the rules. It changes nothing.
 func (d *Door) Look(ctx context.Context, c Caller, id string) (Request, error) {
-	var r Request
-	err := d.Store.Transact(ctx, func(tx Tx) (err error) {
-		if _, enrolled := d.Rules.whose(c.Principal); !enrolled {
-			return refuse(NotAllowed)
-		}
-		var there bool
-		if r, there, err = (&turn{tx: tx}).request(id); err == nil && !there {
-			return refuse(NoSuchRequest)
-		}
-		return err
-	})
+	if _, enrolled := d.Rules.whose(c.Principal); !enrolled {
+		return Request{}, refuse(NotAllowed)
+	}
+	r, there, err := d.request(ctx, id)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		err = refuse(Unreadable)
+	case err == nil && !there:
+		err = refuse(NoSuchRequest)
+	}
 	return r, err
+}
+
+// What only looks reads one row in a transaction. More of them would be checked together
+// when it ends, which is in the way of who changes one; and whoever looks may do so as
+// often as they like.
+
+func (d *Door) request(ctx context.Context, id string) (r Request, there bool, err error) {
+	err = d.Store.Transact(ctx, func(tx Tx) (err error) { r, there, err = (&turn{tx: tx}).request(id); return err })
+	return r, there, err
+}
+
+func (d *Door) row(ctx context.Context, key string) (text []byte, err error) {
+	err = d.Store.Transact(ctx, func(tx Tx) (err error) { text, err = tx.Get(key); return err })
+	return text, err
+}
+
+func (d *Door) desk(ctx context.Context) (k desk, err error) {
+	err = d.Store.Transact(ctx, func(tx Tx) (err error) { k, _, err = get[desk](tx, deskKey); return err })
+	return k, err
 }
 
 // Open are the requests that are not over, for a principal of the rules.
 func (d *Door) Open(ctx context.Context, c Caller) (all []Request, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		all = nil
-		if _, enrolled := d.Rules.whose(c.Principal); !enrolled {
-			return refuse(NotAllowed)
+	if _, enrolled := d.Rules.whose(c.Principal); !enrolled {
+		return nil, refuse(NotAllowed)
+	}
+	k, err := d.desk(ctx)
+	for _, o := range k.Open[:min(len(k.Open), mostRows)] {
+		r, there, bad := d.request(ctx, o.ID)
+		if isDamaged(bad) || bad == nil && !there {
+			r, bad = o.shown(), nil
 		}
-		k, _, err := get[desk](tx, deskKey)
-		for _, o := range k.Open[:min(len(k.Open), mostRows)] {
-			r, _, bad := get[Request](tx, requestKey(o.ID))
-			all, err = append(all, r), errors.Join(err, bad)
+		if err = errors.Join(err, bad); !r.State.IsOver() { // since the desk was read
+			all = append(all, r)
 		}
-		return err
-	})
+	}
 	return all, err
 }
 
 // Drills are the last drills of each role that came to their end.
 func (d *Door) Drills(ctx context.Context) (all map[string]DrillDone, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		k, _, err := get[desk](tx, deskKey)
-		all = k.Drills
-		return err
-	})
-	return all, err
+	k, err := d.desk(ctx)
+	return k.Drills, err
 }
 
 // Lines are up to n entries of the record from a number on, as they are kept.
 func (d *Door) Lines(ctx context.Context, from int64, n int) (lines [][]byte, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		lines = nil
-		for seq := max(from, 1); len(lines) < min(n, mostRows); seq++ {
-			line, err := tx.Get(entryKey(seq))
-			if err != nil || line == nil {
-				return err
-			}
-			lines = append(lines, line)
+	for seq := max(from, 1); len(lines) < min(n, mostRows); seq++ {
+		line, err := d.row(ctx, entryKey(seq))
+		if err != nil || line == nil {
+			return lines, err
 		}
-		return nil
-	})
-	return lines, err
+		lines = append(lines, line)
+	}
+	return lines, nil
 }
 
 // How often heads are signed where nobody asks for one.
@@ -76,8 +87,7 @@ const (
 // SignHead signs the record's end, where a head is due or one is wanted now. It tells
 // whether it did. An end that has a head keeps it.
 func (d *Door) SignHead(ctx context.Context, s record.Signer, wanted bool, now time.Time) (head record.Signed, signed bool, err error) {
-	var k desk
-	err = d.Store.Transact(ctx, func(tx Tx) (err error) { k, _, err = get[desk](tx, deskKey); return err })
+	k, err := d.desk(ctx)
 	if err != nil || k.Signed == k.Seq || !wanted && !record.Due(k.Signed, k.Seq, k.SignedAt, now, headEntries, headEvery) {
 		return head, false, err
 	}
@@ -110,48 +120,13 @@ func keepHead(tx Tx, head record.Signed) (kept bool, err error) {
 
 // Head is the newest signed head.
 func (d *Door) Head(ctx context.Context) (head record.Signed, there bool, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		k, _, err := get[desk](tx, deskKey)
-		if there = k.Signed > 0; err != nil || !there {
-			return err
-		}
-		line, err := tx.Get(headKey(k.Signed))
-		if err == nil {
-			head, err = record.ParseHead(line)
-		}
-		return err
-	})
-	return head, there && err == nil, err
-}
-
-// Archive signs a head where one is due, and copies what an archive has not got: the
-// entries, and the newest head when all that it vouches for is there.
-func (d *Door) Archive(ctx context.Context, to record.Archive, s record.Signer, now time.Time) error {
-	if _, _, err := d.SignHead(ctx, s, false, now); err != nil {
-		return err
+	k, err := d.desk(ctx)
+	if err != nil || k.Signed == 0 {
+		return head, false, err
 	}
-	head, there, err := d.Head(ctx)
-	if err != nil {
-		return err
+	line, err := d.row(ctx, headKey(k.Signed))
+	if err == nil {
+		head, err = record.ParseHead(line)
 	}
-	if err := d.archiveLines(ctx, to); err != nil || !there {
-		return err
-	}
-	return to.AppendHead(ctx, head)
-}
-
-func (d *Door) archiveLines(ctx context.Context, to record.Archive) error {
-	for {
-		next, err := to.Next(ctx)
-		if err != nil {
-			return err
-		}
-		lines, err := d.Lines(ctx, next, mostRows)
-		if err != nil || len(lines) == 0 {
-			return err
-		}
-		if err := to.Append(ctx, next, lines); err != nil {
-			return err
-		}
-	}
+	return head, err == nil, err
 }

@@ -2,6 +2,7 @@ package breakglass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,14 +39,14 @@ type Notice struct {
 var levels = map[record.What]Level{
 	record.Asked: High, record.Approved: High, record.Used: Critical, record.Retried: High, record.Issued: High, record.NotIssued: High,
 	record.Ended: Info, record.Revoked: Critical, record.Closed: Info, record.Expired: Info, record.Unlocked: Critical, record.Drilled: Info,
-	record.Unanswered: High, record.Outsiders: Critical,
+	record.Unanswered: High, record.Outsiders: Critical, record.Damaged: High, record.Held: High, record.Restored: Critical,
 }
 
 // level is how loud an entry is. One person alone is as loud as can be at each step; a
 // drill wakes nobody by what goes well.
 func level(e record.Entry) Level {
 	switch {
-	case e.Outcome == record.Refused && (e.Reason == string(Locked) || e.What == record.Pretended):
+	case e.Outcome == record.Refused && (e.Reason == string(Locked) || e.What == record.Pretended), e.What == record.Restored:
 		return Critical
 	case e.Outcome != record.Done:
 		return High
@@ -94,18 +95,18 @@ func noticeOf(e record.Entry, seq int64) Notice {
 
 // Notices are up to n that are not published yet, oldest first.
 func (d *Door) Notices(ctx context.Context, n int) (all []Notice, err error) {
-	err = d.Store.Transact(ctx, func(tx Tx) error {
-		all = nil
-		k, _, err := get[desk](tx, deskKey)
-		for seq := k.First; err == nil && seq <= k.Seq && seq < k.First+mostRows && len(all) < n; seq++ {
-			var notice Notice
-			var there bool
-			if notice, there, err = get[Notice](tx, noticeKey(seq)); there {
-				all = append(all, notice)
-			}
+	k, err := d.desk(ctx)
+	for seq := k.First; err == nil && seq <= k.Seq && seq < k.First+mostRows && len(all) < n; seq++ {
+		var notice Notice
+		var there bool
+		err = d.Store.Transact(ctx, func(tx Tx) (err error) { notice, there, err = get[Notice](tx, noticeKey(seq)); return err })
+		if there {
+			all = append(all, notice)
 		}
-		return err
-	})
+		if errors.Is(err, ErrDamaged) { // which Tend tells of
+			err = nil
+		}
+	}
 	return all, err
 }
 
@@ -128,10 +129,10 @@ func (d *Door) Published(ctx context.Context, n Notice) error {
 		}
 		for i := 0; k.First <= k.Seq && i < mostRows; i++ { // over all that are gone
 			row, err := tx.Get(noticeKey(k.First))
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrDamaged) {
 				return err
 			}
-			if row != nil {
+			if row != nil || err != nil {
 				break
 			}
 			k.First++

@@ -216,6 +216,7 @@ func TestArchive(t *testing.T) {
 	s.ready()
 	archive()
 	for range 120 {
+		s.wait(2 * time.Second)
 		_, _ = s.use("ada", "x")
 	}
 	archive()
@@ -239,12 +240,18 @@ func TestArchive(t *testing.T) {
 	s.wait(time.Minute)
 	_, _ = s.use("ada", "x")
 	// What the store has was changed: the archive does not take it for what follows.
-	line := s.memory.Rows["entry#000000000123"]
-	s.memory.Rows["entry#000000000123"] = []byte(strings.Replace(string(line), `"ada"`, `"eve"`, 1))
-	s.memory.Rows["entry#000000000122"] = line
-	if err := s.Door.Archive(t.Context(), f, signer, s.now); err != nil {
-		t.Fatal(err) // an archive keeps, and Verify judges
+	for _, row := range []string{strings.Replace(string(s.memory.Rows["entry#000000000123"]), `"prev":"`, `"prev":"0`, 1), string(s.memory.Rows["entry#000000000121"]), "{"} {
+		was := string(s.memory.Rows["entry#000000000123"])
+		s.damage("entry#000000000123", row)
+		if err := s.Door.Archive(t.Context(), f, signer, s.now); !errors.Is(err, breakglass.ErrRestored) {
+			t.Errorf("an entry that is %q: %v", row, err)
+		}
+		s.damage("entry#000000000123", was)
 	}
+	if lines, _, err := f.Read(); err != nil || len(lines) != 122 {
+		t.Errorf("the archive has %d entries, %v", len(lines), err)
+	}
+	archive()
 	down := errors.New("down")
 	s.faulty.Before = func() error { return down }
 	if err := s.Door.Archive(t.Context(), f, signer, s.now); !errors.Is(err, down) {

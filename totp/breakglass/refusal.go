@@ -36,6 +36,9 @@ const (
 	TooMany         Reason = "too-many"
 	ClockBehind     Reason = "clock-behind"
 	RulesChanged    Reason = "rules-changed"
+	Unreadable      Reason = "unreadable-request"
+	TooOften        Reason = "too-often"
+	HeldBack        Reason = "held-back"
 	SamePerson      Reason = "same-person"
 )
 
@@ -64,6 +67,9 @@ var advice = map[Reason]string{
 	TooMany:         "you have too many open requests: end one",
 	ClockBehind:     "the clock is behind the record's: set it right; nothing was counted",
 	RulesChanged:    "the rules changed since the request was made and no longer allow it: ask anew",
+	Unreadable:      "the request's row cannot be read: ask anew; what AWS gave for it, if anything, is revoked",
+	TooOften:        "this principal has called too often: wait; revoking is counted apart, and others can act",
+	HeldBack:        "the key made this code at another time than just now, or the computer slept: unplug the key, plug it in and touch it again; if nobody waited, somebody held a code of it back: tell the others",
 	SamePerson:      "you are the first of the two who unlock it: another person has to be the second",
 }
 
@@ -100,6 +106,14 @@ func (r *Refusal) recorded() string {
 		return r.inner
 	}
 	return string(r.Reason)
+}
+
+// either is a refusal that is not recorded, or an error; of a nil *Refusal it makes no error.
+func either(no *Refusal, err error) error {
+	if err != nil || no == nil {
+		return err
+	}
+	return no
 }
 
 func refuse(reason Reason) *Refusal { return &Refusal{Reason: reason} }

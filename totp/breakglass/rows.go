@@ -12,8 +12,8 @@ import (
 )
 
 // The door's rows: one desk, through which every transaction goes; one for each
-// request, entry, notice and signed head; a guard for each principal; who began to
-// unlock a device. The ledger's rows are beside them.
+// request, entry, notice and signed head; a guard and a pace for each principal; who
+// began to unlock a device. The ledger's rows are beside them.
 const deskKey = "desk#door"
 
 func requestKey(id string) string      { return "request#" + id }
@@ -44,17 +44,25 @@ type desk struct {
 	First     int64 // the first entry whose notice may not be published
 	Open      []open
 	Pending   []pending
-	Owed      []string // requests whose tokens AWS has still to refuse
+	Owed      []owed // grants whose tokens AWS has still to refuse
+	Held      []held
 	Outsiders outsiders
 	Strain    strain
 	Drills    map[string]DrillDone `json:",omitempty"`
+	Restored  restored
 }
 
-// open is a request that is not over, as far as is wanted to find it when its time is.
+// open is a request that is not over, as far as is wanted to find it when its time is,
+// and to do without its row.
 type open struct {
 	ID, Person, Token string
 	Ends              time.Time
+	Role              string
+	State             State
 }
+
+// owed is a grant whose tokens AWS has still to refuse: it does not need its row.
+type owed struct{ Request, Role, Person string }
 
 // pending is an attempt that was counted and not answered yet.
 type pending struct {
@@ -109,12 +117,19 @@ const (
 	Closed   State = "closed"   // its requester ended it
 	Taken    State = "taken"    // revoked
 	Late     State = "late"     // not approved or not used in time
+
+	// What Open says of a request whose row cannot be read. No request is kept so.
+	Lost State = "unreadable"
 )
+
+var states = []State{Waiting, Ready, Granted, Active, Lapsed, Finished, Closed, Taken, Late}
 
 // IsOver tells that nothing more comes of the request.
 func (s State) IsOver() bool {
 	return slices.Contains([]State{Lapsed, Finished, Closed, Taken, Late}, s)
 }
+
+func (s State) isGranted() bool { return s == Granted || s == Active }
 
 // Approval is one person's yes.
 type Approval struct {

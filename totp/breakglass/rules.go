@@ -292,12 +292,16 @@ func (p Person) device(id string) (Device, bool) {
 // decoy is the device that stands in for one that is not the caller's: the work and
 // the answer are a wrong code's.
 func (r Rules) decoy() Device {
+	decoy := r.People[0].Devices[0]
 	for _, p := range r.People {
 		for _, d := range p.Devices {
-			if d.Kind != RecoveryCodes {
-				return d
+			if slices.Index(decoys, d.Kind) < slices.Index(decoys, decoy.Kind) {
+				decoy = d
 			}
 		}
 	}
-	return r.People[0].Devices[0]
+	return decoy
 }
+
+// decoys are the kinds of devices, first those whose codes people guess at.
+var decoys = []Kind{TOTP, HOTP, YubicoOTP, RecoveryCodes}

@@ -1,7 +1,6 @@
 package breakglass_test
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/storetest"
+	"mfawatch/totp/ledger"
 )
 
 func TestGradeNames(t *testing.T) {
@@ -195,19 +195,10 @@ func TestBoundsOfRules(t *testing.T) {
 // TestCounted: a device whose codes hold a number that only grows.
 func TestCounted(t *testing.T) {
 	m := &storetest.Memory{}
-	try := func(number int64) (spent error) {
-		t.Helper()
-		err := m.Transact(t.Context(), func(tx breakglass.Tx) error {
-			c, err := breakglass.BeginCounted(context.Background(), tx, "yubikey", storetest.Start)
-			if err == nil {
-				spent = c.Spend(context.Background(), tx, number)
-			}
-			return err
+	try := func(number int64) error {
+		return m.Transact(t.Context(), func(tx breakglass.Tx) error {
+			return breakglass.SpendCounted(t.Context(), tx, "yubikey", ledger.Counted{Step: number}, storetest.Start)
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return spent
 	}
 	for _, c := range []struct {
 		number int64

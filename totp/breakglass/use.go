@@ -2,6 +2,7 @@ package breakglass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,13 +39,11 @@ func (d *Door) Approve(ctx context.Context, c Caller, id string, proof Proof, no
 
 // live reads a request that is not over, and its role.
 func (t *turn) live(id string) (Request, Role, *Refusal, error) {
-	r, there, err := t.request(id)
+	r, no, err := t.named(id)
 	switch {
-	case err != nil:
-		return r, Role{}, nil, err
-	case !there:
-		return r, Role{}, refuse(NoSuchRequest), nil
-	case r.State.IsOver():
+	case no != nil || err != nil:
+		return r, Role{}, no, err
+	case r.State.IsOver() || !t.now.Before(r.due()): // which nobody may have come by to end
 		return r, Role{}, refuse(Over), nil
 	}
 	role, known := t.door.Rules.role(r.Role)
@@ -131,7 +130,7 @@ func (d *Door) Use(ctx context.Context, c Caller, id string, proof Proof, now ti
 
 // lost tells whether a grant may be handed out once more, as its answer may be lost.
 func (r Request) lost(c Caller, now time.Time) bool {
-	return (r.State == Granted || r.State == Active) && r.Principal == c.Principal && r.Again < mostAgain && !r.Drill && now.Before(r.GrantedAt.Add(RetryFor))
+	return r.State.isGranted() && r.Principal == c.Principal && r.Again < mostAgain && !r.Drill && now.Before(r.GrantedAt.Add(RetryFor))
 }
 
 func (t *turn) again(r Request, role Role, c Caller, who Person) (Grant, error) {
@@ -154,7 +153,7 @@ func (r Request) usable(role Role, c Caller, who Person, device Device, now time
 		return refuse(OthersRequest)
 	case r.lost(c, now):
 		return &Refusal{Reason: GrantedAlready, Until: r.Handed.Add(RetryAfter)}
-	case r.State == Granted || r.State == Active:
+	case r.State.isGranted():
 		return refuse(Over)
 	case !slices.Contains(role.Requesters, who.Name) || r.Alone && !role.Alone.Allowed || r.Duration > role.Longest:
 		return refuse(RulesChanged)
@@ -189,19 +188,40 @@ func (t *turn) grant(r Request, c Caller, who Person, device Device) (Grant, err
 // handed out: where it is an error they must not be. Of a drill it says that the whole
 // way was gone.
 func (d *Door) Issued(ctx context.Context, g Grant, until, now time.Time) error {
-	return d.turn(ctx, now, func(t *turn) error {
-		r, there, err := t.request(g.Request)
-		if err != nil {
-			return err
-		}
-		if there && (r.State == Active && r.Again == 0 || r.Drill && r.State == Finished) {
+	return d.insist(ctx, now, func(t *turn) error {
+		r, no, err := t.named(g.Request)
+		if err == nil && no == nil && (r.State == Active && r.Again == 0 || r.Drill && r.State == Finished) {
 			return nil // told twice
 		}
-		if !there || r.State != Granted && r.State != Active {
-			return t.refused(record.Entry{What: record.Issued, Request: t.knownID(g.Request, there)}, refuse(Over))
+		if no != nil || err != nil || !r.State.isGranted() {
+			return t.unanswerable(record.Issued, g.Request, no, err)
 		}
 		return t.issued(r, until)
 	})
+}
+
+// insist is turn of what cannot be asked again by anybody: AWS has given, or not. Others
+// who come first each time are no reason to forget it at once.
+func (d *Door) insist(ctx context.Context, now time.Time, run func(*turn) error) (err error) {
+	for range 3 {
+		if err = d.turn(ctx, now, run); !errors.Is(err, ErrBusy) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// unanswerable refuses what the edge says of a request that is over. One that is not
+// there is as over as others.
+func (t *turn) unanswerable(what record.What, id string, no *Refusal, err error) error {
+	if err != nil {
+		return err
+	}
+	there := no == nil || no.Reason != NoSuchRequest
+	if no == nil || !there {
+		no = refuse(Over)
+	}
+	return t.refused(record.Entry{What: what, Request: t.knownID(id, there)}, no)
 }
 
 func (t *turn) knownID(id string, known bool) string {
@@ -251,13 +271,10 @@ func (d *Door) NotIssued(ctx context.Context, g Grant, why string, now time.Time
 	if record.Text(why) != nil || len(why) > mostWhy {
 		why = "AWS gave no credentials"
 	}
-	return d.turn(ctx, now, func(t *turn) error {
-		r, there, err := t.request(g.Request)
-		if err != nil {
-			return err
-		}
-		if !there || r.State != Granted && r.State != Active {
-			return t.refused(record.Entry{What: record.NotIssued, Request: t.knownID(g.Request, there)}, refuse(Over))
+	return d.insist(ctx, now, func(t *turn) error {
+		r, no, err := t.named(g.Request)
+		if no != nil || err != nil || !r.State.isGranted() {
+			return t.unanswerable(record.NotIssued, g.Request, no, err)
 		}
 		e := r.entry(record.NotIssued)
 		e.Outcome, e.Reason = record.Failed, why

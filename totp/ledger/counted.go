@@ -29,7 +29,7 @@ func (v Verifier) CheckCounted(ctx context.Context, id string, now time.Time, co
 	}
 	c, err := compare()
 	if err == nil {
-		err = v.spendCounted(ctx, a, c)
+		err = v.SpendCounted(ctx, a, c)
 	}
 	if err != nil {
 		return fmt.Errorf("code for key %s: %w", id, err)
@@ -37,9 +37,13 @@ func (v Verifier) CheckCounted(ctx context.Context, id string, now time.Time, co
 	return nil
 }
 
-// spendCounted asks Refuse first: it may know better why a used code is refused, and
+// Uncounted is an attempt that no row counts: of codes that nobody can guess, where a
+// lock would only keep out who has the device.
+func Uncounted(id string, now time.Time) Attempt { return Attempt{id: id, at: now} }
+
+// SpendCounted asks Refuse first: it may know better why a used code is refused, and
 // whatever it says, the counter decides after it.
-func (v Verifier) spendCounted(ctx context.Context, a Attempt, c Counted) error {
+func (v Verifier) SpendCounted(ctx context.Context, a Attempt, c Counted) error {
 	return update(ctx, v.Store, verifierKey(a.id), func(r *verified) error {
 		if c.Refuse != nil {
 			if err := c.Refuse(r.Mark); err != nil {

@@ -15,6 +15,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -27,6 +28,10 @@ type Store interface {
 	// returns nil the row is on stable storage.
 	Update(ctx context.Context, key string, change func(old []byte) ([]byte, error)) error
 }
+
+// ErrDamaged is a row that cannot be read: something is wrong with it, or another version
+// wrote it.
+var ErrDamaged = errors.New("cannot be read")
 
 // format is the version of rows as they are written.
 const format = 1
@@ -41,10 +46,10 @@ func update[Row any](ctx context.Context, s Store, key string, change func(*Row)
 		}
 		if old != nil {
 			if err := json.Unmarshal(old, &kept); err != nil {
-				return nil, fmt.Errorf("ledger row %s cannot be read: restore it, or enrol the key again: %w", key, err)
+				return nil, fmt.Errorf("ledger row %s %w: restore it, or enrol the key again: %v", key, ErrDamaged, err)
 			}
 			if kept.Format != format {
-				return nil, fmt.Errorf("ledger row %s has format %d, and %d is understood: use the version that wrote it", key, kept.Format, format)
+				return nil, fmt.Errorf("ledger row %s %w: it has format %d, and %d is understood: use the version that wrote it", key, ErrDamaged, kept.Format, format)
 			}
 		}
 		if err := change(&kept.Row); err != nil {

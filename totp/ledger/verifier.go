@@ -197,6 +197,18 @@ func (v Verifier) Advance(ctx context.Context, id string, next int64, now time.T
 	})
 }
 
+// Proved keeps what two codes showed of a device that is being enrolled: they are used, and
+// where its clock or counter stands is known. Codes that were used before prove nothing.
+func (v Verifier) Proved(ctx context.Context, id string, m totp.Match, now time.Time) error {
+	return update(ctx, v.Store, verifierKey(id), func(r *verified) error {
+		if m.Step < r.Next {
+			return fmt.Errorf("key %s: %w", id, totp.ErrReplayed)
+		}
+		r.Next, r.Drift, r.Known = m.Step+1, m.Drift, max(r.Known, now.UnixMilli())
+		return nil
+	})
+}
+
 // Unlock forgets the failures of a key. Who may is the caller's to decide.
 func (v Verifier) Unlock(ctx context.Context, id string) error {
 	return update(ctx, v.Store, verifierKey(id), func(r *verified) error {

@@ -348,7 +348,7 @@ func TestTextsOfTheVerifier(t *testing.T) {
 	}
 	texts["key c: counter 4 is below 5, which is the next that was not used"] = v.Advance(t.Context(), "c", 4, start)
 	store.Rows["verify#x"], store.Rows["verify#y"] = []byte(`{"Format":2}`), []byte("{")
-	texts["ledger row verify#x has format 2, and 1 is understood: use the version that wrote it"] = v.Unlock(t.Context(), "x")
+	texts["ledger row verify#x cannot be read: it has format 2, and 1 is understood: use the version that wrote it"] = v.Unlock(t.Context(), "x")
 	texts["ledger row verify#y cannot be read: restore it, or enrol the key again: unexpected end of JSON input"] = v.Unlock(t.Context(), "y")
 	for want, err := range texts {
 		if err == nil || err.Error() != want {
@@ -395,5 +395,38 @@ func TestInTwoSteps(t *testing.T) {
 	}
 	if _, err := begin().Match(k, codeOf(t, k, present+1)); !errors.Is(err, totp.ErrNoMatch) {
 		t.Errorf("after a resync to 40 steps ahead = %v", err)
+	}
+}
+
+// TestProved: the codes that proved a device are used, its drift is known, and used ones
+// prove nothing.
+func TestProved(t *testing.T) {
+	store, k := &ledgertest.Memory{}, newKey(t, totp.Settings{})
+	v := ledger.Verifier{Store: store}
+	if err := v.Proved(t.Context(), "id", totp.Match{Step: present - 9, Drift: -9}, start); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Format":1,"Row":{"Next":59999992,"Drift":-9,"Attempts":0,"Cleared":0,"Last":0,"Known":1800000005000}}`
+	if got := string(store.Rows["verify#id"]); got != want {
+		t.Errorf("the row is %s, want %s", got, want)
+	}
+	for _, step := range []int64{present - 10, present - 9} {
+		if err := v.Proved(t.Context(), "id", totp.Match{Step: step}, start); !errors.Is(err, totp.ErrReplayed) {
+			t.Errorf("step %d again = %v", step, err)
+		}
+	}
+	if got := string(store.Rows["verify#id"]); got != want {
+		t.Errorf("what was refused is kept: %s", got)
+	}
+	for i, want := range []error{totp.ErrNoMatch, nil} {
+		if _, err := v.Check(t.Context(), "id", k, codeOf(t, k, present-9+int64(i)), start.Add(30*time.Second)); !errors.Is(err, want) {
+			t.Errorf("code %d since = %v, want %v", i, err, want)
+		}
+	}
+	if err := v.Proved(t.Context(), "id", totp.Match{Step: present}, start.Add(-time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(string(store.Rows["verify#id"]), `"Next":60000001,"Drift":0`) || !strings.Contains(string(store.Rows["verify#id"]), `"Known":1800000035000`) {
+		t.Errorf("the row is %s", store.Rows["verify#id"])
 	}
 }

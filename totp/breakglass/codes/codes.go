@@ -236,10 +236,10 @@ func read(tx breakglass.Tx, sheet string) (k kept, there bool, err error) {
 		return k, false, err
 	}
 	if err := json.Unmarshal(row, &k); err != nil {
-		return k, false, fmt.Errorf("sheet %s cannot be read: restore it, or print a new one: %w", sheet, err)
+		return k, false, fmt.Errorf("sheet %s %w: restore it, or print a new one: %v", sheet, breakglass.ErrDamaged, err)
 	}
 	if k.Format != 1 {
-		return k, false, fmt.Errorf("sheet %s has format %d, and 1 is understood: use the version that wrote it", sheet, k.Format)
+		return k, false, fmt.Errorf("sheet %s %w: it has format %d, and 1 is understood: use the version that wrote it", sheet, breakglass.ErrDamaged, k.Format)
 	}
 	return k, true, nil
 }

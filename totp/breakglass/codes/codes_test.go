@@ -380,7 +380,7 @@ func TestSentences(t *testing.T) {
 		}
 	}
 	m.Rows["sheet#ada-sheet"] = []byte(`{"Format":2}`)
-	if _, _, err := Left(m, "ada-sheet"); err == nil || err.Error() != "sheet ada-sheet has format 2, and 1 is understood: use the version that wrote it" {
+	if _, _, err := Left(m, "ada-sheet"); err == nil || err.Error() != "sheet ada-sheet cannot be read: it has format 2, and 1 is understood: use the version that wrote it" {
 		t.Error(err)
 	}
 	m.Rows["sheet#ada-sheet"] = []byte(`{`)

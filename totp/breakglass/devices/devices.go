@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"mfawatch/totp"
 	"mfawatch/totp/breakglass"
@@ -47,6 +48,16 @@ var ErrEnrolled = errors.New("the device is enrolled: another secret is another 
 // Enrol keeps a secret of a device of the rules, which has none yet. It looks whether
 // the secret is of the device's kind, before anything is sealed.
 func Enrol(ctx context.Context, store breakglass.Store, keys seal.Keys, d breakglass.Device, secret seal.Secret) error {
+	return enrol(ctx, store, keys, d, secret, func(breakglass.Tx) error { return nil })
+}
+
+// EnrolProved is Enrol of a device that showed two codes: they are spent with it, or it is
+// not enrolled.
+func EnrolProved(ctx context.Context, store breakglass.Store, keys seal.Keys, d breakglass.Device, secret seal.Secret, codes totp.Match, now time.Time) error {
+	return enrol(ctx, store, keys, d, secret, func(tx breakglass.Tx) error { return breakglass.Proved(ctx, tx, d.ID, codes, now) })
+}
+
+func enrol(ctx context.Context, store breakglass.Store, keys seal.Keys, d breakglass.Device, secret seal.Secret, spend func(breakglass.Tx) error) error {
 	if _, err := factor(d, secret); err != nil {
 		return err
 	}
@@ -63,7 +74,7 @@ func Enrol(ctx context.Context, store breakglass.Store, keys seal.Keys, d breakg
 		if there != nil {
 			return fmt.Errorf("device %s: %w", d.ID, ErrEnrolled)
 		}
-		return tx.Put(Row(d.ID), row)
+		return errors.Join(spend(tx), tx.Put(Row(d.ID), row))
 	})
 }
 

@@ -2,18 +2,19 @@ package devices
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"mfawatch/totp/breakglass"
+	"mfawatch/totp/ledger"
 	"mfawatch/totp/yubikey/otp"
 )
 
 // Yubico is the factor of a Yubico OTP credential. What it types is counted by the
-// key's own counters: one that is not above the last is used.
-//
-// It does not look, as otp.Check does, whether an OTP was held back between two of one
-// plugging-in.
+// key's own counters: one that is not above the last is used. One that was held back
+// between two of one plugging-in, as its clock tells, is refused (otp.Delayed).
 type Yubico struct{ Credential otp.Credential }
 
 // WellFormed tells what a key did not type: breakglass.Factor.
@@ -26,22 +27,21 @@ func typed(c breakglass.Code) (otp.OTP, error) {
 	return otp.Keyboard{Capitals: true}.Parse(strings.TrimSpace(c.Reveal()))
 }
 
-// Guessable is true: the ledger locks the device after wrong OTPs, as it does others.
-func (Yubico) Guessable() bool { return true }
+// Guessable is false: what does not decrypt to the private id of 48 bits and a checksum of
+// 16 is none, and nobody tries 2^64. So wrong ones lock nothing, and nobody who calls as
+// the key's person keeps them out with them.
+func (Yubico) Guessable() bool { return false }
 
-// Begin counts an attempt.
-func (y Yubico) Begin(ctx context.Context, tx breakglass.Tx, id string, now time.Time) (breakglass.Guess, error) {
-	counted, err := breakglass.BeginCounted(ctx, tx, id, now)
-	if err != nil {
-		return nil, err
-	}
-	return &yubicoGuess{y.Credential, counted, 0}, nil
+// Begin counts nothing: the door itself does.
+func (y Yubico) Begin(_ context.Context, _ breakglass.Tx, id string, now time.Time) (breakglass.Guess, error) {
+	return &yubicoGuess{credential: y.Credential, id: id, at: now}, nil
 }
 
 type yubicoGuess struct {
 	credential otp.Credential
-	counted    breakglass.Counted
-	number     int64
+	id         string
+	at         time.Time
+	counted    ledger.Counted
 }
 
 // Compare decrypts. An OTP of another key is a wrong one like others.
@@ -50,14 +50,18 @@ func (g *yubicoGuess) Compare(c breakglass.Code) error {
 	if err != nil {
 		return breakglass.ErrWrong
 	}
-	t, err := g.credential.Open(o)
+	_, g.counted, err = g.credential.Count(o, "", g.at)
 	if err != nil {
 		return breakglass.ErrWrong
 	}
-	g.number = t.Step()
 	return nil
 }
 
+// Spend looks at the key's clock and counters together.
 func (g *yubicoGuess) Spend(ctx context.Context, tx breakglass.Tx) error {
-	return g.counted.Spend(ctx, tx, g.number)
+	err := breakglass.SpendCounted(ctx, tx, g.id, g.counted, g.at)
+	if delayed := (*otp.Delayed)(nil); errors.As(err, &delayed) {
+		return fmt.Errorf("%w: %w", breakglass.ErrHeld, delayed)
+	}
+	return err
 }

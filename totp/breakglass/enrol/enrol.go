@@ -2,7 +2,7 @@
 // recovery codes of the emergency door.
 //
 // It promises that a key is in the door's rows only when two codes that follow each other
-// proved that its device makes them; that a sheet's codes are sealed on the machine
+// proved that its device makes them, and that they open nothing then; that a sheet's codes are sealed on the machine
 // that makes them before the door hears of their hashes, so that what is killed half-way
 // can be run again, and that they leave that seal once, to be printed. No error shows a
 // secret.
@@ -35,31 +35,39 @@ type Door struct {
 // reach is how many steps a device's clock, or counter, may be off when it is enrolled.
 const reach = 20
 
-// Prove tells whether a device makes a key's codes: two, one after the other. It gives the
-// key as it is to be kept: a counter's goes on after these.
-func Prove(k totp.Key, first, second string, now time.Time) (totp.Key, error) {
+// Proven is a key whose device showed two codes, as it is to be kept.
+type Proven struct {
+	Key   totp.Key
+	codes totp.Match
+	at    time.Time
+}
+
+// Prove tells whether a device makes a key's codes: two, one after the other. A counter
+// goes on after these.
+func Prove(k totp.Key, first, second string, now time.Time) (Proven, error) {
 	settings := k.Settings()
 	m, err := k.Resync(first, second, now, totp.Used{Next: settings.Counter}, reach)
 	if err != nil {
-		return totp.Key{}, fmt.Errorf("the two codes are not two of this key that follow each other: look at the device's clock, and type the next two: %w", err)
+		return Proven{}, fmt.Errorf("the two codes are not two of this key that follow each other: look at the device's clock, and type the next two: %w", err)
 	}
 	if settings.Kind != totp.HOTP {
-		return k, nil
+		return Proven{k, m, now}, nil
 	}
 	secret, err := totp.DecodeSecret(k.Secret())
 	if err != nil {
-		return totp.Key{}, err
+		return Proven{}, err
 	}
 	defer clear(secret)
 	settings.Counter = m.Step + 1
-	return totp.New(settings, secret)
+	k, err = totp.New(settings, secret)
+	return Proven{k, m, now}, err
 }
 
-// Key keeps the key of a device.
-func (d Door) Key(ctx context.Context, device breakglass.Device, k totp.Key) error {
-	secret := seal.NewSecret([]byte(k.URI()))
+// Key keeps the key of a device, and in the same transaction that its two codes are used.
+func (d Door) Key(ctx context.Context, device breakglass.Device, p Proven) error {
+	secret := seal.NewSecret([]byte(p.Key.URI()))
 	defer secret.Wipe()
-	return devices.Enrol(ctx, d.Store, d.Keys, device, secret)
+	return devices.EnrolProved(ctx, d.Store, d.Keys, device, secret, p.codes, p.at)
 }
 
 // Sheets are sheets that were made here and not printed yet.

@@ -95,8 +95,8 @@ func TestProveOfACounter(t *testing.T) {
 	first, _ := k.At(7)
 	second, _ := k.At(8)
 	got, err := enrol.Prove(k, first, second, now)
-	if err != nil || got.Settings().Counter != 9 || got.Secret() != k.Secret() {
-		t.Errorf("counter %d, %v; want 9", got.Settings().Counter, err)
+	if err != nil || got.Key.Settings().Counter != 9 || got.Key.Secret() != k.Secret() {
+		t.Errorf("counter %d, %v; want 9", got.Key.Settings().Counter, err)
 	}
 	first, _ = k.At(3)
 	second, _ = k.At(4)
@@ -105,24 +105,95 @@ func TestProveOfACounter(t *testing.T) {
 	}
 }
 
-// What was enrolled opens as the factor of the device.
+// proved is a key that showed its codes of two steps, of a time or a counter.
+func proved(t *testing.T, k totp.Key, step int64) enrol.Proven {
+	t.Helper()
+	first, err := k.At(step)
+	second, bad := k.At(step + 1)
+	if err = errors.Join(err, bad); err != nil {
+		t.Fatal(err)
+	}
+	p, err := enrol.Prove(k, first, second, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// What was enrolled opens as the factor of the device. The codes that proved it open
+// nothing, and the next one does, however far off the device's clock is.
 func TestKey(t *testing.T) {
+	for kind, steps := range map[totp.Kind][]int64{totp.TOTP: {now.Unix()/30 - 1, now.Unix()/30 - 9, now.Unix()/30 + 10}, totp.HOTP: {3, 12}} {
+		for _, step := range steps {
+			k, err := totp.New(totp.Settings{Kind: kind, Account: "x", Counter: map[totp.Kind]int64{totp.HOTP: 3}[kind]}, []byte("12345678901234567890"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := &storetest.Memory{}
+			door := enrol.Door{Store: store, Keys: keys(t)}
+			d := breakglass.Device{ID: "ada-key", Kind: breakglass.Kind(kind)}
+			p := proved(t, k, step)
+			if err := door.Key(t.Context(), d, p); err != nil {
+				t.Fatal(err)
+			}
+			if err := door.Key(t.Context(), d, p); !errors.Is(err, devices.ErrEnrolled) {
+				t.Errorf("twice: %v", err)
+			}
+			rules := breakglass.Rules{People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{d}}}}
+			f, err := devices.Sealed{Store: door.Store, Keys: door.Keys, Rules: rules}.Open(t.Context(), "ada-key")
+			if err != nil || !f.Guessable() {
+				t.Errorf("%v, %v", f, err)
+			}
+			later := now
+			if kind == totp.TOTP {
+				later = later.Add(30 * time.Second)
+			}
+			for i, good := range []bool{false, false, true} {
+				code, err := k.At(step + int64(i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := spends(t, store, f, "ada-key", breakglass.Typed(code), later); (err == nil) != good {
+					t.Errorf("%s at %d: code %d of the enrolment and after it: %v", kind, step, i, err)
+				}
+			}
+		}
+	}
+}
+
+func spends(t *testing.T, store breakglass.Store, f breakglass.Factor, id string, c breakglass.Code, at time.Time) error {
+	t.Helper()
+	return store.Transact(t.Context(), func(tx breakglass.Tx) error {
+		g, err := f.Begin(t.Context(), tx, id, at)
+		if err == nil {
+			err = g.Compare(c)
+		}
+		if err != nil {
+			return err
+		}
+		return g.Spend(t.Context(), tx)
+	})
+}
+
+// Codes that were used prove nothing, and nothing is kept then.
+func TestKeyOfUsedCodes(t *testing.T) {
 	k, err := totp.New(totp.Settings{Account: "x"}, []byte("12345678901234567890"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	door := enrol.Door{Store: &storetest.Memory{}, Keys: keys(t)}
+	store := &storetest.Memory{}
+	door := enrol.Door{Store: store, Keys: keys(t)}
 	d := breakglass.Device{ID: "ada-totp", Kind: breakglass.TOTP}
-	if err := door.Key(t.Context(), d, k); err != nil {
+	p := proved(t, k, now.Unix()/30-1)
+	if err := door.Key(t.Context(), d, p); err != nil {
 		t.Fatal(err)
 	}
-	if err := door.Key(t.Context(), d, k); !errors.Is(err, devices.ErrEnrolled) {
-		t.Errorf("twice: %v", err)
+	delete(store.Rows, devices.Row("ada-totp"))
+	if err := door.Key(t.Context(), d, p); !errors.Is(err, totp.ErrReplayed) || store.Rows[devices.Row("ada-totp")] != nil {
+		t.Errorf("the same codes again: %v", err)
 	}
-	rules := breakglass.Rules{People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{d}}}}
-	f, err := devices.Sealed{Store: door.Store, Keys: door.Keys, Rules: rules}.Open(t.Context(), "ada-totp")
-	if err != nil || !f.Guessable() {
-		t.Errorf("%v, %v", f, err)
+	if err := door.Key(t.Context(), d, proved(t, k, now.Unix()/30+1)); err != nil {
+		t.Errorf("the next codes: %v", err)
 	}
 }
 
@@ -158,16 +229,7 @@ func opens(t *testing.T, store breakglass.Store, k seal.Keys, id string, c break
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store.Transact(t.Context(), func(tx breakglass.Tx) error {
-		g, err := f.Begin(t.Context(), tx, id, now)
-		if err != nil {
-			return err
-		}
-		if err := g.Compare(c); err != nil {
-			return err
-		}
-		return g.Spend(t.Context(), tx)
-	})
+	return spends(t, store, f, id, c, now)
 }
 
 // Killed anywhere, the same line ends it, and what is printed then opens the door.
@@ -216,7 +278,7 @@ func TestSheetOfATakenID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := door.Key(t.Context(), breakglass.Device{ID: "ada-totp", Kind: breakglass.TOTP}, k); err != nil {
+	if err := door.Key(t.Context(), breakglass.Device{ID: "ada-totp", Kind: breakglass.TOTP}, proved(t, k, now.Unix()/30)); err != nil {
 		t.Fatal(err)
 	}
 	if err := two.Make(t.Context(), door, "ada-totp", 10, rand.Reader, now); !errors.Is(err, devices.ErrEnrolled) {

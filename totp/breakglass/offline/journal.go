@@ -72,12 +72,15 @@ func (j Journal) Send(ctx context.Context, to record.Archive) (sent int, err err
 	if err != nil {
 		return 0, err
 	}
-	next, err := to.Next(ctx)
+	next, after, err := to.Next(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if next < 1 || next > int64(len(lines))+1 {
 		return 0, fmt.Errorf("the archive has %d entries and this machine's record %d: it is another's archive, or entries were removed here", next-1, len(lines))
+	}
+	if next > 1 && record.Hash(lines[next-2]) != after {
+		return 0, fmt.Errorf("the archive's entry %d is not this machine's: it is another's archive, or entries were written anew here", next-1)
 	}
 	if lines = lines[next-1:]; len(lines) == 0 {
 		return 0, nil

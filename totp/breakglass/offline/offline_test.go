@@ -325,6 +325,21 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// An archive that has another record of as many entries takes none of this one.
+func TestSendToAnothersArchive(t *testing.T) {
+	to := folder.Folder{Dir: filepath.Join(t.TempDir(), "archive")}
+	for i := range 2 {
+		s := newScene(t)
+		if _, err := s.way.Use(t.Context(), ask()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.way.Journal.Send(t.Context(), to)
+		if i == 0 && err != nil || i == 1 && (err == nil || !strings.Contains(err.Error(), "the archive's entry 2 is not this machine's")) {
+			t.Errorf("machine %d: %v", i, err)
+		}
+	}
+}
+
 // The key is rotated with the session of the role, at the wire of IAM.
 func TestRotateAtIAM(t *testing.T) {
 	s := newScene(t)

@@ -294,7 +294,7 @@ func TestWords(t *testing.T) {
 	}
 	for what, word := range map[record.What]string{
 		record.Asked: "asked", record.Approved: "approved", record.Used: "used", record.Retried: "retried", record.Issued: "issued", record.NotIssued: "not-issued", record.Ended: "ended",
-		record.Revoked: "revoked", record.Closed: "closed", record.Expired: "expired", record.Unlocked: "unlocked", record.Drilled: "drilled", record.Unanswered: "unanswered", record.Outsiders: "outsiders",
+		record.Revoked: "revoked", record.Closed: "closed", record.Expired: "expired", record.Unlocked: "unlocked", record.Drilled: "drilled", record.Unanswered: "unanswered", record.Outsiders: "outsiders", record.Damaged: "damaged", record.Held: "held", record.Restored: "restored",
 		record.Looked: "looked", record.Pretended: "pretended",
 	} {
 		for _, outcome := range []record.Outcome{"done", "refused", "failed"} {
@@ -333,21 +333,21 @@ func TestSentences(t *testing.T) {
 		lines [][]byte
 		heads []record.Signed
 	}{
-		"line 3: entry 3: reordered: entry 2 stands there, whose place is before":                                                                   {twice, nil},
-		"line 2: entry 2: reordered: entry 3 stands there, and entry 2 later":                                                                       {swapped, nil},
-		"line 2: entry 2: missing: after entry 1 comes entry 4":                                                                                     {cut, nil},
-		"line 2: entry 2: edited: entry 3 follows another than this: this one was edited, or that one's prev":                                       {middle, nil},
-		"line 3: entry 3: edited: it does not follow the entry before it, which is as it was":                                                       {[][]byte{lines[0], lines[1], []byte(strings.Replace(string(lines[2]), hashes[1], hashes[0], 1))}, []record.Signed{head("main", 2)}},
-		"line 2: entry 2: edited: a signed head ends with another entry 2: this one, or some after entry 0 and all hashes since, were written anew": {middle[:2], []record.Signed{head("main", 2)}},
-		"line 5: entry 5: truncated: a signed head says that there were 9 entries":                                                                  {lines, []record.Signed{head("main", 9)}},
-		"line 3: entry 3: forged-head: the head: its signature is not of its key: head or signature was edited":                                     {lines, []record.Signed{forged}},
-		"line 3: entry 3: foreign-key: the head: it is signed by a key that is not one of the record's":                                             {lines, []record.Signed{sign(t, key(1), "main", 3, hashes[2])}},
-		`line 3: entry 3: other-door: a head is of door "other"`:                                                                                    {lines, []record.Signed{head("other", 3)}},
-		`line 1: entry 1: other-door: the entry is of door "other" and not of "main"`:                                                               {func() [][]byte { l, _ := chain(t, "other", 1); return l }(), nil},
-		"line 1: entry 0: forged-head: a head ends with an entry that no record has":                                                                {nil, []record.Signed{sign(t, key(0), "main", 0, record.Start)}},
-		"line 2: entry 2: unreadable: entry 2 is not in canonical form":                                                                             {[][]byte{lines[0], append(slices.Clone(lines[1]), ' ')}, nil},
-		"line 1: entry 1: unreadable: the line is no entry: unexpected end of JSON input":                                                           {[][]byte{nil}, nil},
-		"line 1: entry 1: unreadable: the entry's time is not written as 2006-01-02T15:04:05.000Z":                                                  {[][]byte{[]byte("{}")}, nil},
+		"line 3: entry 3: reordered: entry 2 stands there, whose place is before":                                                                                                     {twice, nil},
+		"line 2: entry 2: reordered: entry 3 stands there, and entry 2 later":                                                                                                         {swapped, nil},
+		"line 2: entry 2: missing: after entry 1 comes entry 4":                                                                                                                       {cut, nil},
+		"line 2: entry 2: edited: entry 3 follows another than this: this one was edited, or that one's prev":                                                                         {middle, nil},
+		"line 3: entry 3: edited: it does not follow the entry before it, which is as it was":                                                                                         {[][]byte{lines[0], lines[1], []byte(strings.Replace(string(lines[2]), hashes[1], hashes[0], 1))}, []record.Signed{head("main", 2)}},
+		"line 2: entry 2: edited: a signed head ends with another entry 2: this one, or some after entry 0 and all hashes since, were written anew, or the door's table was restored": {middle[:2], []record.Signed{head("main", 2)}},
+		"line 5: entry 5: truncated: a signed head says that there were 9 entries":                                                                                                    {lines, []record.Signed{head("main", 9)}},
+		"line 3: entry 3: forged-head: the head: its signature is not of its key: head or signature was edited":                                                                       {lines, []record.Signed{forged}},
+		"line 3: entry 3: foreign-key: the head: it is signed by a key that is not one of the record's":                                                                               {lines, []record.Signed{sign(t, key(1), "main", 3, hashes[2])}},
+		`line 3: entry 3: other-door: a head is of door "other"`:                                                                                                                      {lines, []record.Signed{head("other", 3)}},
+		`line 1: entry 1: other-door: the entry is of door "other" and not of "main"`:                                                                                                 {func() [][]byte { l, _ := chain(t, "other", 1); return l }(), nil},
+		"line 1: entry 0: forged-head: a head ends with an entry that no record has":                                                                                                  {nil, []record.Signed{sign(t, key(0), "main", 0, record.Start)}},
+		"line 2: entry 2: unreadable: entry 2 is not in canonical form":                                                                                                               {[][]byte{lines[0], append(slices.Clone(lines[1]), ' ')}, nil},
+		"line 1: entry 1: unreadable: the line is no entry: unexpected end of JSON input":                                                                                             {[][]byte{nil}, nil},
+		"line 1: entry 1: unreadable: the entry's time is not written as 2006-01-02T15:04:05.000Z":                                                                                    {[][]byte{[]byte("{}")}, nil},
 	} {
 		_, err := record.Verify("main", c.lines, c.heads, []ed25519.PublicKey{key(0).Key()})
 		if err == nil || err.Error() != want {
@@ -385,5 +385,44 @@ func TestSentences(t *testing.T) {
 	}
 	if _, err := record.Sign(t.Context(), key(0), "a\n", 1, record.Start, start); err == nil || !strings.HasPrefix(err.Error(), "head of a\n: door: ") {
 		t.Error(err)
+	}
+}
+
+// TestForked: where heads of the record's key do not agree, and one vouches for what is
+// there, another record was made; where none does, what is there may be edited.
+func TestForked(t *testing.T) {
+	k := key(0)
+	lines, hashes := chain(t, "main", 5)
+	right := func(seq int) record.Signed { return sign(t, k, "main", seq, hashes[seq-1]) }
+	other := func(seq int) record.Signed { return sign(t, k, "main", seq, record.Hash(fmt.Append(nil, seq))) }
+	edited := slices.Clone(lines)
+	edited[4] = lines[0]
+	for what, c := range map[string]struct {
+		lines          [][]byte
+		heads          []record.Signed
+		fault          record.Fault
+		seq            int64
+		entries, signs int64
+	}{
+		"then one that is right":           {lines, []record.Signed{other(3), right(5)}, record.Forked, 3, 3, 0},
+		"of the same entry":                {lines, []record.Signed{other(3), right(3)}, record.Forked, 3, 3, 0},
+		"of the same entry, the other way": {lines, []record.Signed{right(3), other(3)}, record.Forked, 3, 3, 3},
+		"the first of two":                 {lines, []record.Signed{right(1), other(4), other(2), right(5)}, record.Forked, 2, 2, 1},
+		"only one before is right":         {lines, []record.Signed{right(2), other(3)}, record.Edited, 3, 3, 2},
+		"two before, and one is of before": {lines, []record.Signed{other(2), right(1)}, record.Edited, 2, 2, 1},
+		"none is right":                    {lines, []record.Signed{other(3)}, record.Edited, 3, 3, 0},
+		"and a line is broken":             {edited, []record.Signed{other(3)}, record.Edited, 3, 3, 0},
+		"one right, then a broken line":    {edited, []record.Signed{other(3), right(4)}, record.Forked, 3, 3, 0},
+		"and the end is cut off":           {lines[:4], []record.Signed{other(3), right(5)}, record.Edited, 3, 3, 0},
+	} {
+		r, err := record.Verify("main", c.lines, c.heads, []ed25519.PublicKey{k.Key()})
+		b := (*record.Broken)(nil)
+		if !errors.As(err, &b) || b.Fault != c.fault || b.Seq != c.seq || b.Position != int(c.seq) || r.Entries != c.entries || r.Signed != c.signs {
+			t.Errorf("%s: %v, %+v, want %s at entry %d", what, err, r, c.fault, c.seq)
+		}
+	}
+	_, err := record.Verify("main", lines, []record.Signed{other(3), right(5)}, []ed25519.PublicKey{k.Key()})
+	if want := "line 3: entry 3: forked: the record's key signed what is there, and another entry 3 too: the door's table was restored to an earlier time, or written anew"; err == nil || err.Error() != want {
+		t.Errorf("it says %v, want %s", err, want)
 	}
 }

@@ -19,6 +19,7 @@ const (
 	Reordered  Fault = "reordered" // also one that is there twice
 	Edited     Fault = "edited"
 	Truncated  Fault = "truncated" // a head says that there was more
+	Forked     Fault = "forked"    // heads of the record's key that do not agree: the door's table was restored, or written anew
 	ForeignKey Fault = "foreign-key"
 	Forged     Fault = "forged-head"
 )
@@ -46,23 +47,15 @@ type Report struct {
 // is that it ends with. Its error is a *Broken.
 func Verify(door string, lines [][]byte, heads []Signed, keys []ed25519.PublicKey) (Report, error) {
 	w := walk{door: door, lines: lines, keys: keys, report: Report{Hash: Start}}
-	heads = slices.Clone(heads)
-	slices.SortStableFunc(heads, func(a, b Signed) int { return cmp.Compare(a.Seq, b.Seq) })
-	for i := range lines {
-		if b := w.entry(i); b != nil {
-			return w.report, b
-		}
-		for len(heads) > 0 && heads[0].Seq <= w.report.Entries {
-			if b := w.head(heads[0]); b != nil {
-				return w.report, b
-			}
-			heads = heads[1:]
-		}
-	}
-	for _, h := range heads {
-		if b := w.beyond(h); b != nil {
-			return w.report, b
-		}
+	b := w.all(heads)
+	switch {
+	case w.other != nil && w.report.Signed >= w.other.Seq: // a head vouches for what is there
+		w.other.Fault, w.other.Detail = Forked, fmt.Sprintf("the record's key signed what is there, and another entry %d too: the door's table was restored to an earlier time, or written anew", w.other.Seq)
+		return w.before, w.other
+	case w.other != nil:
+		return w.before, w.other
+	case b != nil:
+		return w.report, b
 	}
 	return w.report, nil
 }
@@ -72,6 +65,31 @@ type walk struct {
 	lines  [][]byte
 	keys   []ed25519.PublicKey
 	report Report
+	other  *Broken // the first head that ends with another entry than is there
+	before Report  // when it was found
+}
+
+// all walks until it finds what is broken but by heads that do not agree.
+func (w *walk) all(heads []Signed) *Broken {
+	heads = slices.Clone(heads)
+	slices.SortStableFunc(heads, func(a, b Signed) int { return cmp.Compare(a.Seq, b.Seq) })
+	for i := range w.lines {
+		if b := w.entry(i); b != nil {
+			return b
+		}
+		for len(heads) > 0 && heads[0].Seq <= w.report.Entries {
+			if b := w.head(heads[0]); b != nil {
+				return b
+			}
+			heads = heads[1:]
+		}
+	}
+	for _, h := range heads {
+		if b := w.beyond(h); b != nil {
+			return b
+		}
+	}
+	return nil
 }
 
 // entry is the link between a line and what was before it.
@@ -115,10 +133,13 @@ func (w *walk) head(h Signed) *Broken {
 	if b := w.signature(h, at); b != nil {
 		return b
 	}
-	if h.Hash != w.report.Hash {
-		return &Broken{at, h.Seq, Edited, fmt.Sprintf("a signed head ends with another entry %d: this one, or some after entry %d and all hashes since, were written anew", h.Seq, w.report.Signed)}
+	switch {
+	case h.Hash == w.report.Hash:
+		w.report.Signed = h.Seq
+	case w.other == nil:
+		w.before = w.report
+		w.other = &Broken{at, h.Seq, Edited, fmt.Sprintf("a signed head ends with another entry %d: this one, or some after entry %d and all hashes since, were written anew, or the door's table was restored", h.Seq, w.report.Signed)}
 	}
-	w.report.Signed = h.Seq
 	return nil
 }
 

@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -157,4 +159,10 @@ func Ask(role string, n int) breakglass.Ask {
 		b[i] = letters[n%32]
 	}
 	return breakglass.Ask{Role: role, Why: "the identity provider is down", Ticket: "INC-7", Duration: 20 * time.Minute, Recipient: "age1" + string(b)}
+}
+
+// Short is how rows name a principal.
+func Short(principal string) string {
+	sum := sha256.Sum256([]byte(principal))
+	return hex.EncodeToString(sum[:16])
 }

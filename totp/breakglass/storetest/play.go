@@ -3,17 +3,20 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"mfawatch/totp"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/record"
 )
 
-// play is many actors at a door, whose store fails and loses answers, whose clocks
-// drift and jump, and who die between any two transactions.
+// play is many actors at a door, whose store fails, loses answers and has rows damaged,
+// whose clocks drift and jump, and who die between any two transactions.
 type play struct {
 	*testing.T
 	*rand.Rand
@@ -35,6 +38,9 @@ type play struct {
 	accepted  map[string]int // by device and code
 	published map[string]bool
 	faults    bool
+	damaged   map[string][]byte // rows, as they were
+	told      map[string]bool   // what the record says cannot be read
+	closed    map[string]bool   // requests whose tokens AWS refuses
 }
 
 // facts are what the record says of one request.
@@ -45,6 +51,7 @@ type facts struct {
 	approved            map[string]bool
 	used                int
 	usedAt              time.Time
+	owing               bool // its row was damaged when AWS may have given credentials
 }
 
 var (
@@ -57,6 +64,7 @@ func Play(t *testing.T, store breakglass.Store, seed uint64, moves int) {
 	p := &play{
 		T: t, Rand: rand.New(rand.NewPCG(seed, 9)), cast: NewCast(t), store: store, now: Start, drift: map[string]time.Duration{},
 		shown: map[string][]int64{}, sheets: map[string]int64{}, facts: map[string]*facts{}, accepted: map[string]int{}, published: map[string]bool{}, faults: true,
+		damaged: map[string][]byte{}, told: map[string]bool{}, closed: map[string]bool{},
 	}
 	p.door = p.cast.Door(store)
 	p.door.Store = Faulty{Store: store, Before: p.fault(errBefore), After: p.fault(errAfter)}
@@ -68,13 +76,16 @@ func Play(t *testing.T, store breakglass.Store, seed uint64, moves int) {
 		p.move()
 	}
 	p.faults = false
+	for range 10 {
+		p.damage()
+	}
 	p.rescue()
 	p.settle()
 	used := 0
 	for _, f := range p.facts {
 		used += f.used
 	}
-	t.Logf("%d moves: %d entries, %d requests, %d grants", moves, len(p.lines), len(p.facts), used)
+	t.Logf("%d moves: %d entries, %d requests, %d grants, %d rows damaged and %d told", moves, len(p.lines), len(p.facts), used, len(p.damaged), len(p.told))
 }
 
 var actors = []string{"ada", "ada-laptop", "bob", "cyd", "dan", "eve"}
@@ -118,7 +129,7 @@ func (p *play) any(of []string) string {
 }
 
 func (p *play) move() {
-	who, id, kind := actors[p.IntN(len(actors))], p.any(p.requests), p.IntN(16)
+	who, id, kind := actors[p.IntN(len(actors))], p.any(p.requests), p.IntN(20)
 	if p.IntN(3) > 0 && 3 <= kind && kind <= 10 {
 		who, id, kind = p.sensible(who, id, kind)
 	}
@@ -158,6 +169,16 @@ func (p *play) move() {
 		err = p.publish()
 	case 15:
 		err = p.door.Tend(ctx, at)
+	case 16:
+		p.damage()
+	case 17:
+		p.repair()
+	case 18:
+		p.enrol()
+	case 19:
+		if p.IntN(4) == 0 {
+			p.flood(who, at)
+		}
 	}
 	if refusal := (*breakglass.Refusal)(nil); err != nil && !errors.Is(err, errBefore) && !errors.Is(err, errAfter) && !errors.As(err, &refusal) {
 		p.Fatal(err)
@@ -264,6 +285,105 @@ func (p *play) publish() error {
 	return err
 }
 
+// garbage are rows that nobody can read.
+var garbage = []string{"", "{", "null", `{"Format":2}`, `{"Format":1,"Row":{"Else":1}}`, `{"Format":1,"Row":5}`}
+
+// damage damages a row that the door can do without, if it is there.
+func (p *play) damage() {
+	p.Helper()
+	who := actors[p.IntN(len(actors))]
+	key := []string{
+		"request#" + p.any(p.requests), "request#" + p.any(p.requests), fmt.Sprintf("notice#%012d", max(len(p.lines)-p.IntN(20), 1)),
+		"guard#" + Short(User(who)), "pace#" + Short(User(who)), "pace#" + Short(User(who)) + "-revoke", "unlock#" + person(who) + "-totp",
+	}[p.IntN(7)]
+	text := []byte(garbage[p.IntN(len(garbage))])
+	err := p.store.Transact(p.Context(), func(tx breakglass.Tx) error {
+		row, err := tx.Get(key)
+		if row == nil || err != nil {
+			return err
+		}
+		if _, before := p.damaged[key]; !before {
+			p.damaged[key] = row
+		}
+		if strings.HasPrefix(key, "request#") && p.IntN(4) == 0 {
+			return tx.Delete(key)
+		}
+		return tx.Put(key, text)
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// repair puts a request's or a notice's row back, as it was.
+func (p *play) repair() {
+	p.Helper()
+	keys := slices.Sorted(maps.Keys(p.damaged))
+	if len(keys) == 0 {
+		return
+	}
+	key := keys[p.IntN(len(keys))]
+	row := p.damaged[key]
+	if !strings.HasPrefix(key, "request#") && !strings.HasPrefix(key, "notice#") {
+		return // the door has others in their place
+	}
+	delete(p.damaged, key)
+	if err := p.store.Transact(p.Context(), func(tx breakglass.Tx) error { return tx.Put(key, row) }); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// enrol has a device prove itself by two codes: they open nothing.
+func (p *play) enrol() {
+	p.Helper()
+	device := person(actors[p.IntN(5)]) + "-totp"
+	step := p.now.Unix()/30 + int64(p.IntN(3)-1)
+	err := p.store.Transact(p.Context(), func(tx breakglass.Tx) error {
+		return breakglass.Proved(p.Context(), tx, device, totp.Match{Step: step}, p.now)
+	})
+	if errors.Is(err, totp.ErrReplayed) {
+		return
+	}
+	if err != nil {
+		p.Fatal(err)
+	}
+	for _, n := range []int64{step - 1, step} {
+		p.accepted[fmt.Sprint(device, ":", n)]++
+		p.shown[device] = append(p.shown[device], n)
+	}
+}
+
+// flood calls often at one time: a minute's calls and no more come to the record, and
+// nobody else is in their way.
+func (p *play) flood(who string, at time.Time) {
+	p.Helper()
+	p.look("")
+	faults, before, often := p.faults, len(p.lines), 0
+	p.faults = false
+	for range 70 {
+		_, err := p.door.Ask(p.Context(), As(who), breakglass.Ask{}, at)
+		refusal := (*breakglass.Refusal)(nil)
+		if !errors.As(err, &refusal) {
+			p.Fatal(err)
+		}
+		if refusal.Reason == breakglass.TooOften {
+			if often++; !refusal.Until.After(at) || refusal.Until.Sub(at) > 3*time.Minute {
+				p.Fatalf("at %v too often until %v", at, refusal.Until)
+			}
+		}
+	}
+	p.look("")
+	mine := 0
+	for _, line := range p.lines[before:] {
+		if e, err := record.Parse(line); err == nil && e.Actor == User(who) && e.What == record.Asked {
+			mine++
+		}
+	}
+	if p.faults = faults; mine > 30 || often < 40 {
+		p.Fatalf("of 70 calls at once %d are recorded, and %d were too often", mine, often)
+	}
+}
+
 // look reads what was added to the record, and holds it to the promises.
 func (p *play) look(code string) {
 	p.Helper()
@@ -292,6 +412,15 @@ func (p *play) look(code string) {
 
 func (p *play) entry(e record.Entry, code string) {
 	p.Helper()
+	if f := p.facts[e.Request]; e.What == record.Damaged {
+		key, _ := strings.CutPrefix(e.Reason, "row ")
+		key, _, _ = strings.Cut(key, " ")
+		p.told[key] = true
+		if f != nil { // else of another row
+			f.over = true
+			f.owing = f.owing || f.used > 0 && !f.drill
+		}
+	}
 	if e.Outcome != record.Done {
 		return
 	}
@@ -311,6 +440,8 @@ func (p *play) entry(e record.Entry, code string) {
 		f.approved[e.Person] = true
 	case record.Ended, record.Revoked, record.Expired:
 		f.over = true
+	case record.Closed:
+		p.closed[e.Request] = true
 	case record.Used:
 		f.usedAt = e.At
 		if f.used++; f.used > 1 || e.Actor != f.actor || len(f.approved) < wanted[f.role] && !f.alone {
@@ -328,6 +459,9 @@ func (p *play) entry(e record.Entry, code string) {
 func (p *play) rescue() {
 	p.Helper()
 	p.now = p.now.Add(5 * time.Minute)
+	for _, who := range []string{"ada", "bob"} { // somebody has what they have to call with
+		p.flood(who, p.now)
+	}
 	began, unlocks := p.now, 0
 	r := p.openRequest()
 	p.persist(&unlocks, "bob-totp", func(proof breakglass.Proof) error {
@@ -353,12 +487,17 @@ func (p *play) openRequest() string {
 		if err == nil {
 			return r.ID
 		}
-		if refusal := (*breakglass.Refusal)(nil); !errors.As(err, &refusal) || refusal.Reason != breakglass.TooMany {
+		refusal := (*breakglass.Refusal)(nil)
+		switch {
+		case errors.As(err, &refusal) && refusal.Reason == breakglass.TooOften:
+			p.now = refusal.Until
+			continue
+		case refusal == nil || refusal.Reason != breakglass.TooMany:
 			p.Fatal(err)
 		}
 		all, err := p.door.Open(p.Context(), As("ada"))
 		for _, o := range all {
-			if o.Person == "ada" {
+			if o.Person == "ada" && o.State != breakglass.Lost { // which takes no place
 				err = errors.Join(err, p.door.End(p.Context(), As("ada"), o.ID, p.now))
 			}
 		}
@@ -388,6 +527,8 @@ func (p *play) persist(unlocks *int, device string, try func(breakglass.Proof) e
 			p.Fatal(err)
 		}
 		switch {
+		case refusal.Reason == breakglass.TooOften:
+			p.now = refusal.Until
 		case refusal.Reason == breakglass.Wait && refusal.Until.Sub(p.now) <= time.Hour:
 			p.now = refusal.Until
 		case refusal.Reason == breakglass.Wait, refusal.Reason == breakglass.Locked:
@@ -424,19 +565,27 @@ func (p *play) unlock(device string, sheet int64) {
 // settle ends the play: every attempt is answered, every notice published.
 func (p *play) settle() {
 	p.Helper()
-	for range 40 {
-		if err := p.door.Tend(p.Context(), p.now.Add(72*time.Hour)); err != nil {
-			p.Fatal(err)
-		}
+	p.tend()
+	owed, err := p.door.Owed(p.Context(), p.now)
+	for _, c := range owed {
+		err = errors.Join(err, p.door.Closed(p.Context(), c, p.now))
+	}
+	if err != nil {
+		p.Fatal(err)
 	}
 	p.look("")
+	for id, f := range p.facts {
+		if f.owing && !p.closed[id] {
+			p.Fatalf("request %s was granted and its row damaged, and AWS is not told to refuse it", id)
+		}
+	}
 	desk := ""
-	err := p.store.Transact(p.Context(), func(tx breakglass.Tx) error {
+	err = p.store.Transact(p.Context(), func(tx breakglass.Tx) error {
 		row, err := tx.Get("desk#door")
 		desk = string(row)
 		return err
 	})
-	if err != nil || strings.Contains(desk, `"Pending":[{`) || strings.Contains(desk, `"Open":[{`) {
+	if err != nil || strings.Contains(desk, `"Pending":[{`) || strings.Contains(desk, `"Open":[{`) || strings.Contains(desk, `"Held":[{`) || strings.Contains(desk, `"Owed":[{`) {
 		p.Fatalf("something is not answered or not over: %s, %v", desk, err)
 	}
 	for {
@@ -444,8 +593,10 @@ func (p *play) settle() {
 		if err != nil {
 			p.Fatal(err)
 		}
-		if len(all) == 0 {
-			break
+		if n := len(p.lines); len(all) == 0 {
+			if p.tend(); len(p.lines) == n {
+				break
+			}
 		}
 		for _, n := range all {
 			p.published[n.ID] = true
@@ -455,9 +606,20 @@ func (p *play) settle() {
 		}
 	}
 	for i := range p.lines {
-		if id := fmt.Sprint("main-", i+1); !p.published[id] {
+		if id := fmt.Sprint("main-", i+1); !p.published[id] && !p.told[fmt.Sprintf("notice#%012d", i+1)] {
 			p.Errorf("notice %s was lost", id)
 		}
 	}
 	Entries(p.T, p.store)
+}
+
+// tend ends all that time ends, three days later.
+func (p *play) tend() {
+	p.Helper()
+	for range 40 {
+		if err := p.door.Tend(p.Context(), p.now.Add(72*time.Hour)); err != nil {
+			p.Fatal(err)
+		}
+	}
+	p.look("")
 }

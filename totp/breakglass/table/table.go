@@ -64,13 +64,13 @@ func Places(door, ledger string) func(string) Place {
 
 // The bounds of a transaction.
 const (
-	tries    = 200                    // how often others may come first
+	patience = 5 * time.Second        // how long others may come first: somebody waits for the answer
 	mostRows = 100                    // DynamoDB's
 	longest  = 120 * time.Millisecond // pause
 )
 
-// ErrBusy is a transaction that others were before each time. Nothing was written.
-var ErrBusy = errors.New("others changed the rows each time: try again")
+// errBusy is what Transact gives up with.
+var errBusy = fmt.Errorf("dynamodb transaction: %w", breakglass.ErrBusy)
 
 // row is an item as it was read; version 0 is none.
 type row struct {
@@ -86,12 +86,14 @@ type run struct {
 	read   map[string]row
 	write  map[string][]byte // nil deletes
 	order  []string          // of keys as they were first read
-	failed error             // of a read: the change may not have told it
+	failed error             // of a read, or of a row that is not to be changed: the change may not have told it
 }
 
-// Transact runs a change: breakglass.Store.
+// Transact runs a change: breakglass.Store. Where others come first for longer than
+// anybody should wait, or than ctx lasts, it is breakglass.ErrBusy.
 func (s *Store) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
-	for n := range tries {
+	began := time.Now()
+	for n := 0; ; n++ {
 		r := &run{ctx: ctx, store: s, read: map[string]row{}, write: map[string][]byte{}}
 		err := change(r)
 		if r.failed != nil {
@@ -109,10 +111,12 @@ func (s *Store) Transact(ctx context.Context, change func(breakglass.Tx) error) 
 			return bad
 		}
 		if err := pause(ctx, n); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errBusy, err)
+		}
+		if time.Since(began) >= patience {
+			return errBusy
 		}
 	}
-	return fmt.Errorf("dynamodb transaction: %w", ErrBusy)
 }
 
 // pause lets others go first, by chance, and longer each time.
@@ -145,16 +149,22 @@ func (r *run) Put(key string, text []byte) error {
 	if text == nil {
 		return fmt.Errorf("row %s is nil: delete it", key)
 	}
-	_, err := r.fetch(key)
+	if _, err := r.fetch(key); err != nil {
+		r.failed = err
+		return err
+	}
 	r.write[key] = bytes.Clone(text)
-	return err
+	return nil
 }
 
 // Delete removes a row: breakglass.Tx.
 func (r *run) Delete(key string) error {
-	_, err := r.fetch(key)
+	if _, err := r.fetch(key); err != nil {
+		r.failed = err
+		return err
+	}
 	r.write[key] = nil
-	return err
+	return nil
 }
 
 func (r *run) fetch(key string) (row, error) {
@@ -168,8 +178,7 @@ func (r *run) fetch(key string) (row, error) {
 		return row{}, r.failed
 	}
 	old, err := rowOf(key, out.Item)
-	if err != nil {
-		r.failed = err
+	if err != nil { // a change can do without it: this store never writes over it
 		return row{}, err
 	}
 	r.read[key], r.order = old, append(r.order, key)
@@ -221,9 +230,10 @@ func (r *run) item(key string, text []byte, written bool, writer string) types.T
 
 // send sends a transaction. Not kept without an error is one that others came before.
 func (r *run) send(in *dynamodb.TransactWriteItemsInput, wrote, writer string) (kept bool, err error) {
-	for n := range tries {
+	began := time.Now()
+	for n := 0; ; n++ {
 		_, err = r.store.Client.TransactWriteItems(r.ctx, in)
-		if running := (*types.TransactionInProgressException)(nil); !errors.As(err, &running) {
+		if running := (*types.TransactionInProgressException)(nil); !errors.As(err, &running) || time.Since(began) >= patience {
 			break
 		}
 		// An earlier try of ours is still on its way: the same token asks for its end.
@@ -293,11 +303,11 @@ func rowOf(key string, i item) (row, error) {
 	writer, _ := i["writer"].(*types.AttributeValueMemberS)
 	kept, _ := i["row"].(*types.AttributeValueMemberS)
 	if version == nil || writer == nil || kept == nil {
-		return row{}, fmt.Errorf("dynamodb item %s is no row of a door: version, writer and row are wanted", key)
+		return row{}, fmt.Errorf("dynamodb item %s is no row of a door: version, writer and row are wanted: it %w", key, breakglass.ErrDamaged)
 	}
 	n, err := strconv.Atoi(version.Value)
 	if err != nil || n < 1 {
-		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero", key)
+		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero: it %w", key, breakglass.ErrDamaged)
 	}
 	return row{version: n, writer: writer.Value, text: []byte(kept.Value)}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -327,8 +328,78 @@ func alwaysBusy(t *testing.T) {
 	s := &tables{write: func(int) error {
 		return &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: aws.String("TransactionConflict")}}}
 	}}
-	if _, err := add(t.Context(), s); !errors.Is(err, ErrBusy) || len(s.sent) != tries || len(s.items) != 0 {
-		t.Errorf("%d tries, %v", len(s.sent), err)
+	began := time.Now() // of the bubble
+	_, err := add(t.Context(), s)
+	if took := time.Since(began); !errors.Is(err, breakglass.ErrBusy) || !strings.Contains(err.Error(), "try again") || took < 5*time.Second || took > 5*time.Second+longest || len(s.sent) < 50 || len(s.items) != 0 {
+		t.Errorf("%d tries in %v, %v", len(s.sent), took, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second+1) // no sum of pauses
+	defer cancel()
+	began = time.Now()
+	_, err = add(ctx, s)
+	if took := time.Since(began); !errors.Is(err, breakglass.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) || took != time.Second+1 {
+		t.Errorf("with a second of time: %v after %v", err, took)
+	}
+	// An earlier try of ours that never ends may have been kept.
+	s = &tables{write: func(int) error { return &types.TransactionInProgressException{} }}
+	began = time.Now()
+	_, err = add(t.Context(), s)
+	if took := time.Since(began); err == nil || errors.Is(err, breakglass.ErrBusy) || took < 5*time.Second || took > 5*time.Second+longest {
+		t.Errorf("a try that never ends: %v after %v", err, took)
+	}
+}
+
+// slow is DynamoDB with the time that its calls take.
+type slow struct{ *tables }
+
+func (s slow) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	time.Sleep(4 * time.Millisecond)
+	return s.tables.GetItem(ctx, in, o...)
+}
+
+func (s slow) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	time.Sleep(10 * time.Millisecond)
+	return s.tables.TransactWriteItems(ctx, in, o...)
+}
+
+// TestContenders: of many at the same rows none waits longer than the bound and one try,
+// each comes through or is told to try again, and none is lost or kept twice.
+func TestContenders(t *testing.T) {
+	for _, n := range []int{40, 400} {
+		synctest.Test(t, func(t *testing.T) { contend(t, n) })
+	}
+}
+
+func contend(t *testing.T, n int) {
+	s := &tables{}
+	store := &Store{Client: slow{s}, Place: Places("door", "ledger")}
+	began := time.Now()
+	var mutex sync.Mutex
+	var wait sync.WaitGroup
+	kept, longestWait := 0, time.Duration(0)
+	for range n {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			err := store.Transact(t.Context(), func(tx breakglass.Tx) error {
+				a, err := tx.Get("k#a")
+				b, bad := tx.Get("verify#b")
+				return errors.Join(err, bad, tx.Put("k#a", append(a, 'x')), tx.Put("verify#b", append(b, 'x')))
+			})
+			mutex.Lock()
+			defer mutex.Unlock()
+			longestWait = max(longestWait, time.Since(began))
+			if err == nil {
+				kept++
+			} else if !errors.Is(err, breakglass.ErrBusy) {
+				t.Error(err)
+			}
+		}()
+	}
+	wait.Wait()
+	t.Logf("%d at once: %d kept, the longest wait was %v", n, kept, longestWait)
+	if want := strings.Repeat("x", kept); kept == 0 || n == 40 && kept != n || s.row("door/k/a") != want || s.row("ledger/verify#b") != want || longestWait > patience+longest+20*time.Millisecond {
+		t.Errorf("of %d at once %d are kept, the rows have %d and %d, after %v", n, kept, len(s.row("door/k/a")), len(s.row("ledger/verify#b")), longestWait)
 	}
 }
 
@@ -391,6 +462,34 @@ func TestForeignItems(t *testing.T) {
 		change(s.items["door/k/a"])
 		if seen, err := add(t.Context(), s); err == nil || !strings.Contains(err.Error(), "item k#a") || len(s.sent) != 0 {
 			t.Errorf("%s: %v after changes of %q, want an error", what, err, seen)
+		}
+	}
+}
+
+// TestWithoutAForeignItem: a change may do without one, and never writes over it.
+func TestWithoutAForeignItem(t *testing.T) {
+	s := &tables{}
+	s.put("door/k/a", item{"note": str("not ours")})
+	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+		if row, err := tx.Get("k#a"); row != nil || !errors.Is(err, breakglass.ErrDamaged) {
+			t.Errorf("it is read as %q, %v", row, err)
+		}
+		return tx.Put("k#b", []byte("x"))
+	})
+	if err != nil || s.row("door/k/b") != "x" {
+		t.Errorf("a change without it: %v", err)
+	}
+	for what, change := range map[string]func(breakglass.Tx) error{
+		"put":    func(tx breakglass.Tx) error { return tx.Put("k#a", []byte("y")) },
+		"delete": func(tx breakglass.Tx) error { return tx.Delete("k#a") },
+	} {
+		err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
+			_ = tx.Put("k#b", []byte("y"))
+			_ = change(tx) // not told
+			return nil
+		})
+		if !errors.Is(err, breakglass.ErrDamaged) || s.row("door/k/b") != "x" || s.items["door/k/a"]["note"] == nil {
+			t.Errorf("%s: %v, and %v", what, err, s.items)
 		}
 	}
 }

@@ -45,14 +45,21 @@ func Check(ctx context.Context, v ledger.Verifier, c Credential, o OTP, request 
 	}
 	var t Token
 	err := v.CheckCounted(ctx, c.ID(), now, func() (counted ledger.Counted, err error) {
-		t, err = c.Open(o)
-		m := mark{t.Step(), t.Timestamp, now.UnixMilli(), short(request)}
-		return ledger.Counted{Step: t.Step(), Mark: m.String(), Refuse: m.after}, err
+		t, counted, err = c.Count(o, request, now)
+		return counted, err
 	})
 	if err != nil {
 		return Token{}, err
 	}
 	return t, nil
+}
+
+// Count decrypts an OTP into what a ledger has to know of it: for who spends it in a
+// transaction of their own, with ledger.Verifier.SpendCounted. Its refusals are Check's.
+func (c Credential) Count(o OTP, request string, now time.Time) (Token, ledger.Counted, error) {
+	t, err := c.Open(o)
+	m := mark{t.Step(), t.Timestamp, now.UnixMilli(), short(request)}
+	return t, ledger.Counted{Step: t.Step(), Mark: m.String(), Refuse: m.after}, err
 }
 
 // Place takes an OTP that was made just now, before the eyes of who vouches for it, as

@@ -7,8 +7,9 @@
 // deleting files; the signed heads say what was there.
 //
 // The files: entries-NNNNNNNNNNNN.jsonl, one canonical line each, named after the
-// first entry in it, and head-NNNNNNNNNNNN-KEY.json, a signed head and a newline. So
-// cat entries-*.jsonl is the record.
+// first entry in it, and head-NNNNNNNNNNNN-KEY.json, a signed head and a newline; of a
+// second one of the same entry the name ends with its hash. So cat entries-*.jsonl is the
+// record.
 package folder
 
 import (
@@ -29,21 +30,23 @@ type Folder struct {
 	Dir string
 }
 
-// Next is the number of the first entry that is not there: record.Archive.
-func (f Folder) Next(context.Context) (int64, error) {
+// Next is the number of the first entry that is not there, and what it comes after:
+// record.Archive.
+func (f Folder) Next(context.Context) (next int64, after string, err error) {
 	names, err := f.names("entries-*.jsonl")
 	if err != nil || len(names) == 0 {
-		return 1, err
+		return 1, record.Start, err
 	}
 	lines, err := f.lines(names[len(names)-1])
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	e, err := record.Parse(lines[len(lines)-1])
+	last := lines[len(lines)-1]
+	e, err := record.Parse(last)
 	if err != nil {
-		return 0, fmt.Errorf("record %s: %w", names[len(names)-1], err)
+		return 0, "", fmt.Errorf("record %s: %w", names[len(names)-1], err)
 	}
-	return e.Seq + 1, nil
+	return e.Seq + 1, record.Hash(last), nil
 }
 
 // Append adds a file of entries: record.Archive.
@@ -53,7 +56,7 @@ func (f Folder) Append(ctx context.Context, first int64, lines [][]byte) error {
 	}
 	name := fmt.Sprintf("entries-%012d.jsonl", first)
 	_, err := os.Lstat(filepath.Join(f.Dir, name))
-	next, bad := f.Next(ctx)
+	next, _, bad := f.Next(ctx)
 	if bad != nil {
 		return bad
 	}
@@ -86,7 +89,12 @@ func (f Folder) AppendHead(_ context.Context, s record.Signed) error {
 	if err != nil {
 		return fmt.Errorf("append to record %s: %w", f.Dir, err)
 	}
-	return f.add(fmt.Sprintf("head-%012d-%s.json", s.Seq, s.Key), append(line, '\n'))
+	text := append(line, '\n')
+	err = f.add(fmt.Sprintf("head-%012d-%s.json", s.Seq, s.Key), text)
+	if errors.Is(err, errOther) {
+		err = f.add(fmt.Sprintf("head-%012d-%s-%s.json", s.Seq, s.Key, record.Hash(line)[:16]), text)
+	}
+	return err
 }
 
 // Read gives all lines and heads, as they are: Verify judges them.
@@ -193,6 +201,8 @@ func (f Folder) add(name string, text []byte) error {
 	return f.sync()
 }
 
+var errOther = errors.New("is there and says something else")
+
 // same is no error where a file holds just what was to be written.
 func same(place string, text []byte) error {
 	there, err := os.ReadFile(place)
@@ -200,7 +210,7 @@ func same(place string, text []byte) error {
 		return fmt.Errorf("append to record: %w", err)
 	}
 	if !bytes.Equal(there, text) {
-		return fmt.Errorf("append to record: %s is there and says something else: nothing was written", place)
+		return fmt.Errorf("append to record: %s %w: nothing was written", place, errOther)
 	}
 	return nil
 }

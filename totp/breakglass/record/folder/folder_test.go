@@ -35,8 +35,12 @@ func TestFolder(t *testing.T) {
 	lines, hash := chain(t, 5)
 	next := func(want int64) {
 		t.Helper()
-		if n, err := f.Next(t.Context()); n != want || err != nil {
-			t.Errorf("Next = %d, %v, want %d", n, err, want)
+		after := record.Start
+		if want > 1 {
+			after = record.Hash(lines[want-2])
+		}
+		if n, got, err := f.Next(t.Context()); n != want || got != after || err != nil {
+			t.Errorf("Next = %d after %s, %v, want %d after %s", n, got, err, want, after)
 		}
 	}
 	next(1)
@@ -73,6 +77,29 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+// TestTwoHeadsOfOneEntry: both are kept, however often, and none is written over.
+func TestTwoHeadsOfOneEntry(t *testing.T) {
+	f := folder.Folder{Dir: filepath.Join(t.TempDir(), "record")}
+	lines, hash := chain(t, 1)
+	if err := f.Append(t.Context(), 1, lines); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, h := range []string{hash, record.Start, record.Hash(lines[0][1:])} {
+			head, err := record.Sign(t.Context(), signer, "main", 1, h, time.Unix(1_800_000_000, 0))
+			if err == nil {
+				err = f.AppendHead(t.Context(), head)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, heads, err := f.Read(); err != nil || len(heads) != 3 {
+		t.Errorf("%d heads, %v, want 3", len(heads), err)
+	}
+}
+
 func TestNothingIsReplaced(t *testing.T) {
 	f := folder.Folder{Dir: filepath.Join(t.TempDir(), "record")}
 	lines, _ := chain(t, 5)
@@ -102,7 +129,7 @@ func TestManyAppend(t *testing.T) {
 		go func() {
 			defer wait.Done()
 			for range 200 {
-				next, err := f.Next(t.Context())
+				next, _, err := f.Next(t.Context())
 				if err != nil || next > 40 {
 					return
 				}
