@@ -1,7 +1,7 @@
 # Every target works from a fresh clone. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff deploy cdk destroy-dry-run
+.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff deploy cdk destroy-dry-run pictures
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -58,6 +58,9 @@ cdk: deployable ## any other command of the CDK: make cdk ARGS='destroy --all'
 destroy-dry-run: ## tell what deleting the stacks would delete, and what stays
 	@$(MAKE) --no-print-directory synth >&2
 	@go run ./infra destroy-dry-run cdk.out
+
+pictures: ## make the README's pictures anew (wants script and Chromium)
+	bash docs/pictures/make.sh
 
 faults: ## send 100,000 sign-ins through the real functions and every fault: none without MFA may be lost
 	go run ./internal/faults -virtual

@@ -12,11 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"mfawatch/totp/breakglass/wire"
+	"mfawatch/totp/yubikey/otp"
 	"mfawatch/totp/yubikey/yubikeytest"
 )
 
@@ -214,6 +216,7 @@ func TestCommandLineAtTheRealDoor(t *testing.T) {
 		t.Errorf("the credentials are of %s (%v), want %s", out, err, want)
 	}
 	as("ada", "", with("end", id)...)
+	o.withASlot(as, machines, with)
 	record := as("bob", "", with("log")...)
 	l.write("record.jsonl", record)
 	if out := as("ada", "", "log", "verify", filepath.Join(l.home, "record.jsonl")); !strings.Contains(out, "hold together") {
@@ -227,6 +230,60 @@ func TestCommandLineAtTheRealDoor(t *testing.T) {
 	if out := as("bob", "", with("log", "verify", "--head-key", told[1])...); !strings.Contains(out, "vouches for") {
 		t.Error(out)
 	}
+}
+
+// withASlot enrols a slot of a YubiKey by the command line, and goes the whole way with
+// what it types: as who approves, and as who needs in.
+func (o *door) withASlot(as func(who, in string, args ...string) string, machines map[string]laptop, with func(...string) []string) {
+	o.t.Helper()
+	const public, private, aes = "vvccccfhcjkv", "8792ebfe26cc", "ecde18dbe76fbd0c33330f1c354871db"
+	bytesOf := func(text string) []byte {
+		b, err := hex.DecodeString(text)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		return b
+	}
+	slot, err := otp.NewCredential(public, bytesOf(private), bytesOf(aes))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	touches := uint8(0)
+	touch := func() string { // one line, as the key types it
+		touches++
+		typed, err := slot.Simulate(otp.Token{Session: 9, Use: touches, Timestamp: uint32(touches) * 80})
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		return typed.Text() + "\n"
+	}
+	as("cyd", "", with("status")...)
+	l := machines["cyd"]
+	admin := l
+	admin.env = append(slices.Clone(l.env), "AWS_ENDPOINT_URL="+o.url, "AWS_ACCESS_KEY_ID=test") // DynamoDB Local keeps tables by key id
+	first, second := touch(), touch()
+	out, errs, code := admin.fed(public+" "+private+" "+aes+"\n"+first+second, "breakglass", "enrol", "cyd-slot", "-", "--kind", "yubico-otp", "--door", o.rules.Door, "--table", o.rules.Door, "--ledger-table", o.rules.Door+"-ledger", "--kms-key", o.key)
+	if code != 0 || out != "- {id: cyd-slot, kind: yubico-otp, grade: yubikey-touch}\n" || strings.Contains(errs, aes) {
+		o.t.Fatalf("enrol ends with %d: %s%s", code, out, errs)
+	}
+	id := strings.TrimSpace(as("ada", "", with("request", "--role", "admin", "--why", "still down")...))
+	for _, spent := range []string{first, second} {
+		if _, errs, code := l.fed(spent, append([]string{"breakglass"}, with("approve", id, "--device", "cyd-slot")...)...); code != 3 {
+			o.t.Errorf("an OTP that proved the slot: approve ends with %d: %s", code, errs)
+		}
+	}
+	agreed := touch()
+	as("cyd", agreed, with("approve", id, "--device", "cyd-slot")...)
+	as("cyd", touch(), with("revoke", id, "--device", "cyd-slot")...)
+	id = strings.TrimSpace(as("cyd", "", with("request", "--role", "admin", "--why", "down again")...))
+	as("bob", string(o.code("bob-totp", time.Now().Add(30*time.Second)))+"\n", with("approve", id, "--device", "bob-totp")...)
+	if _, errs, code := l.fed(agreed, append([]string{"breakglass"}, with("use", id, "--device", "cyd-slot")...)...); code != 3 {
+		o.t.Errorf("an OTP that was used: use ends with %d: %s", code, errs)
+	}
+	if out := as("cyd", touch(), with("use", id, "--device", "cyd-slot")...); !strings.Contains(out, "AWS_SESSION_TOKEN") {
+		o.t.Error("use by a slot gives no session")
+	}
+	as("cyd", "", with("end", id)...)
 }
 
 // anyCLI is one of the AWS command lines.

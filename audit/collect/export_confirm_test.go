@@ -132,11 +132,11 @@ func TestFolderErrorsOfStrangers(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a page":       {map[string]string{"x.txt": "<html> <b>\x1b[31m proxy\x00\nmore"}, `x.txt: no export that is known, it begins with "<html> <b> [31m proxy"; README lists the commands`},
-		"a secret":     {map[string]string{"k.csv": "Access;AKIAEXAMPLE000000001;wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY x"}, `k.csv: no export that is known, it begins with "Access;…;… x"; README lists the commands`},
-		"keys of JSON": {map[string]string{"k.json": `{"Credentials":{"SecretAccessKey":"wJalr"},"AssumedRoleUser":{}}`}, `k.json: no export that is known, it begins with "AssumedRoleUser Credentials"; README lists the commands`},
-		"long":         {map[string]string{"l.txt": strings.Repeat("word ", 40)}, `l.txt: no export that is known, it begins with "` + strings.Repeat("word ", 12)[:59] + ` "; README lists the commands`},
-		"two":          {map[string]string{"l.txt": "x", "m.txt": "x"}, `l.txt, m.txt: no exports that are known; README lists the commands`},
+		"a page":       {map[string]string{"x.txt": "<html> <b>\x1b[31m proxy\x00\nmore"}, `x.txt: no export that is known, it begins with "<html> <b> [31m proxy"; 'mfawatch collect --print-export' prints the commands`},
+		"a secret":     {map[string]string{"k.csv": "Access;AKIAEXAMPLE000000001;wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY x"}, `k.csv: no export that is known, it begins with "Access;…;… x"; 'mfawatch collect --print-export' prints the commands`},
+		"keys of JSON": {map[string]string{"k.json": `{"Credentials":{"SecretAccessKey":"wJalr"},"AssumedRoleUser":{}}`}, `k.json: no export that is known, it begins with "AssumedRoleUser Credentials"; 'mfawatch collect --print-export' prints the commands`},
+		"long":         {map[string]string{"l.txt": strings.Repeat("word ", 40)}, `l.txt: no export that is known, it begins with "` + strings.Repeat("word ", 12)[:59] + ` "; 'mfawatch collect --print-export' prints the commands`},
+		"two":          {map[string]string{"l.txt": "x", "m.txt": "x"}, `l.txt, m.txt: no exports that are known; 'mfawatch collect --print-export' prints the commands`},
 		"an audit":     {map[string]string{"a.json": `{"schema":"mfawatch/audit/v1","account":"111122223333"}`, "i.json": identityAnswer}, "a.json: an audit, not an export: move it out of the folder"},
 		"of many":      {map[string]string{"a.json": `{"schema":"mfawatch/audit-organization/v1"}`}, "a.json: an audit, not an export: move it out of the folder"},
 		"a scan":       {map[string]string{"a.json": `{"schema":"mfawatch/scan/v1"}`}, "a.json: the output of another command (mfawatch/scan/v1), not an export: move it out of the folder"},

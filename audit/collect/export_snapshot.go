@@ -94,13 +94,13 @@ func (im *importer) facts() (audit.Snapshot, error) {
 // strange says which files are no exports, and of a single one how it begins.
 func strange(all []stranger) error {
 	if len(all) == 1 {
-		return fmt.Errorf("%s: no export that is known, it begins with %q; README lists the commands", all[0].name, all[0].words)
+		return fmt.Errorf("%s: no export that is known, it begins with %q; 'mfawatch collect --print-export' prints the commands", all[0].name, all[0].words)
 	}
 	var names []string
 	for _, s := range all {
 		names = append(names, s.name)
 	}
-	return fmt.Errorf("%s: no exports that are known; README lists the commands", few(names))
+	return fmt.Errorf("%s: no exports that are known; 'mfawatch collect --print-export' prints the commands", few(names))
 }
 
 func few(names []string) string {

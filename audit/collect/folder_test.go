@@ -455,12 +455,12 @@ func TestFolderErrors(t *testing.T) {
 		want  []string
 	}{
 		"nothing":              {map[string]string{"README.txt": "x", ".hidden.json": "{", "notes.md": "x"}, []string{"no .json, .csv or .txt file"}},
-		"unknown JSON":         {map[string]string{"i.json": identityAnswer, "x.json": `{"Accounts":[]}`}, []string{`x.json: no export that is known, it begins with "Accounts"; README lists the commands`}},
+		"unknown JSON":         {map[string]string{"i.json": identityAnswer, "x.json": `{"Accounts":[]}`}, []string{`x.json: no export that is known, it begins with "Accounts"; 'mfawatch collect --print-export' prints the commands`}},
 		"a group's users":      {map[string]string{"g.json": `{"Group":{},"Users":[` + adaUser + `]}`}, []string{"g.json: no export that is known"}},
 		"list-policies":        {map[string]string{"p.json": `{"Policies":[]}`}, []string{"p.json: no export that is known"}},
 		"a list":               {map[string]string{"l.json": "[]"}, []string{"l.json: no export that is known"}},
 		"a text":               {map[string]string{"t.txt": "USERS\tada"}, []string{"t.txt: no export that is known"}},
-		"many":                 {map[string]string{"1.txt": "x", "2.txt": "x", "3.txt": "x", "4.txt": "x", "5.txt": "x", "6.txt": "x", "7.txt": "x"}, []string{"1.txt, 2.txt, 3.txt, 4.txt, 5.txt and 2 more: no exports that are known; README lists the commands"}},
+		"many":                 {map[string]string{"1.txt": "x", "2.txt": "x", "3.txt": "x", "4.txt": "x", "5.txt": "x", "6.txt": "x", "7.txt": "x"}, []string{"1.txt, 2.txt, 3.txt, 4.txt, 5.txt and 2 more: no exports that are known; 'mfawatch collect --print-export' prints the commands"}},
 		"broken":               {map[string]string{"b.json": `{"Users":[{"Path":`}, []string{"b.json: cut off: the JSON ends too early, at byte 18: export it again"}},
 		"error after answer":   {map[string]string{"b.json": usersAnswer(adaUser) + "\nAn error"}, []string{fmt.Sprintf("b.json: broken JSON at byte %d: export it again", len(usersAnswer(adaUser))+2)}},
 		"broken in the middle": {map[string]string{"b.json": "\n {\"Users\": x}"}, []string{"b.json: broken JSON at byte 13: export it again"}},

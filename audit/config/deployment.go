@@ -148,7 +148,7 @@ type Door struct {
 	Name         string // in the record, and in what seals devices
 	Approve, Use time.Duration
 	People       []Person
-	Roles        []DoorRole // one
+	Roles        []DoorRole // the first is the one that has BreakGlass.Policies
 }
 
 // There tells whether there is a function.
@@ -167,6 +167,7 @@ type Device struct{ ID, Kind, Grade string }
 // DoorRole is what can be asked for.
 type DoorRole struct {
 	Name                  string
+	Policies              []string // ARNs of managed policies; none of the first
 	Requesters, Approvers []string // by name
 	Approvals             int
 	Longest, CoolOff      time.Duration

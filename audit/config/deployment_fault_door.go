@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,6 +32,42 @@ func (c *checker) door(b glassFile) {
 	for i, r := range b.Roles {
 		c.doorRole(fmt.Sprintf("break_glass.roles[%d]", i), r)
 	}
+	c.doorRoles(b.Roles)
+}
+
+// longestRole is how long the name of a role of AWS may be (IAM user guide, quotas).
+const longestRole = 64
+
+// doorRoles looks at what the stack makes of each: the first has the policies of
+// break_glass, and each other its own and a name of AWS that no other has.
+func (c *checker) doorRoles(all []doorRoleFile) {
+	for i, r := range all {
+		path := fmt.Sprintf("break_glass.roles[%d]", i)
+		for j, other := range all[:i] {
+			if plainName(other.Name) == plainName(r.Name) {
+				c.say(path+".name", "%q and %q of roles[%d] are the same but for case and punctuation, which names of AWS do not keep apart; choose another", r.Name, other.Name, j)
+			}
+		}
+		switch name := cmp.Or(c.f.Prefix, defaultPrefix) + "-break-glass-" + r.Name; {
+		case i == 0 && len(r.Policies) > 0:
+			c.say(path+".policies", "the first role has break_glass.policies; write them there")
+		case i > 0 && len(r.Policies) == 0:
+			c.say(path+".policies", "missing; the first role alone has break_glass.policies, and each other names its own")
+		case i > 0 && len(name) > longestRole:
+			c.say(path+".name", "the role of AWS would be %s, of %d characters, and IAM takes %d; choose a shorter one", name, len(name), longestRole)
+		}
+		c.policies(path+".policies", r.Policies)
+	}
+}
+
+// plainName is what is left of a name where templates and IAM compare it.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("_.@-", r) {
+			return -1
+		}
+		return r
+	}, strings.ToLower(name))
 }
 
 // apart refuses a caller of the function who needs it not: whoever may assume the

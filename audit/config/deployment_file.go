@@ -107,6 +107,7 @@ type glassFile struct {
 
 type doorRoleFile struct {
 	Name       string
+	Policies   []string
 	Requesters []string
 	Approvers  []string
 	Approvals  int

@@ -259,7 +259,7 @@ func (f *deploymentFile) door() Door {
 	}
 	for _, r := range b.Roles {
 		d.Roles = append(d.Roles, DoorRole{
-			Name: r.Name, Requesters: r.Requesters, Approvers: r.Approvers, Approvals: cmp.Or(r.Approvals, 1),
+			Name: r.Name, Policies: r.Policies, Requesters: r.Requesters, Approvers: r.Approvers, Approvals: cmp.Or(r.Approvals, 1),
 			Longest: cmp.Or(time.Duration(r.Longest), defaultSession), CoolOff: time.Duration(r.CoolOff), Grade: r.Grade, Sheets: r.Sheets, Ticket: r.Ticket,
 			Alone: Alone{r.Alone.Allowed, time.Duration(r.Alone.CoolOff), r.Alone.Grade},
 		})

@@ -146,6 +146,9 @@ func (r DoorRole) file() object {
 		"name": r.Name, "requesters": r.Requesters, "approvers": r.Approvers, "approvals": r.Approvals, "longest": length(r.Longest), "grade": r.Grade,
 		"sheets": r.Sheets, "ticket": r.Ticket,
 	}
+	if len(r.Policies) > 0 {
+		f["policies"] = r.Policies
+	}
 	if r.CoolOff > 0 {
 		f["cool_off"] = length(r.CoolOff)
 	}

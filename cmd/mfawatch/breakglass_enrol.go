@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"mfawatch/totp/breakglass/table"
 	"mfawatch/totp/qr"
 	"mfawatch/totp/seal"
+	"mfawatch/totp/yubikey/otp"
 )
 
 // rowsFlags lead an administrator to the door's rows and key.
@@ -80,48 +82,55 @@ YubiKey that was programmed elsewhere. Then two codes that follow each other pro
 the device makes them, and only then the key is sealed to the door's KMS key and put into
 the door's rows. A device that is there is not replaced: another secret is another id.
 
+With --kind yubico-otp the device is a slot of a YubiKey that types OTPs. Its public id
+(modhex), private id and AES key (hex) are asked for without showing them, or read from
+standard input with -, on one line, as 'ykman otp yubiotp' prints them when it programs
+the slot. Then two touches of the key prove it. They and all before them open nothing.
+
 Prints the device as the rules want it. Needs kms:GenerateDataKey with the door's
 context, and dynamodb:GetItem, PutItem and ConditionCheckItem on the door's table and on
 that of used codes: the two codes open nothing then.`),
 		Example: strings.TrimRight(`
   mfawatch breakglass enrol ada-totp --qr --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE
-  mfawatch breakglass enrol ada-yubikey - --grade yubikey-touch --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE < uri-and-codes.txt`, "\n"),
-		Args: sourceArgs(func(args []string) bool { return len(args) == 1 || len(args) == 2 && args[1] == standardOutput }, "name the device by its id, and - where its otpauth URI is on standard input; a secret in the command line is in your shell's history"),
+  mfawatch breakglass enrol ada-yubikey - --grade yubikey-touch --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE < uri-and-codes.txt
+  mfawatch breakglass enrol ada-slot --kind yubico-otp --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE`, "\n"),
+		Args: sourceArgs(func(args []string) bool { return len(args) == 1 || len(args) == 2 && args[1] == standardOutput }, "name the device by its id, and - where its otpauth URI, or what its slot was programmed with, is on standard input; a secret in the command line is in your shell's history"),
 		RunE: func(c *cobra.Command, args []string) error { return doorError(runEnrol(c.Context(), t, f, args)) },
 	}
 	f.rowsFlags.add(c)
-	c.Flags().StringVar(&f.kind, "kind", "totp", "totp or hotp; recovery codes are enrolled by 'codes new'")
-	c.Flags().StringVar(&f.grade, "grade", "software-local", "how the device makes codes: software-local, sealed-remote, yubikey-no-touch, yubikey-touch, yubikey-touch-password")
+	c.Flags().StringVar(&f.kind, "kind", "totp", "totp, hotp or yubico-otp; recovery codes are enrolled by 'codes new'")
+	c.Flags().StringVar(&f.grade, "grade", "", "how the device makes codes: software-local, sealed-remote, yubikey-no-touch, yubikey-touch, yubikey-touch-password (default: software-local, and yubikey-touch of a yubico-otp)")
 	c.Flags().BoolVar(&f.drawn, "qr", false, "draw the key as a QR code on the terminal, to be scanned now")
 	return c
 }
 
-// enrolled are a device and its key, before the device has proved that it has it.
-func (f enrolDeviceFlags) device(t terminal, args []string) (breakglass.Device, totp.Key, error) {
+// device is what would be enrolled, by the flags alone.
+func (f enrolDeviceFlags) device(id string) (breakglass.Device, error) {
+	d := breakglass.Device{ID: id, Kind: breakglass.Kind(f.kind), Grade: breakglass.Software}
+	if d.Kind == breakglass.YubicoOTP { // a slot types when it is touched
+		d.Grade = breakglass.Touch
+	}
+	if !slices.Contains([]breakglass.Kind{breakglass.TOTP, breakglass.HOTP, breakglass.YubicoOTP}, d.Kind) {
+		return d, usage("--kind %q is not one of totp, hotp, yubico-otp", f.kind)
+	}
+	if f.drawn && d.Kind == breakglass.YubicoOTP {
+		return d, usage("--qr: no camera puts a yubico-otp into a YubiKey: program its slot with 'ykman otp yubiotp', and give what it was programmed with")
+	}
+	if f.grade == "" {
+		return d, nil
+	}
 	grade, err := breakglass.ParseGrade(f.grade)
 	if err != nil {
-		return breakglass.Device{}, totp.Key{}, usage("--grade: %v", err)
+		return d, usage("--grade: %v", err)
 	}
-	if f.kind != string(breakglass.TOTP) && f.kind != string(breakglass.HOTP) {
-		return breakglass.Device{}, totp.Key{}, usage("--kind %q is not one of totp, hotp", f.kind)
-	}
-	d := breakglass.Device{ID: args[0], Kind: breakglass.Kind(f.kind), Grade: grade}
-	if len(args) == 2 {
-		line, err := t.readLine("otpauth URI: ")
-		if err != nil {
-			return d, totp.Key{}, err
-		}
-		k, err := totp.Parse(strings.TrimSpace(line))
-		return d, k, err
-	}
-	if width(t.out) == 0 {
-		return d, totp.Key{}, usage("the new key would go into a pipe or a file: run it on a terminal, or give the key of a device with -")
-	}
-	k, err := totp.Random(totp.Settings{Kind: totp.Kind(f.kind), Issuer: "break-glass " + f.door, Account: args[0]}, rand.Reader)
-	return d, k, err
+	d.Grade = grade
+	return d, nil
 }
 
 func runEnrol(ctx context.Context, t terminal, f enrolDeviceFlags, args []string) error {
+	if _, err := f.device(args[0]); err != nil {
+		return err
+	}
 	door, err := f.rows(ctx, t)
 	if err != nil {
 		return err
@@ -130,39 +139,109 @@ func runEnrol(ctx context.Context, t terminal, f enrolDeviceFlags, args []string
 }
 
 func (f enrolDeviceFlags) enrol(ctx context.Context, t terminal, door enrol.Door, args []string) error {
-	there, err := devices.Enrolled(ctx, door.Store, args[0])
+	d, err := f.device(args[0])
+	if err != nil {
+		return err
+	}
+	there, err := devices.Enrolled(ctx, door.Store, d.ID)
 	if err != nil {
 		return err
 	}
 	if there {
-		return fmt.Errorf("%s: %w", args[0], devices.ErrEnrolled)
+		return fmt.Errorf("%s: %w", d.ID, devices.ErrEnrolled)
 	}
-	d, k, err := f.device(t, args)
+	piped := len(args) == 2
+	if d.Kind == breakglass.YubicoOTP {
+		err = enrolYubico(ctx, t, door, d, piped)
+	} else {
+		err = f.enrolKey(ctx, t, door, d, piped)
+	}
 	if err != nil {
-		return err
-	}
-	if len(args) == 1 {
-		if err := f.show(t, k); err != nil {
-			return err
-		}
-	}
-	first, err := t.readLine("First code of the device: ")
-	if err != nil {
-		return err
-	}
-	second, err := t.readLine("The next code: ")
-	if err != nil {
-		return err
-	}
-	proven, err := enrol.Prove(k, strings.TrimSpace(first), strings.TrimSpace(second), time.Now())
-	if err != nil {
-		return exit{exitRefused, err}
-	}
-	if err := door.Key(ctx, d, proven); err != nil {
 		return err
 	}
 	fmt.Fprintln(t.err, "Enrolled. In mfawatch.yaml, among the person's devices:")
 	return writeText(t, "", fmt.Sprintf("- {id: %s, kind: %s, grade: %s}\n", d.ID, d.Kind, d.Grade))
+}
+
+// enrolKey enrols a TOTP or HOTP key: one that is piped, or a new one.
+func (f enrolDeviceFlags) enrolKey(ctx context.Context, t terminal, door enrol.Door, d breakglass.Device, piped bool) error {
+	k, err := f.key(t, d, piped)
+	if err != nil {
+		return err
+	}
+	if !piped {
+		if err := f.show(t, k); err != nil {
+			return err
+		}
+	}
+	typed, err := t.readLines("First code of the device: ", "The next code: ")
+	if err != nil {
+		return err
+	}
+	proven, err := enrol.Prove(k, typed[0], typed[1], time.Now())
+	if err != nil {
+		return exit{exitRefused, err}
+	}
+	return door.Key(ctx, d, proven)
+}
+
+// key is a device's, before the device has proved that it has it.
+func (f enrolDeviceFlags) key(t terminal, d breakglass.Device, piped bool) (totp.Key, error) {
+	if piped {
+		line, err := t.readLine("otpauth URI: ")
+		if err != nil {
+			return totp.Key{}, err
+		}
+		return totp.Parse(strings.TrimSpace(line))
+	}
+	if width(t.out) == 0 {
+		return totp.Key{}, usage("the new key would go into a pipe or a file: run it on a terminal, or give the key of a device with -")
+	}
+	return totp.Random(totp.Settings{Kind: totp.Kind(d.Kind), Issuer: "break-glass " + f.door, Account: d.ID}, rand.Reader)
+}
+
+// readLines reads a line for each prompt, without the blanks around it.
+func (t terminal) readLines(prompts ...string) (lines []string, err error) {
+	for _, prompt := range prompts {
+		line, err := t.readLine(prompt)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return lines, nil
+}
+
+// enrolYubico enrols what a slot was programmed with, when two OTPs have proved it.
+func enrolYubico(ctx context.Context, t terminal, door enrol.Door, d breakglass.Device, piped bool) error {
+	c, otps, err := readSlot(ctx, t, piped)
+	if err != nil {
+		return err
+	}
+	defer c.Wipe()
+	y, err := enrol.ProveYubico(c, otps[0], otps[1])
+	if err != nil {
+		return exit{exitRefused, fmt.Errorf("nothing is enrolled: %w", err)}
+	}
+	return door.Yubico(ctx, d, y)
+}
+
+// readSlot is a slot's credential and two OTPs of it.
+func readSlot(ctx context.Context, t terminal, piped bool) (otp.Credential, []string, error) {
+	const first, second = "touch the key", "touch it again"
+	if !piped {
+		return askCredential(ctx, t, first, second)
+	}
+	line, err := t.readLine("public id, private id and AES key: ")
+	if err != nil {
+		return otp.Credential{}, nil, err
+	}
+	c, err := credentialLine(line)
+	if err != nil {
+		return otp.Credential{}, nil, err
+	}
+	otps, err := t.readLines(first+": ", second+": ")
+	return c, otps, err
 }
 
 func (f enrolDeviceFlags) show(t terminal, k totp.Key) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/codes"
+	"mfawatch/totp/breakglass/devices"
 	"mfawatch/totp/breakglass/enrol"
 	"mfawatch/totp/breakglass/storetest"
 	"mfawatch/totp/seal"
@@ -59,10 +61,56 @@ func TestBreakglassEnrol(t *testing.T) {
 	}
 }
 
+// A slot of a YubiKey is enrolled when two of its OTPs proved it; they open nothing.
+func TestBreakglassEnrolYubico(t *testing.T) {
+	door := memoryDoor(t)
+	slot := slotPublic + " " + slotPrivate + " " + slotKey
+	run := func(id, in string) (out string, err error) {
+		var stdout, stderr bytes.Buffer
+		err = doorError(enrolDeviceFlags{kind: "yubico-otp"}.enrol(t.Context(), terminal{in: strings.NewReader(in), out: &stdout, err: &stderr}, door, []string{id, "-"}))
+		for _, secret := range []string{slotPrivate, slotKey, otpOf(t, 3, 1), otpOf(t, 3, 0)} {
+			if strings.Contains(fmt.Sprint(stdout.String(), stderr.String(), err), secret) {
+				t.Errorf("enrol of %.20q shows a secret", in)
+			}
+		}
+		return stdout.String(), err
+	}
+	for name, c := range map[string]struct {
+		in   string
+		code int
+	}{
+		"no slot": {"hello\n", exitCannotRun}, "two parts": {slotPublic + " " + slotPrivate + "\n", exitCannotRun}, "no OTP": {slot + "\n", exitCannotRun}, "one OTP": {slot + "\n" + otpOf(t, 3, 0) + "\n", exitCannotRun},
+		"one OTP twice": {slot + "\n" + otpOf(t, 3, 0) + "\n" + otpOf(t, 3, 0) + "\n", exitRefused}, "the wrong way round": {slot + "\n" + otpOf(t, 3, 1) + "\n" + otpOf(t, 3, 0) + "\n", exitRefused},
+		"of another AES key": {slotPublic + " " + slotPrivate + " 0" + slotKey[1:] + "\n" + otpOf(t, 3, 0) + "\n" + otpOf(t, 3, 1) + "\n", exitRefused},
+	} {
+		out, err := run("ada-slot", c.in)
+		if e := (exit{}); out != "" || err == nil || c.code == exitRefused && (!errors.As(err, &e) || e.code != c.code) {
+			t.Errorf("%s: %q, %v", name, out, err)
+		}
+	}
+	if out, err := run("ada-slot", slot+"\n"+otpOf(t, 3, 0)+"\n"+otpOf(t, 3, 1)+"\n"); err != nil || out != "- {id: ada-slot, kind: yubico-otp, grade: yubikey-touch}\n" {
+		t.Fatalf("%s %v", out, err)
+	}
+	if _, err := run("ada-slot", ""); err == nil || !strings.Contains(err.Error(), "is enrolled") {
+		t.Errorf("twice: %v", err)
+	}
+	rules := breakglass.Rules{People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{{ID: "ada-slot", Kind: breakglass.YubicoOTP}}}}}
+	f, err := devices.Sealed{Store: door.Store, Keys: door.Keys, Rules: rules}.Open(t.Context(), "ada-slot")
+	if y, is := f.(devices.Yubico); err != nil || !is || y.From != 3<<8+2 {
+		t.Errorf("it opens as %T from another OTP on, %v", f, err)
+	}
+	for _, f := range []enrolDeviceFlags{{kind: "yubico-otp", drawn: true}, {kind: "recovery-codes"}, {kind: "yubico-otp", grade: "good"}} {
+		if err := f.enrol(t.Context(), terminal{in: strings.NewReader(slot), out: io.Discard, err: io.Discard}, door, []string{"bob-slot", "-"}); !errors.As(err, &exit{}) {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+}
+
 func TestBreakglassEnrolUsage(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"enrol ada", "--table"}, {"enrol ada --table t", "--door"}, {"enrol ada --table t --door d --kms-key x", "ARN of a KMS key"}, {"enrol", "in your shell's history"},
 		{"enrol ada GEZDGNBV", "in your shell's history"}, {"codes new s", "--table"},
+		{"enrol ada --kind sms", "--kind"}, {"enrol ada --kind yubico-otp --qr", "--qr"}, {"enrol ada --grade good", "--grade"}, {"enrol ada --kind yubico-otp GEZDGNBV", "in your shell's history"},
 	} {
 		var out, errs bytes.Buffer
 		code := execute(t.Context(), terminal{in: strings.NewReader(""), out: &out, err: &errs}, append([]string{"breakglass"}, strings.Fields(c.args)...))

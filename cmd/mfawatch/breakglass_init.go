@@ -132,6 +132,7 @@ func (f glassFlags) seal(ctx context.Context, t terminal) error {
 	}
 	defer c.Secret.Wipe()
 	d.Slot = f.slot
+	defer d.wipe()
 	if err := d.keep(ctx, c); err != nil {
 		return err
 	}

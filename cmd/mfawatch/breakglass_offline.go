@@ -22,7 +22,6 @@ import (
 
 	"mfawatch/audit/report"
 	"mfawatch/internal/awserr"
-	"mfawatch/internal/iam"
 	"mfawatch/internal/outfile"
 	"mfawatch/internal/s3"
 	"mfawatch/totp/breakglass/bundle"
@@ -63,6 +62,7 @@ type desk struct {
 	opens        bundle.Opener
 	key          *pluggedKey
 	f            offlineFlags
+	aimed        bool // a person has just said whom it is sealed to
 	bundle.Opened
 }
 
@@ -105,21 +105,41 @@ func (d *desk) read(ctx context.Context) error {
 	return nil
 }
 
-// keep seals other contents in the bundle's place, when the new file was seen to open.
+// wipe forgets the bundle's key, and what the YubiKey answered.
+func (d *desk) wipe() {
+	d.Secret.Wipe()
+	d.key.wipe()
+}
+
+// keep seals other contents in the bundle's place, when the new file was seen to open,
+// and remembers whom they are sealed to.
 func (d *desk) keep(ctx context.Context, c bundle.Contents) error {
-	file, err := bundle.Sealer{UI: seal.UI(d.t.err), Random: rand.Reader, Slot: d.Slot, Second: d.key}.Seal(ctx, c)
+	file, err := d.seal(ctx, c)
 	if err != nil {
 		return err
 	}
+	err = outfile.Write(d.file, func(w io.Writer) error { _, err := w.Write(file); return err })
+	if err != nil {
+		return err
+	}
+	return d.pin(c.User, c.To)
+}
+
+// seal makes a bundle, and sees that it opens here.
+func (d *desk) seal(ctx context.Context, c bundle.Contents) ([]byte, error) {
+	file, err := bundle.Sealer{UI: seal.UI(d.t.err), Random: rand.Reader, Slot: d.Slot, Second: d.key}.Seal(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	got, err := d.opens.Open(ctx, file)
 	if err != nil {
-		return fmt.Errorf("the new bundle does not open, the old one stays: %w", err)
+		return nil, fmt.Errorf("the new bundle does not open, the old one stays: %w", err)
 	}
 	defer got.Secret.Wipe()
 	if got.Key != c.Key || !got.Secret.Equal(c.Secret) {
-		return errors.New("the new bundle opens to something else, the old one stays")
+		return nil, errors.New("the new bundle opens to something else, the old one stays")
 	}
-	return outfile.Write(d.file, func(w io.Writer) error { _, err := w.Write(file); return err })
+	return file, nil
 }
 
 // way is the offline way with what is here.
@@ -185,7 +205,7 @@ func runOffline(ctx context.Context, t terminal, f useFlags, named, command []st
 	if err != nil {
 		return err
 	}
-	defer d.Secret.Wipe()
+	defer d.wipe()
 	way, err := d.way(ctx)
 	if err != nil {
 		return err
@@ -199,109 +219,10 @@ func runOffline(ctx context.Context, t terminal, f useFlags, named, command []st
 	}
 	defer s.Wipe()
 	fmt.Fprintf(t.err, "Session %s of %s until %s. Afterwards: mfawatch breakglass reconcile --to FOLDER\n", s.Name, report.Plain(d.Role), s.Expires.UTC().Format(time.RFC3339))
-	handed := f.hand(ctx, t, s.Credentials, s.Region, command)
-	return errors.Join(handed, d.rotateAfter(ctx, f, s))
-}
-
-// owed is a rotation that is to be done. It is written before the key is used.
-type owed struct {
-	Bundle string `json:"bundle"`
-	From   string `json:"from"` // access key id
-}
-
-func (d *desk) owedFile() string { return d.home.glass("rotation.json") }
-
-func (d *desk) owe() error {
-	place, err := filepath.Abs(d.file)
-	if err != nil {
-		return err
+	if len(command) == 0 {
+		return errors.Join(f.hand(ctx, t, s.Credentials, s.Region, nil), d.rotateAfter(ctx, f, s))
 	}
-	return writeJSON(d.owedFile(), owed{place, d.Key})
-}
-
-// rotateAfter rotates with the session of the role. The session was handed out: what
-// fails now is said, and does not make it worthless.
-func (d *desk) rotateAfter(ctx context.Context, f useFlags, s offline.Session) error {
-	const later = "mfawatch breakglass rotate --profile PROFILE"
-	if f.noRotation {
-		fmt.Fprintf(d.t.err, "The bundle's key was used and is to be rotated: %s\n", later)
-		return nil
-	}
-	if err := d.rotate(ctx, bare(s.Region, staticCredentials(s.Credentials)), d.Key); err != nil {
-		d.t.say(fmt.Sprintf("the bundle's key was used and is not rotated: %v. When AWS answers: %s", err, later))
-	}
-	return nil
-}
-
-func (d *desk) rotate(ctx context.Context, cfg aws.Config, from string) error {
-	r := bundle.Rotation{Keys: iam.NewAccessKeys(cfg), Keep: d.keep}
-	fresh, err := r.Run(ctx, d.Contents, from)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(d.owedFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	fmt.Fprintf(d.t.err, "The bundle's key is rotated: %s is gone, %s is in %s. Copy the new bundle to where copies are kept.\n", from, fresh.Key, d.file)
-	return nil
-}
-
-func newBreakglassRotate(t terminal) *cobra.Command {
-	var f offlineFlags
-	var u unlocking
-	var profile string
-	c := &cobra.Command{
-		Use:   "rotate",
-		Short: "Put a new access key into the bundle, and remove the old one",
-		Long: strings.TrimSpace(`
-Makes a new access key of the bundle's user, seals the bundle to it, sees that it opens,
-and only then deactivates and deletes the old key. Killed anywhere, it can be run again:
-there is always a bundle with a key that works. Needs iam:ListAccessKeys,
-CreateAccessKey, UpdateAccessKey and DeleteAccessKey on that user.`),
-		Example: "  mfawatch breakglass rotate --profile admin",
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return doorError(runRotate(c.Context(), t, f, u, profile))
-		},
-	}
-	u.add(c)
-	f.add(c)
-	c.Flags().StringVar(&profile, "profile", "", "AWS profile of who may change the user's keys")
-	return c
-}
-
-func runRotate(ctx context.Context, t terminal, f offlineFlags, u unlocking, profile string) error {
-	d, err := f.desk(t, u)
-	if err != nil {
-		return err
-	}
-	var o owed
-	there, err := readJSON(d.owedFile(), &o)
-	if err != nil {
-		return err
-	}
-	if there && f.bundle == "" {
-		f.bundle = o.Bundle
-	}
-	if d, err = f.open(ctx, t, u); err != nil {
-		return err
-	}
-	defer d.Secret.Wipe()
-	// age says nothing of who made a bundle: a new key is sealed only to what has the old.
-	if err := (offline.Way{Bundle: d.Contents, STS: d.sts, Say: d.t.say}).Proved(ctx); err != nil {
-		return fmt.Errorf("%s is not rotated: %w", d.file, err)
-	}
-	if place, _ := filepath.Abs(d.file); !there || place != o.Bundle {
-		o.From = d.Key
-		if err := d.owe(); err != nil {
-			return err
-		}
-	}
-	cfg, err := awsConfig(ctx, t, profile, d.Regions[0])
-	if err != nil {
-		return err
-	}
-	return d.rotate(ctx, cfg, o.From)
+	return d.rotateAround(ctx, f, s, func() error { return f.hand(ctx, t, s.Credentials, s.Region, command) })
 }
 
 func runOfflineDrill(ctx context.Context, t terminal, a askFlags, f offlineFlags) error {
@@ -312,7 +233,7 @@ func runOfflineDrill(ctx context.Context, t terminal, a askFlags, f offlineFlags
 	if err != nil {
 		return err
 	}
-	defer d.Secret.Wipe()
+	defer d.wipe()
 	way, err := d.way(ctx)
 	if err != nil {
 		return err
@@ -380,11 +301,11 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 			s.Used = &e.At
 		}
 	}
-	var o owed
-	if _, err := readJSON(d.owedFile(), &o); err != nil {
+	if o, err := d.owed(); err != nil {
 		return err
+	} else if at := o.of(d.place()); at >= 0 {
+		s.ToRotate = o[at].From
 	}
-	s.ToRotate = o.From
 	if format == "json" {
 		return printIndented(t, s)
 	}
@@ -455,6 +376,7 @@ func runReconcile(ctx context.Context, t terminal, f offlineFlags, to, profile, 
 	if err != nil {
 		return err
 	}
+	d.sayOwed()
 	return writeText(t, "", fmt.Sprintf("Sent %d entries of %s to %s.\n", sent, report.Plain(j.Door), report.Plain(to)))
 }
 

@@ -88,11 +88,16 @@ func (n *night) sealed() {
 // contents are what the bundle on the disk holds.
 func (n *night) contents() bundle.Opened {
 	n.Helper()
+	return n.contentsOf(n.home.glass("bundle.age"))
+}
+
+func (n *night) contentsOf(name string) bundle.Opened {
+	n.Helper()
 	ids, err := seal.ReadIdentities(n.home.path("identity.txt"), nil)
 	if err != nil {
 		n.Fatal(err)
 	}
-	file, err := os.ReadFile(n.home.glass("bundle.age"))
+	file, err := os.ReadFile(name)
 	if err != nil {
 		n.Fatal(err)
 	}

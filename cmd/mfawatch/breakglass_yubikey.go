@@ -11,17 +11,25 @@ import (
 )
 
 // pluggedKey asks the YubiKey that is plugged in: bundle.Responder. It remembers its last
-// answer, so that a bundle that was just sealed opens without another touch.
+// answer until it is wiped, so that a bundle that was just sealed opens without another
+// touch.
 type pluggedKey struct {
 	serial uint32
 	t      terminal
 
-	challenge, answer []byte
+	challenge []byte
+	answer    seal.Secret
+}
+
+// wipe forgets the last answer.
+func (p *pluggedKey) wipe() {
+	p.answer.Wipe()
+	p.challenge = nil
 }
 
 func (p *pluggedKey) Respond(ctx context.Context, number int, challenge []byte) (seal.Secret, error) {
-	if p.answer != nil && bytes.Equal(challenge, p.challenge) {
-		return seal.NewSecret(bytes.Clone(p.answer)), nil
+	if p.challenge != nil && bytes.Equal(challenge, p.challenge) {
+		return seal.NewSecret(bytes.Clone(p.answer.Reveal())), nil
 	}
 	var got seal.Secret
 	err := card.Use(ctx, p.t.readers(), card.Which{Serial: p.serial}, func(ctx context.Context, k *card.Key) error {
@@ -34,7 +42,8 @@ func (p *pluggedKey) Respond(ctx context.Context, number int, challenge []byte) 
 		return err
 	})
 	if err == nil {
-		p.challenge, p.answer = bytes.Clone(challenge), bytes.Clone(got.Reveal())
+		p.wipe()
+		p.challenge, p.answer = bytes.Clone(challenge), seal.NewSecret(bytes.Clone(got.Reveal()))
 	}
 	return got, err
 }

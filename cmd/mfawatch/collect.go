@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfawatch/audit/collect"
 	"mfawatch/audit/report"
 )
 
 func newCollect(t terminal) *cobra.Command {
 	var f sourceFlags
+	var printed bool
 	c := &cobra.Command{
 		Use:   "collect -o FILE",
 		Short: "Read an account into a file, to be audited later or elsewhere",
@@ -22,17 +24,43 @@ for each account is written to the folder of --snapshots.
 
 What could not be read is in the file as a gap, and no error; with --org an
 account that could not be read at all ends it with 4. The file holds user names, ids, policies and device serial numbers, and no
-secret. It is readable by you only.`),
+secret. It is readable by you only.
+
+Who may not read the account has somebody run the lines of --print-export, which need
+the AWS CLI and a POSIX shell, and gets a folder for 'mfawatch audit --from'.`),
 		Example: strings.TrimRight(`
   mfawatch collect --profile security -o snapshot.json
   mfawatch audit --from snapshot.json
-  mfawatch collect --org --role SecurityAudit --snapshots ./accounts`, "\n"),
+  mfawatch collect --org --role SecurityAudit --snapshots ./accounts
+  mfawatch collect --print-export > export.sh`, "\n"),
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runCollect(c.Context(), t, f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if printed {
+				return writeText(t, standardOutput, exportScript())
+			}
+			return runCollect(c.Context(), t, f)
+		},
 	}
 	f.live(c)
+	c.Flags().BoolVar(&printed, "print-export", false, "print a shell script that exports an account with the AWS CLI, and end")
 	c.Flags().VarP((*fileName)(&f.save), "output", "o", "file to write, in place of what it held; - is standard output")
 	return c
+}
+
+// exportScript makes a new folder of files for audit --from.
+func exportScript() string {
+	return `#!/bin/sh
+# Exports what 'mfawatch audit --from' reads, into a new folder. It changes nothing but
+# that AWS makes a credential report. Wants the AWS CLI and its credentials.
+set -u
+umask 077
+folder=${1:-exported}
+command -v aws > /dev/null || { echo "the AWS CLI is not installed: install it first" >&2; exit 1; }
+aws sts get-caller-identity --output json > /dev/null || { echo "AWS does not know these credentials: set AWS_PROFILE" >&2; exit 1; }
+mkdir "$folder" && cd "$folder" || exit 1
+` + strings.Join(collect.Commands(), "\n") + `
+echo "Done: now mfawatch audit --from $folder -o report.html"
+`
 }
 
 func runCollect(ctx context.Context, t terminal, f sourceFlags) error {

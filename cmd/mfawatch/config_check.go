@@ -259,10 +259,25 @@ func metricsText(m config.Metrics) string {
 }
 
 func glassText(g config.BreakGlass) string {
-	if len(g.Principals) == 0 {
+	var parts []string
+	if len(g.Principals) > 0 {
+		parts = append(parts, fmt.Sprintf("%s, sessions up to %s, MFA at most %s old, with %s", counted(len(g.Principals), "user"), short(g.Session), short(g.MFAAge), strings.Join(g.Policies, ", ")))
+	}
+	if g.Door.There() {
+		var roles []string
+		for i, r := range g.Door.Roles {
+			policies := r.Policies
+			if i == 0 {
+				policies = g.Policies
+			}
+			roles = append(roles, fmt.Sprintf("%s for up to %s with %s", r.Name, short(r.Longest), strings.Join(policies, ", ")))
+		}
+		parts = append(parts, fmt.Sprintf("a door for %s: %s", counted(len(g.Door.People), "person"), strings.Join(roles, "; ")))
+	}
+	if len(parts) == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%s, sessions up to %s, MFA at most %s old, with %s", counted(len(g.Principals), "user"), short(g.Session), short(g.MFAAge), strings.Join(g.Policies, ", "))
+	return strings.Join(parts, "; ")
 }
 
 func watchdogText(w config.Watchdog) string {

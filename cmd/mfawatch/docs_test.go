@@ -45,20 +45,18 @@ func TestGeneratedPages(t *testing.T) {
 	}
 }
 
-// Every command line of mfawatch in the README runs, in the README's order, on
-// the demo's files and a stand-in for AWS, with the README's own rules.
+// Every command line of bin/mfawatch in the README and in the pages about auditing and
+// scanning runs, in their order, on the demo's files and a stand-in for AWS, with the
+// pages' own rules.
 func TestReadmeCommands(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := firstPages(t)
 	t.Chdir(t.TempDir())
-	readmeFiles(t, readme)
+	readmeFiles(t, text)
 	ownHome(t)
 	place := strings.NewReplacer("./AWSLogs", "logs", "LOGS", "logs", "EXPORTED", "exported")
-	commands := regexp.MustCompile(`(?m)^bin/mfawatch ([^#\n]*)`).FindAllSubmatch(readme, -1)
-	if len(commands) < 20 {
-		t.Fatalf("only %d commands found in the README", len(commands))
+	commands := regexp.MustCompile(`(?m)^bin/mfawatch ([^#>\n]*)`).FindAllSubmatch(text, -1)
+	if len(commands) < 30 {
+		t.Fatalf("only %d commands found in the pages", len(commands))
 	}
 	for _, c := range commands {
 		var out, errs bytes.Buffer
@@ -71,6 +69,20 @@ func TestReadmeCommands(t *testing.T) {
 			put(t, "older.json", findings)
 		}
 	}
+}
+
+// firstPages are what is read first, one behind the other.
+func firstPages(t *testing.T) []byte {
+	t.Helper()
+	var all []byte
+	for _, name := range []string{"../../README.md", "../../docs/auditing.md", "../../docs/scanning.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(append(all, text...), '\n')
+	}
+	return all
 }
 
 // pages are the README and the pages of docs, by path.
@@ -141,7 +153,7 @@ func readmeFiles(t *testing.T, readme []byte) {
 	}
 	yaml := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(readme, -1)
 	if len(yaml) != 2 {
-		t.Fatalf("the README has %d YAML files, want exemptions and rules", len(yaml))
+		t.Fatalf("the pages have %d YAML files, want exemptions and rules", len(yaml))
 	}
 	put(t, "exemptions.yaml", yaml[0][1])
 	put(t, "rules.yaml", yaml[1][1])
@@ -170,15 +182,15 @@ func put(t *testing.T, name string, data []byte) {
 	}
 }
 
-// The README's lines that export an account are those that Folder reads.
-func TestReadmeExportsWhatIsRead(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// The lines that export an account are those that Folder reads.
+func TestPageExportsWhatIsRead(t *testing.T) {
+	page, err := os.ReadFile("../../docs/auditing.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "```sh\n" + strings.Join(collect.Commands(), "\n") + "\n```"
-	if !strings.Contains(string(readme), want) {
-		t.Errorf("the README does not hold collect.Commands:\n%s", want)
+	if !strings.Contains(string(page), want) {
+		t.Errorf("docs/auditing.md does not hold collect.Commands:\n%s", want)
 	}
 }
 

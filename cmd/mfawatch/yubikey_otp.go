@@ -123,22 +123,31 @@ func readCredential(ctx context.Context, t terminal, piped bool) (otp.Credential
 	if piped {
 		return pipedCredential(t)
 	}
+	c, otps, err := askCredential(ctx, t, "now touch the key, for an OTP of it (or Enter for none)")
+	if err != nil {
+		return otp.Credential{}, "", err
+	}
+	return c, otps[0], nil
+}
+
+// askCredential asks for the parts of a slot, and for OTPs of it, without showing them.
+func askCredential(ctx context.Context, t terminal, otps ...string) (otp.Credential, []string, error) {
 	tty, err := controlling()
 	if err != nil {
-		return otp.Credential{}, "", errors.New("there is no terminal to ask on: write the public id, the private id and the AES key to standard input, and give - after the name")
+		return otp.Credential{}, nil, errors.New("there is no terminal to ask on: write the public id, the private id and the AES key to standard input, and give - after the name")
 	}
 	defer tty.Close()
 	var texts []string
-	for _, what := range []string{"public id (modhex)", "private id (hex)", "AES key (hex)", "now touch the key, for an OTP of it (or Enter for none)"} {
+	for _, what := range append([]string{"public id (modhex)", "private id (hex)", "AES key (hex)"}, otps...) {
 		s, err := seal.Ask(ctx, tty, t.err, what)
 		if err != nil {
-			return otp.Credential{}, "", err
+			return otp.Credential{}, nil, err
 		}
 		texts = append(texts, strings.TrimSpace(string(s.Reveal())))
 		s.Wipe()
 	}
 	c, err := credentialText(texts[:3])
-	return c, texts[3], err
+	return c, texts[3:], err
 }
 
 func pipedCredential(t terminal) (otp.Credential, string, error) {
@@ -150,13 +159,18 @@ func pipedCredential(t terminal) (otp.Credential, string, error) {
 	if err != nil {
 		return otp.Credential{}, "", fmt.Errorf("read the OTP from standard input: %w", err)
 	}
-	fields := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == '\r' })
-	if len(fields) == 4 { // as it is written where it is sealed
-		c, err := otp.ParseCredential([]byte(strings.Join(fields, " ")))
-		return c, strings.TrimSpace(string(rest)), err
-	}
-	c, err := credentialText(fields)
+	c, err := credentialLine(line)
 	return c, strings.TrimSpace(string(rest)), err
+}
+
+// credentialLine reads the parts of a slot in one line, as they are written where they
+// are sealed or without the first word, between blanks or commas.
+func credentialLine(line string) (otp.Credential, error) {
+	fields := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == '\r' })
+	if len(fields) == 4 {
+		return otp.ParseCredential([]byte(strings.Join(fields, " ")))
+	}
+	return credentialText(fields)
 }
 
 // credentialText reads the three parts. Its errors show none.

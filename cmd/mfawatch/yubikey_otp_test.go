@@ -113,7 +113,7 @@ func TestServeYubico(t *testing.T) {
 	d.wants(exitClean, `(?s)1 +portal +no`, "serve", "yubico-client", "list")
 	d.wants(exitNotFound, "no client", "serve", "yubico-client", "revoke", "2")
 	d.wants(exitClean, "Revoked client 1, portal", "serve", "yubico-client", "revoke", "1")
-	d.pipe(otpOf(t, 5, 0)).wants(exitCannotRun, "no server decided", verify...)
+	d.pipe(otpOf(t, 5, 0)).wants(exitCannotRun, "OPERATION_NOT_ALLOWED: the server does not let this client id verify OTPs", verify...)
 	d.wants(exitClean, "client id: 2\n", "serve", "yubico-client", "add", "portal")
 	if code := stop(); code != exitClean {
 		t.Errorf("the server ended with %d", code)

@@ -33,9 +33,11 @@ func (b *builder) makeBreakGlass(detection awscdk.Stack) {
 	own.makeEmergencyLogs(data)
 	if b.d.BreakGlass.Door.There() {
 		own.makeRecord(data)
-		s := b.stack("breakglass", b.home, "the emergency door: a function that checks codes, and the role that it opens", data, detection)
+		s := b.stack("breakglass", b.home, "the emergency door: a function that checks codes, and the roles that it opens", data, detection)
 		own.makeDoor(s, *b.key)
-		b.makeEmergencyRole(s).AddResourceDependency(made(s, pascal(emergencyFunction)+"Role"), nil) // which it trusts by name
+		for _, role := range append(b.makeOtherRoles(s), b.makeEmergencyRole(s)) {
+			role.AddResourceDependency(made(s, pascal(emergencyFunction)+"Role"), nil) // which it trusts by name
+		}
 		return
 	}
 	b.makeEmergencyRole(b.stack("breakglass", b.home, "the emergency door: a role for named users with MFA", data))
@@ -100,7 +102,39 @@ func (b *builder) makeRecord(s awscdk.Stack) {
 	b.makeBucket(s, vault{name: emergencyRecord, days: b.d.Retention.Evidence, lock: "compliance", lockDays: b.d.Retention.Evidence})
 }
 
-// makeEmergencyRole makes the role, which has what the file gives it and nothing of
+// emergencyName is what AWS's role of the file's nth is called. The first is the one that
+// was always there.
+func emergencyName(n int, name string) string {
+	if n == 0 {
+		return emergencyRole
+	}
+	return emergencyRole + "-" + name
+}
+
+// emergencyRoles are all roles of the door, by ARN.
+func (b *builder) emergencyRoles() []string {
+	all := []string{b.role(emergencyRole)}
+	for i, r := range b.d.BreakGlass.Door.Roles {
+		if i > 0 {
+			all = append(all, b.role(emergencyName(i, r.Name)))
+		}
+	}
+	return all
+}
+
+// makeOtherRoles makes the roles after the first. The function alone opens them, for an
+// hour at the most, which is the least that AWS takes as a role's longest session.
+func (b *builder) makeOtherRoles(s awscdk.Stack) (all []awsiam.CfnRole) {
+	const why = "The emergency door: its function opens it, nobody assumes it without, and everybody is told"
+	for i, r := range b.d.BreakGlass.Door.Roles {
+		if i > 0 {
+			all = append(all, roleTrusting(s, b.names, emergencyName(i, r.Name), why, document(b.doorOpens(r.Requesters)...), emergencySession.Seconds(), r.Policies).role)
+		}
+	}
+	return all
+}
+
+// makeEmergencyRole makes the first role, which has what the file gives it and nothing of
 // its own.
 func (b *builder) makeEmergencyRole(s awscdk.Stack) awsiam.CfnRole {
 	session := b.d.BreakGlass.Session
@@ -123,7 +157,7 @@ func (b *builder) emergencyTrust() object {
 	if !b.d.BreakGlass.Door.There() {
 		return written(*b.guards.emergency)
 	}
-	trust := document(b.doorOpens()...)
+	trust := document(b.doorOpens(b.rules.Roles[0].Requesters)...)
 	if b.guards.emergency != nil {
 		trust["Statement"] = slices.Concat(written(*b.guards.emergency)["Statement"].([]any), trust["Statement"].([]any))
 	}

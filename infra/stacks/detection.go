@@ -184,7 +184,7 @@ func (b *builder) invoked(s awscdk.Stack, name string, fn awslambda.CfnFunction,
 
 // scheduleWith makes a schedule and the role that it calls its target as.
 func (b *builder) scheduleWith(s awscdk.Stack, name, expression, target, input, action string) {
-	r := role(s, b.names, name+"-schedule", "scheduler.amazonaws.com", "Starts "+name+" on its schedule", allow("Start", []string{action}, target))
+	r := role(s, b.names, name+"-schedule", scheduler, "Starts "+name+" on its schedule", allow("Start", []string{action}, target))
 	r.before(awsscheduler.NewCfnSchedule(s, jsii.String(pascal(name)+"Schedule"), &awsscheduler.CfnScheduleProps{
 		Name: jsii.String(b.of(name)), ScheduleExpression: jsii.String(expression), ScheduleExpressionTimezone: jsii.String("UTC"),
 		FlexibleTimeWindow: object{"mode": "OFF"},

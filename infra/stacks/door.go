@@ -65,7 +65,7 @@ func (b *builder) doorStatements(topicKey string) []statement {
 	rows := []string{"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"}
 	key := []string{"kms:Decrypt", "kms:GenerateDataKey"}
 	by := func(service string) string { return service + "." + b.home + "." + b.suffix() }
-	role := b.role(emergencyRole)
+	roles := b.emergencyRoles()
 	return []statement{
 		allow("KeepRows", rows, b.table(emergencyFunction), b.table(emergencyLedger)),
 		allow("OpenDevices", key, *b.key).when(equals(doorContext, b.rules.Door)),
@@ -76,8 +76,8 @@ func (b *builder) doorStatements(topicKey string) []statement {
 		allow("KnowWhatIsThere", []string{"s3:ListBucket"}, b.bucketARN(emergencyRecord)),
 		allow("Tell", []string{"sns:Publish"}, b.topic()),
 		allow("UseKeyOfTopic", key, topicKey).when(equals("kms:EncryptionContext:aws:sns:topicArn", b.topic())),
-		allow("OpenDoor", []string{"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}, role),
-		allow("ShutDoor", []string{"iam:PutRolePolicy"}, role), // a session that was taken back is denied there
+		allow("OpenDoor", []string{"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}, roles...),
+		allow("ShutDoor", []string{"iam:PutRolePolicy"}, roles...), // a session that was taken back is denied there
 	}
 }
 
@@ -93,9 +93,8 @@ func (b *builder) onlyTheDoorOpens() statement {
 // doorOpens lets the function assume the role, for a request that its session names
 // and for a person of the rules. Each action knows its own condition keys only
 // (service authorization reference, STS).
-func (b *builder) doorOpens() []statement {
+func (b *builder) doorOpens(who []string) []statement {
 	fn := object{"AWS": b.role(emergencyFunction)}
-	who := b.rules.Roles[0].Requesters
 	return []statement{
 		{Sid: "DoorOpens", Effect: "Allow", Principal: fn, Action: "sts:AssumeRole", Condition: object{
 			"StringEquals": object{"sts:SourceIdentity": who},

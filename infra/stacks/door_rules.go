@@ -21,9 +21,6 @@ func (b *builder) prepareDoor() error {
 	if !d.There() {
 		return nil
 	}
-	if len(d.Roles) != 1 {
-		return fmt.Errorf("break_glass.roles: %d roles: the stack makes one", len(d.Roles))
-	}
 	rules, err := b.doorRules(d)
 	if err != nil {
 		return err
@@ -46,7 +43,7 @@ func (b *builder) doorRules(d config.Door) (breakglass.Rules, error) {
 	for i, r := range d.Roles {
 		path := fmt.Sprintf("break_glass.roles[%d].", i)
 		rules.Roles = append(rules.Roles, breakglass.Role{
-			Name: r.Name, ARN: b.role(emergencyRole), Requesters: r.Requesters, Approvers: r.Approvers, Approvals: r.Approvals, Longest: r.Longest, CoolOff: r.CoolOff,
+			Name: r.Name, ARN: b.role(emergencyName(i, r.Name)), Requesters: r.Requesters, Approvers: r.Approvers, Approvals: r.Approvals, Longest: r.Longest, CoolOff: r.CoolOff,
 			Grade: g.read(path+"grade", r.Grade), Sheets: r.Sheets, Ticket: r.Ticket,
 			Alone: breakglass.Alone{Allowed: r.Alone.Allowed, CoolOff: r.Alone.CoolOff, Grade: g.read(path+"alone.grade", r.Alone.Grade)},
 		})

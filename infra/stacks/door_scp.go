@@ -29,8 +29,9 @@ func (b *builder) doorPolicy() []statement {
 		deny("NobodyPretends", []string{"lambda:InvokeFunction"}, fn, fn+":*").unless(b.role(emergencyFunction+"-schedule")).
 			also("BoolIfExists", object{"lambda:InvokedViaFunctionUrl": "false"}),
 		// iam:PassRole is among what is not listed.
+		// The door's roles are PREFIX-break-glass and what goes on with a name: a control policy has no room for each.
 		denyBut("RolesStay", assume,
-			itself, b.role(emergencyFunction+"-schedule"), b.role(emergencyRole), b.policy(emergencyFunction), b.policy(emergencyFunction+"-callers"), b.policy(emergencyFunction+"-schedule")).unless(deployer, itself),
+			itself, b.role(emergencyFunction+"-schedule"), b.role(emergencyRole+"*"), b.policy(emergencyFunction), b.policy(emergencyFunction+"-callers"), b.policy(emergencyFunction+"-schedule")).unless(deployer, itself),
 		// Who could make, change or pass what is spared would be spared.
 		denyBut("SparedStay", assume, deployer, b.cdkRole("deploy"), keeper).unless(b.cdkRole("deploy")),
 		denyBut("CallersStay", []string{"iam:Get*", "iam:List*"}, callers...).unless(deployer, keeper),

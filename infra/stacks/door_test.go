@@ -113,8 +113,9 @@ func TestDoorOpensFromBothEnds(t *testing.T) {
 	templates, _ := once(t, "full")
 	role := named(t, templates["mfawatch-breakglass"], "RoleName", "mfawatch-break-glass")
 	asks := granted(t, templates, "mfawatch-breakglass", "BreakglassPolicy")["OpenDoor"]
-	if compact(asks.Resource) != `["arn:aws:iam::111122223333:role/mfawatch-break-glass"]` {
-		t.Errorf("the function opens %v", asks.Resource)
+	both := `["arn:aws:iam::111122223333:role/mfawatch-break-glass","arn:aws:iam::111122223333:role/mfawatch-break-glass-reader"]`
+	if shuts := granted(t, templates, "mfawatch-breakglass", "BreakglassPolicy")["ShutDoor"]; compact(asks.Resource) != both || compact(shuts.Resource) != both {
+		t.Errorf("the function opens %v and shuts %v", asks.Resource, shuts.Resource)
 	}
 	var let []any
 	for _, s := range role.Properties["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any) {
@@ -130,6 +131,39 @@ func TestDoorOpensFromBothEnds(t *testing.T) {
 	}
 	if !strings.Contains(compact(role.DependsOn), "BreakglassRole") {
 		t.Errorf("the role may be made before the one that it trusts: %v", role.DependsOn)
+	}
+}
+
+// A role after the first is opened by the function alone, for its own people and with its
+// own policies; the first stays what it was, and every use of either pages.
+func TestDoorOfSeveralRoles(t *testing.T) {
+	templates, _ := once(t, "full")
+	tpl := templates["mfawatch-breakglass"]
+	other := named(t, tpl, "RoleName", "mfawatch-break-glass-reader")
+	if diff := cmp.Diff([]any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, other.Properties["ManagedPolicyArns"]); diff != "" || other.Properties["MaxSessionDuration"] != 3600.0 {
+		t.Errorf("its longest session is %v, its policies: %s", other.Properties["MaxSessionDuration"], diff)
+	}
+	if !strings.Contains(compact(other.DependsOn), "BreakglassRole") {
+		t.Errorf("the role may be made before the one that it trusts: %v", other.DependsOn)
+	}
+	trust := compact(other.Properties["AssumeRolePolicyDocument"])
+	if strings.Contains(trust, ":user/") || strings.Count(trust, `"Principal":`) != 3 || strings.Count(trust, `"Principal":{"AWS":"arn:aws:iam::111122223333:role/mfawatch-breakglass"}`) != 3 || strings.Count(trust, `"sts:SourceIdentity":["ada","edsger"]`) != 2 {
+		t.Errorf("it trusts %s", trust)
+	}
+	first := named(t, tpl, "RoleName", "mfawatch-break-glass")
+	if text := compact(first.Properties); !strings.Contains(text, `"sts:SourceIdentity":["ada","grace"]`) || strings.Contains(text, `"edsger"`) || strings.Contains(text, "ReadOnly") || !strings.Contains(text, ":user/glass-1") {
+		t.Errorf("the first is %s", text)
+	}
+	for _, r := range of(templates, "AWS::Events::Rule") {
+		if r.Properties["Name"] != "mfawatch-break-glass-use" {
+			continue
+		}
+		pattern := compact(r.Properties["EventPattern"])
+		for _, part := range []string{`"arn:aws:iam::111122223333:role/mfawatch-break-glass"`, `"arn:aws:iam::111122223333:role/mfawatch-break-glass-reader"`, `assumed-role/mfawatch-break-glass/"`, `assumed-role/mfawatch-break-glass-reader/"`} {
+			if !strings.Contains(pattern, part) {
+				t.Errorf("%s does not look for %s: %s", r.stack, part, pattern)
+			}
+		}
 	}
 }
 
@@ -188,6 +222,36 @@ func TestDoorTends(t *testing.T) {
 	invoke := only(t, templates["mfawatch-breakglass"], "AWS::Lambda::EventInvokeConfig").Properties
 	if invoke["MaximumRetryAttempts"] != 0.0 || !strings.Contains(compact(invoke["DestinationConfig"]), ":mfawatch-schedules-dead") {
 		t.Errorf("%v", invoke)
+	}
+}
+
+// A role may be called what IAM takes, though CloudFormation's ids take less.
+func TestDoorRoleOfAnyName(t *testing.T) {
+	templates, _ := synthesized(t, doorWith(t, func(b *config.BreakGlass) { b.Door.Roles[1].Name = "-read--on.ly_@-"[1:] }))
+	named(t, templates["mfawatch-breakglass"], "RoleName", "mfawatch-break-glass-read--on.ly_@-")
+}
+
+// A schedule of another account, or of another group, does not call as the role of ours.
+func TestSchedulesTrustTheirOwnGroup(t *testing.T) {
+	templates, _ := once(t, "full")
+	roles := 0
+	for _, r := range of(templates, "AWS::IAM::Role") {
+		for _, s := range r.Properties["AssumeRolePolicyDocument"].(map[string]any)["Statement"].([]any) {
+			if s := s.(map[string]any); strings.Contains(compact(s["Principal"]), "scheduler.") {
+				roles++
+				if got, want := compact(s["Condition"]), `{"ArnEquals":{"aws:SourceArn":"arn:aws:scheduler:eu-north-1:111122223333:schedule-group/default"},"StringEquals":{"aws:SourceAccount":"111122223333"}}`; got != want {
+					t.Errorf("%s: %s, want %s", r, got, want)
+				}
+			}
+		}
+	}
+	if schedules := len(of(templates, "AWS::Scheduler::Schedule")); roles == 0 || roles != schedules {
+		t.Errorf("%d roles of %d schedules", roles, schedules)
+	}
+	for _, s := range of(templates, "AWS::Scheduler::Schedule") {
+		if s.Properties["GroupName"] != nil {
+			t.Errorf("%s is in group %v", s, s.Properties["GroupName"])
+		}
 	}
 }
 
@@ -256,6 +320,9 @@ func TestDoorRulesAreStaged(t *testing.T) {
 		Roles: []breakglass.Role{{
 			Name: "administrator", ARN: "arn:aws:iam::111122223333:role/mfawatch-break-glass", Requesters: []string{"ada", "grace"}, Approvers: []string{"ada", "grace", "edsger"}, Approvals: 1,
 			Longest: 30 * time.Minute, Grade: breakglass.Sealed, Sheets: true, Alone: breakglass.Alone{Allowed: true, CoolOff: 30 * time.Minute, Grade: breakglass.Touch},
+		}, {
+			Name: "reader", ARN: "arn:aws:iam::111122223333:role/mfawatch-break-glass-reader", Requesters: []string{"ada", "edsger"}, Approvers: []string{"grace", "edsger"}, Approvals: 1,
+			Longest: time.Hour, Grade: breakglass.Sealed,
 		}},
 	}
 	if diff := cmp.Diff(want, rules); diff != "" {
@@ -291,7 +358,9 @@ func TestDoorFaults(t *testing.T) {
 		"break_glass.roles[0]: role administrator names \"mallory\"":   func(d *config.Door) { d.Roles[0].Approvers = append(d.Roles[0].Approvers, "mallory") },
 		"break_glass.roles[0]: role administrator: for ada there are":  func(d *config.Door) { d.Roles[0].Approvals = 3 },
 		"break_glass.roles[0]: role administrator: edsger has no dev":  func(d *config.Door) { d.Roles[0].Grade = "yubikey-touch" },
-		"break_glass.roles: 2 roles":                                   func(d *config.Door) { d.Roles = append(d.Roles, d.Roles[0]) },
+		"break_glass.roles[2]: role administrator is there twice":      func(d *config.Door) { d.Roles = append(d.Roles, d.Roles[0]) },
+		"break_glass.roles: roles: there are none":                     func(d *config.Door) { d.Roles = nil },
+		"break_glass.roles[1]: role reader: edsger has no device of":   func(d *config.Door) { d.Roles[1].Grade = "yubikey-touch" },
 	} {
 		_, err := Prepare(doorWith(t, func(b *config.BreakGlass) { change(&b.Door) }), bootstraps(t))
 		if err == nil || !slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.HasPrefix(line, want) }) {
@@ -381,7 +450,7 @@ func TestDoorPolicy(t *testing.T) {
 	templates, _ := once(t, "full")
 	for kind, property := range map[string]string{"AWS::IAM::Role": "RoleName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::Lambda::Function": "FunctionName", "AWS::DynamoDB::Table": "TableName", "AWS::S3::Bucket": "BucketName", "AWS::Scheduler::Schedule": "Name", "AWS::Logs::LogGroup": "LogGroupName", "AWS::KMS::Alias": "AliasName"} {
 		for _, r := range of(templates, kind) {
-			if strings.HasPrefix(r.stack, "mfawatch-breakglass") && !strings.Contains(whole, r.text(property)) {
+			if name := r.text(property); strings.HasPrefix(r.stack, "mfawatch-breakglass") && !strings.Contains(whole, name) && !(strings.HasPrefix(name, "mfawatch-break-glass") && strings.Contains(whole, `role/mfawatch-break-glass*"`)) {
 				t.Errorf("%s is not held by the control policy", r)
 			}
 		}

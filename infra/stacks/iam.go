@@ -71,6 +71,9 @@ func (i identity) before(r awscdk.CfnResource) {
 	}
 }
 
+// scheduler is EventBridge Scheduler. Our schedules are in its group default, at home.
+const scheduler = "scheduler.amazonaws.com"
+
 // role makes a role for an AWS service, with one policy of its own. Policies are
 // managed, not inline: an inline one is counted against a smaller quota and shows
 // up in no list (IAM user guide, managed and inline policies).
@@ -78,6 +81,9 @@ func role(s awscdk.Stack, n names, name, principal, why string, statements ...st
 	trust := statement{Sid: "Trust", Effect: "Allow", Action: "sts:AssumeRole"}.to(service(principal))
 	if principal != "lambda.amazonaws.com" { // which sets no aws:SourceAccount when it assumes
 		trust = trust.when(equals("aws:SourceAccount", n.account))
+	}
+	if principal == scheduler { // whose source is the group, never the schedule (Scheduler user guide, confused deputy prevention)
+		trust = trust.also("ArnEquals", object{"aws:SourceArn": n.arn("scheduler", n.home, "schedule-group/default")})
 	}
 	return roleTrusting(s, n, name, why, document(trust), 0, nil, statements...)
 }

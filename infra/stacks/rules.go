@@ -29,9 +29,9 @@ func (b *builder) gather() error {
 		}
 	}
 	if b.d.BreakGlass.There() {
-		use, err := deployed.Emergency(b.role("break-glass"))
+		use, err := deployed.Emergency(b.emergencyRoles()...)
 		if err != nil {
-			return fmt.Errorf("the rule about the emergency role: %w", err)
+			return fmt.Errorf("the rule about the emergency roles: %w", err)
 		}
 		b.all = append(b.all, standing{Rule: use, target: b.topic()})
 	}

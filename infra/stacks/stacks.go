@@ -164,7 +164,7 @@ func anys(texts []string) *[]any {
 // pascal makes a construct's id of a name: sign-in-console → SignInConsole.
 func pascal(name string) string {
 	var b strings.Builder
-	for part := range strings.SplitSeq(name, "-") {
+	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' }) {
 		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
 	return b.String()

@@ -5,11 +5,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"mfawatch/internal/fakeaws"
 	"mfawatch/internal/fakeaws/plumbing"
 	"mfawatch/internal/iam"
 )
@@ -55,5 +58,30 @@ func TestDeny(t *testing.T) {
 	status = 403
 	if err := roles.Deny(t.Context(), "r", "t", []string{"A"}); err == nil || err.Error() != "iam:PutRolePolicy of r: AccessDenied" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// IAM makes no third access key, and the error says what that means.
+func TestMakeOfAThirdKey(t *testing.T) {
+	a := fakeaws.NewAccount("111122223333")
+	a.User("ada").Keys = []fakeaws.Key{a.Key()}
+	srv := fakeaws.New(a)
+	url, err := srv.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.Close() }()
+	keys := iam.NewAccessKeys(aws.Config{Region: "eu-north-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider(a.AccessKey(), "x", "")})
+	const user = "arn:aws:iam::111122223333:user/ada"
+	began := time.Now().Add(-time.Minute)
+	id, _, err := keys.Make(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, err := keys.List(t.Context(), user); err != nil || len(made) != 2 || made[id].Before(began) {
+		t.Errorf("keys %v, %v", made, err)
+	}
+	if _, _, err := keys.Make(t.Context(), user); err == nil || !strings.Contains(err.Error(), "another rotation is on its way") {
+		t.Errorf("a third: %v", err)
 	}
 }

@@ -2,8 +2,10 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -27,23 +29,27 @@ func refused(action, user string, err error) error {
 	return fmt.Errorf("iam:%s of %s: %s", action, user, awserr.Code(err))
 }
 
-// List are the ids of a user's access keys: two at most, which is one page.
-func (k AccessKeys) List(ctx context.Context, user string) ([]string, error) {
+// List tells when each of a user's access keys was made, by its id: two at most, which
+// is one page.
+func (k AccessKeys) List(ctx context.Context, user string) (made map[string]time.Time, err error) {
 	out, err := k.client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: name(user)})
 	if err != nil {
 		return nil, refused("ListAccessKeys", user, err)
 	}
-	var ids []string
+	made = map[string]time.Time{}
 	for _, m := range out.AccessKeyMetadata {
-		ids = append(ids, aws.ToString(m.AccessKeyId))
+		made[aws.ToString(m.AccessKeyId)] = aws.ToTime(m.CreateDate)
 	}
-	return ids, nil
+	return made, nil
 }
 
 // Make makes an access key. It is not repeated where the answer is lost: there would
 // be two.
 func (k AccessKeys) Make(ctx context.Context, user string) (id string, secret []byte, err error) {
 	out, err := k.client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name(user)}, func(o *iam.Options) { o.RetryMaxAttempts = 1 })
+	if full := (*types.LimitExceededException)(nil); errors.As(err, &full) {
+		return "", nil, fmt.Errorf("iam:CreateAccessKey of %s: the user has two access keys meanwhile, and IAM makes no third: another rotation is on its way; wait for its end, and look which copy of the bundle it sealed", user)
+	}
 	if err != nil {
 		return "", nil, refused("CreateAccessKey", user, err)
 	}

@@ -43,6 +43,41 @@ func TestEmergencyKnowsEveryUse(t *testing.T) {
 	}
 }
 
+// Of several roles, the use of each is known, and what is said names the one.
+func TestEmergencyOfSeveralRoles(t *testing.T) {
+	const second = emergencyRole + "-reader"
+	r, err := deployed.Emergency(emergencyRole, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := parsed(t, r)
+	for _, c := range []struct {
+		detail string
+		want   bool
+	}{
+		{`{"eventName":"AssumeRole","requestParameters":{"roleArn":"` + emergencyRole + `"}}`, true}, {`{"eventName":"AssumeRole","requestParameters":{"roleArn":"` + second + `"}}`, true}, {`{"eventName":"AssumeRole","requestParameters":{"roleArn":"` + second + `s"}}`, false},
+		{`{"eventName":"AssumeRole","responseElements":{"assumedRoleUser":{"arn":"arn:aws:sts::111122223333:assumed-role/mfawatch-break-glass-reader/fire"}}}`, true},
+		{`{"eventName":"AssumeRole","errorMessage":"not authorized to perform: sts:AssumeRole on resource: ` + second + `"}`, true}, {`{"eventName":"AssumeRole","errorMessage":"not authorized to perform: sts:AssumeRole on resource: ` + second + `s"}`, false},
+	} {
+		if got := matches(t, p, envelope(t, "aws.sts", []byte(c.detail))); got != c.want {
+			t.Errorf("%s: %v, want %v", c.detail, got, c.want)
+		}
+	}
+	if text := variable.ReplaceAllString(r.Input.Template, "x"); r.Input.Paths["role"] != "$.detail.requestParameters.roleArn" || !strings.Contains(text, "Role: x (empty: it does not say), of "+emergencyRole+", "+second+".") || !json.Valid([]byte(text)) {
+		t.Errorf("it says %s, with the role of %s", text, r.Input.Paths["role"])
+	}
+	var long []string // as long as the file lets five be: AWS takes patterns of 4096 characters (EventBridge quotas)
+	for i := range 5 {
+		long = append(long, "arn:aws-us-gov:iam::111122223333:role/"+strings.Repeat("r", 63)+fmt.Sprint(i))
+	}
+	if r, err := deployed.Emergency(long...); err != nil || len(r.Pattern) > 4096 {
+		t.Errorf("a pattern of %d characters, %v", len(r.Pattern), err)
+	}
+	if _, err := deployed.Emergency(emergencyRole, "x"); err == nil {
+		t.Error("the second is no role")
+	}
+}
+
 func TestEmergencyRefusesWhatIsNoRole(t *testing.T) {
 	for _, arn := range []string{"", "*", "mfawatch-break-glass", "arn:aws:iam::111122223333:user/ada", "arn:aws:iam::*:role/a", "arn:aws:iam::111122223333:role/path/a", `arn:aws:iam::111122223333:role/a"`} {
 		if _, err := deployed.Emergency(arn); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("role %q", arn)) {

@@ -8,8 +8,10 @@
 // neither the age identity alone nor the YubiKey alone opens it. A bundle that was
 // edited does not open. No error and no way of printing Contents shows the key.
 //
-// It does not promise who made a bundle: whoever knows its recipients can seal another.
-// Before anything is made on a bundle's word, AWS has to say that its key is its user's.
+// It does not promise who made a bundle: whoever knows its recipients can seal another,
+// and whoever opened one can seal it to others besides. Before anything is made on a
+// bundle's word, AWS has to say that its key is its user's, and the machine that made it
+// whom it is for.
 // Nor does it promise that whoever holds bundle, identity and second part is the person
 // it was made for: that is what AWS's check of the MFA code is for. An answer of the
 // YubiKey that was seen opens the sealing it was given for, and no later one.

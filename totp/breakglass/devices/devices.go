@@ -9,9 +9,10 @@
 // that no error shows a secret. What was opened is not kept: each attempt opens anew.
 //
 // The secrets: of TOTP and HOTP the otpauth URI, of a Yubico OTP credential its text
-// (totp/yubikey/otp, Credential.Text), of a sheet of recovery codes its pepper of 32
-// bytes or more (totp/breakglass/codes). The row of device ID is device#ID, and holds
-// the sealed file in base64.
+// (totp/yubikey/otp, Credential.Text) and, on a second line, from which number on its
+// OTPs open, of a sheet of recovery codes its pepper of 32 bytes or more
+// (totp/breakglass/codes). The row of device ID is device#ID, and holds the sealed file
+// in base64.
 package devices
 
 import (
@@ -27,7 +28,6 @@ import (
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/codes"
 	"mfawatch/totp/seal"
-	"mfawatch/totp/yubikey/otp"
 )
 
 // Context is the encryption context of all that a door seals. A key policy can ask for
@@ -149,11 +149,11 @@ func factor(d breakglass.Device, secret seal.Secret) (breakglass.Factor, error) 
 		}
 		return breakglass.OTP{Key: k, Slack: slack}, nil
 	case breakglass.YubicoOTP:
-		c, err := otp.ParseCredential(secret.Reveal())
+		y, err := parseYubico(secret.Reveal())
 		if err != nil {
 			return nil, fmt.Errorf("device %s: its secret is no Yubico OTP credential: enrol it under another id", d.ID)
 		}
-		return Yubico{c}, nil
+		return y, nil
 	case breakglass.RecoveryCodes:
 		p, err := codes.NewPepper(bytes.Clone(secret.Reveal()))
 		if err != nil {

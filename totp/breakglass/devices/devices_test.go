@@ -251,3 +251,46 @@ func TestYubico(t *testing.T) {
 		}
 	}
 }
+
+// What proved a device when it was enrolled is used, and all before it, though no ledger
+// has heard of it; and the number is sealed with the credential.
+func TestYubicoOpensFromWhatProvedIt(t *testing.T) {
+	_, _, c := all(t)
+	k, store := &fakeKMS{}, &storetest.Memory{}
+	d := breakglass.Device{ID: "ada-slot", Kind: breakglass.YubicoOTP, Grade: breakglass.Touch}
+	s := devices.Sealed{Store: store, Keys: devices.Keys(k, keyARN, "main"), Rules: breakglass.Rules{Door: "main", People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{d}}}}}
+	from := otp.Token{Session: 5, Use: 3}.Step()
+	if err := devices.Enrol(t.Context(), store, s.Keys, d, (devices.Yubico{Credential: c, From: from}).Secret()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.Open(t.Context(), d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range []struct {
+		session uint16
+		use     uint8
+		want    error
+	}{{5, 2, breakglass.ErrUsed}, {5, 1, breakglass.ErrUsed}, {4, 255, breakglass.ErrUsed}, {0, 0, breakglass.ErrUsed}, {5, 3, nil}, {6, 0, nil}} {
+		o, err := c.Simulate(otp.Token{Session: try.session, Use: try.use})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = store.Transact(t.Context(), func(tx breakglass.Tx) error {
+			g, err := f.Begin(t.Context(), tx, d.ID, time.Unix(1_800_000_000, 0))
+			if err == nil {
+				err = g.Compare(breakglass.Typed(o.Text()))
+			}
+			return err
+		})
+		if !errors.Is(err, try.want) {
+			t.Errorf("session %d, use %d: %v, want %v", try.session, try.use, err, try.want)
+		}
+	}
+	for _, line := range []string{"\nfrom ", "\nfrom -1", "\nfrom 01", "\nfrom 1\n", "\nfrom 99999999999999999999", "\nfrom 1 \nfrom 2", "\nsince 1", "\n"} {
+		err := devices.Enrol(t.Context(), store, s.Keys, breakglass.Device{ID: "bob-slot", Kind: breakglass.YubicoOTP}, seal.NewSecret(append(c.Text(), line...)))
+		if err == nil || !strings.Contains(err.Error(), "no Yubico OTP credential") {
+			t.Errorf("a credential and %q: %v", line, err)
+		}
+	}
+}

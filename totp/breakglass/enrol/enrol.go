@@ -2,7 +2,7 @@
 // recovery codes of the emergency door.
 //
 // It promises that a key is in the door's rows only when two codes that follow each other
-// proved that its device makes them, and that they open nothing then; that a sheet's codes are sealed on the machine
+// proved that its device makes them, and that these two open nothing then; that a sheet's codes are sealed on the machine
 // that makes them before the door hears of their hashes, so that what is killed half-way
 // can be run again, and that they leave that seal once, to be printed. No error shows a
 // secret.
@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"mfawatch/totp"
@@ -24,6 +25,7 @@ import (
 	"mfawatch/totp/breakglass/codes"
 	"mfawatch/totp/breakglass/devices"
 	"mfawatch/totp/seal"
+	"mfawatch/totp/yubikey/otp"
 )
 
 // Door is where secrets of devices are kept.
@@ -61,6 +63,40 @@ func Prove(k totp.Key, first, second string, now time.Time) (Proven, error) {
 	settings.Counter = m.Step + 1
 	k, err = totp.New(settings, secret)
 	return Proven{k, m, now}, err
+}
+
+// ProveYubico tells whether a YubiKey types a credential's OTPs: two, the second after
+// the first. It gives the device as it is to be kept: nothing up to these opens the door.
+func ProveYubico(c otp.Credential, first, second string) (devices.Yubico, error) {
+	var steps [2]int64
+	for i, text := range []string{first, second} {
+		o, err := otp.Keyboard{Capitals: true}.Parse(strings.TrimSpace(text))
+		if err != nil {
+			return devices.Yubico{}, fmt.Errorf("OTP %d: %w", i+1, err)
+		}
+		t, err := c.Open(o)
+		if err != nil {
+			return devices.Yubico{}, fmt.Errorf("OTP %d is none of this credential: are all three parts of the slot that was touched? %w", i+1, err)
+		}
+		steps[i] = t.Step()
+	}
+	switch {
+	case steps[1] <= steps[0]:
+		return devices.Yubico{}, fmt.Errorf("the second OTP is not of a later touch than the first: touch the key twice more, and give the two in this order: %w", totp.ErrReplayed)
+	case steps[1] >= lastStep:
+		return devices.Yubico{}, errors.New("the key's counters are at their end, and it types nothing new any more: program the slot anew")
+	}
+	return devices.Yubico{Credential: c, From: steps[1] + 1}, nil
+}
+
+// lastStep is the highest that a credential comes to.
+var lastStep = otp.Token{Session: otp.MaxSession, Use: otp.MaxUse}.Step()
+
+// Yubico keeps the credential of a device, and from which of its OTPs on it opens.
+func (d Door) Yubico(ctx context.Context, device breakglass.Device, y devices.Yubico) error {
+	secret := y.Secret()
+	defer secret.Wipe()
+	return devices.Enrol(ctx, d.Store, d.Keys, device, secret)
 }
 
 // Key keeps the key of a device, and in the same transaction that its two codes are used.

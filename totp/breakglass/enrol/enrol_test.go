@@ -18,6 +18,7 @@ import (
 	"mfawatch/totp/breakglass/enrol"
 	"mfawatch/totp/breakglass/storetest"
 	"mfawatch/totp/seal"
+	"mfawatch/totp/yubikey/otp"
 )
 
 var now = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
@@ -194,6 +195,59 @@ func TestKeyOfUsedCodes(t *testing.T) {
 	}
 	if err := door.Key(t.Context(), d, proved(t, k, now.Unix()/30+1)); err != nil {
 		t.Errorf("the next codes: %v", err)
+	}
+}
+
+// Two OTPs of a slot prove it, one after the other, and open nothing afterwards.
+func TestYubico(t *testing.T) {
+	credential := func(public, private string) otp.Credential {
+		c, err := otp.NewCredential(public, []byte(private), []byte("0123456789abcdef"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c, other, sister := credential("cccccccccccb", "secret"), credential("cccccccccccb", "other!"), credential("cccccccccccd", "secret")
+	typed := func(c otp.Credential, session uint16, use uint8) string {
+		o, err := c.Simulate(otp.Token{Session: session, Use: use})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Text()
+	}
+	for name, try := range map[string]struct {
+		first, second string
+		from          int64 // 0: refused
+	}{
+		"two touches": {typed(c, 3, 4), typed(c, 3, 5), 3<<8 + 6}, "plugged in between": {typed(c, 3, 4), typed(c, 4, 0), 4<<8 + 1}, "capitals and blanks": {" " + strings.ToUpper(typed(c, 1, 1)), typed(c, 1, 9) + " ", 1<<8 + 10},
+		"the last but one": {typed(c, otp.MaxSession, 253), typed(c, otp.MaxSession, 254), otp.MaxSession<<8 + 255},
+		"one twice":        {typed(c, 3, 4), typed(c, 3, 4), 0}, "the wrong way round": {typed(c, 3, 5), typed(c, 3, 4), 0}, "used up": {typed(c, 3, 4), typed(c, otp.MaxSession, otp.MaxUse), 0},
+		"another secret": {typed(other, 3, 4), typed(other, 3, 5), 0}, "the second of another": {typed(c, 3, 4), typed(other, 3, 5), 0}, "another key": {typed(sister, 3, 4), typed(sister, 3, 5), 0}, "six digits": {"123456", "654321", 0}, "none": {"", "", 0},
+	} {
+		y, err := enrol.ProveYubico(c, try.first, try.second)
+		if y.From != try.from || (err == nil) != (try.from > 0) {
+			t.Errorf("%s: from %d, %v; want %d", name, y.From, err, try.from)
+		}
+		if err != nil && try.first != "" && (strings.Contains(err.Error(), try.first) || strings.Contains(err.Error(), try.second)) {
+			t.Errorf("%s: the error shows an OTP", name)
+		}
+	}
+	y, err := enrol.ProveYubico(c, typed(c, 3, 4), typed(c, 3, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := enrol.Door{Store: &storetest.Memory{}, Keys: keys(t)}
+	d := breakglass.Device{ID: "ada-slot", Kind: breakglass.YubicoOTP}
+	if err := door.Yubico(t.Context(), d, y); err != nil {
+		t.Fatal(err)
+	}
+	if err := door.Yubico(t.Context(), d, y); !errors.Is(err, devices.ErrEnrolled) {
+		t.Errorf("twice: %v", err)
+	}
+	rules := breakglass.Rules{People: []breakglass.Person{{Name: "ada", Devices: []breakglass.Device{d}}}}
+	f, err := devices.Sealed{Store: door.Store, Keys: door.Keys, Rules: rules}.Open(t.Context(), d.ID)
+	if kept, is := f.(devices.Yubico); err != nil || !is || kept.From != y.From || !kept.Credential.Equal(c) {
+		t.Errorf("it opens as %T, %v", f, err)
 	}
 }
 

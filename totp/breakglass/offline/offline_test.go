@@ -351,8 +351,8 @@ func TestRotateAtIAM(t *testing.T) {
 	kept := old
 	cfg := s.config("us-east-1")
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(got.AccessKeyID, string(got.SecretAccessKey.Reveal()), string(got.SessionToken.Reveal()))
-	r := bundle.Rotation{Keys: iam.NewAccessKeys(cfg), Keep: func(_ context.Context, c bundle.Contents) error { kept = c; return nil }}
-	if _, err := r.Run(t.Context(), old, old.Key); err != nil {
+	r := bundle.Rotation{Keys: iam.NewAccessKeys(cfg), Keep: func(_ context.Context, c bundle.Contents) error { kept = c; return nil }, Note: func(bundle.Progress) error { return nil }, Now: time.Now}
+	if _, err := r.Run(t.Context(), old, bundle.Progress{From: old.Key}); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.user.Keys) != 1 || s.user.Keys[0].ID != kept.Key || kept.Key == old.Key || string(kept.Secret.Reveal()) != "SecretOf/"+kept.Key {

@@ -60,11 +60,11 @@ const (
 	Drilled    What = "drilled"    // a drill came to its end
 	Unanswered What = "unanswered" // an attempt was counted and never answered
 	Outsiders  What = "outsiders"  // how many principals' attempts were only counted
+	Looked     What = "looked"     // somebody wanted to see requests or the record, and was refused
+	Pretended  What = "pretended"  // somebody said to be another
 	Damaged    What = "damaged"    // a row that cannot be read
 	Held       What = "held"       // how many commands of a principal were only counted
 	Restored   What = "restored"   // the archive has entries that the door has not
-	Looked     What = "looked"     // somebody wanted to see requests or the record, and was refused
-	Pretended  What = "pretended"  // somebody said to be another
 )
 
 // Outcome is how a step went.
@@ -102,7 +102,7 @@ const (
 )
 
 var allFacts = []Fact{Role, Why, Ticket, Seconds, Until, Device, Grade, Approvers, Wanted, Alone, Drill, Recipient, Session, Target, Count, TookMS, Attempt}
-var allWhats = []What{Asked, Approved, Used, Retried, Issued, NotIssued, Ended, Revoked, Closed, Expired, Unlocked, Drilled, Unanswered, Outsiders, Damaged, Held, Restored, Looked, Pretended}
+var allWhats = []What{Asked, Approved, Used, Retried, Issued, NotIssued, Ended, Revoked, Closed, Expired, Unlocked, Drilled, Unanswered, Outsiders, Looked, Pretended, Damaged, Held, Restored}
 
 // Entry is one link of the chain. Seq and Prev are Append's to write.
 type Entry struct {

@@ -294,8 +294,9 @@ func TestWords(t *testing.T) {
 	}
 	for what, word := range map[record.What]string{
 		record.Asked: "asked", record.Approved: "approved", record.Used: "used", record.Retried: "retried", record.Issued: "issued", record.NotIssued: "not-issued", record.Ended: "ended",
-		record.Revoked: "revoked", record.Closed: "closed", record.Expired: "expired", record.Unlocked: "unlocked", record.Drilled: "drilled", record.Unanswered: "unanswered", record.Outsiders: "outsiders", record.Damaged: "damaged", record.Held: "held", record.Restored: "restored",
+		record.Revoked: "revoked", record.Closed: "closed", record.Expired: "expired", record.Unlocked: "unlocked", record.Drilled: "drilled", record.Unanswered: "unanswered", record.Outsiders: "outsiders",
 		record.Looked: "looked", record.Pretended: "pretended",
+		record.Damaged: "damaged", record.Held: "held", record.Restored: "restored",
 	} {
 		for _, outcome := range []record.Outcome{"done", "refused", "failed"} {
 			e.What, e.Outcome = what, outcome

@@ -28,7 +28,8 @@ func (c *Client) judge(server string, body []byte, q question) (Answer, error) {
 	case why != "" && f["h"] == "" && status != OK:
 		// A server that does not know the client, or the parameters, cannot sign.
 		return Answer{}, &StatusError{status, server, false}
-	case why != "" && status == BadSignature, why != "" && status == NoSuchClient:
+	case why != "" && (status == BadSignature || status == NoSuchClient || status == OperationNotAllowed):
+		// Nor does one that looks no further than at the client say again what was asked.
 		return Answer{}, &StatusError{status, server, false}
 	case why != "":
 		return Answer{}, &Untrusted{server, why}

@@ -198,23 +198,38 @@ type reply struct {
 func first(ctx context.Context, said <-chan reply, waiting []string) (Answer, error) {
 	var all undecided
 	for len(waiting) > 0 {
-		select {
-		case r := <-said:
-			var refusal *StatusError
-			if r.err == nil || errors.As(r.err, &refusal) && refusal.decides() {
-				return r.answer, r.err
-			}
-			all = append(all, r.err)
-			i := slices.Index(waiting, r.server)
-			waiting = slices.Delete(waiting, i, i+1)
-		case <-ctx.Done():
+		r, heard := next(ctx, said)
+		if !heard {
 			for _, server := range waiting {
 				all = append(all, unreached(server, ctx.Err()))
 			}
-			return Answer{}, all
+			break
 		}
+		var refusal *StatusError
+		if r.err == nil || errors.As(r.err, &refusal) && refusal.decides() {
+			return r.answer, r.err
+		}
+		all = append(all, r.err)
+		i := slices.Index(waiting, r.server)
+		waiting = slices.Delete(waiting, i, i+1)
 	}
 	return Answer{}, all
+}
+
+// next is one reply more. One that came before the time was over is heard, whichever of
+// the two is seen first.
+func next(ctx context.Context, said <-chan reply) (r reply, heard bool) {
+	select {
+	case r = <-said:
+		return r, true
+	case <-ctx.Done():
+	}
+	select {
+	case r = <-said:
+		return r, true
+	default:
+		return r, false
+	}
 }
 
 // question is one request, the same to all servers.

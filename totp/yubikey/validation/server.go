@@ -48,7 +48,8 @@ type Keys interface {
 // Auditor writes down what was answered.
 type Auditor interface {
 	// Verified is called once for each request, before it is answered. What it cannot
-	// write down is answered as a fault and nobody is let in.
+	// write down is answered as a fault and nobody is let in. Strangers are let in by
+	// nothing, so theirs may be gathered and written down later.
 	Verified(ctx context.Context, r Record) error
 }
 
@@ -62,6 +63,9 @@ type Record struct {
 	Reason   string // why, in words; the answer does not tell it
 	Accepted bool
 	Step     int64 // of what was accepted: session and use
+	// Stranger is a request that nobody who may ask has signed: anybody who reaches the
+	// server can make as many as they like. From, Client and the time are theirs to choose.
+	Stranger bool
 }
 
 // Service is what a server is made of.
@@ -126,6 +130,7 @@ type verification struct {
 	at      time.Time
 
 	id     string // of the client, once one was named
+	may    bool   // the client is known, has signed where it must, and may ask
 	key    APIKey // what the answer is signed with, once it is known
 	asked  asked
 	public string
@@ -163,9 +168,23 @@ func (v *verification) verify(ctx context.Context, f fields) {
 	case signed && !f.signed(caller.Key):
 		v.conclude(BadSignature, "the request's signature is wrong")
 	case caller.Suspended:
+		v.repeat(f)
 		v.conclude(OperationNotAllowed, "the client is suspended")
 	default:
+		v.may = true
 		v.understand(ctx, f)
+	}
+}
+
+// repeat has the answer say again what was asked, which clients want before they believe
+// it. What is no OTP may be anything, and is not repeated.
+func (v *verification) repeat(f fields) {
+	q, err := v.service.understand(f)
+	if err != nil {
+		return
+	}
+	if _, err := v.service.Keyboard.Parse(q.otp); err == nil {
+		v.asked = q
 	}
 }
 
@@ -257,7 +276,7 @@ func fault(err error) Status {
 // record writes down what is about to be answered, and takes an OK back that could not
 // be written down. The OTP stays spent.
 func (v *verification) record(ctx context.Context) {
-	r := Record{At: v.at, From: v.from, Client: v.id, PublicID: v.public, Status: v.status, Reason: v.reason}
+	r := Record{At: v.at, From: v.from, Client: v.id, PublicID: v.public, Status: v.status, Reason: v.reason, Stranger: !v.may}
 	if v.status == OK {
 		r.Accepted, r.Step = true, v.token.Step()
 	}

@@ -221,6 +221,28 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("broken") }
 
+// TestStrangers: whom anybody could be is told apart from who may ask.
+func TestStrangers(t *testing.T) {
+	s := serve(t, nil)
+	o := touch(t, 7, 3).Text()
+	other := question1(o)
+	other["h"] = other.signature(apiKey(t, keyText))
+	other["nonce"] = "another0another0"
+	for i, try := range []struct {
+		query    string
+		status   Status
+		stranger bool
+	}{
+		{"id=x", MissingParameter, true}, {"id=99&otp=" + o, NoSuchClient, true}, {encode(question1(o)), BadSignature, true}, {encode(other), BadSignature, true}, {"id=1&id=1", MissingParameter, true},
+		{sign(t, fields{"id": "3", "otp": o, "nonce": nonce}), OperationNotAllowed, true}, {"id=4&otp=" + o, BackendError, true},
+		{sign(t, fields{"id": "1", "otp": "hello", "nonce": nonce}), BadOTP, false}, {sign(t, question1(o)), OK, false}, {encode(fields{"id": "2", "otp": o, "nonce": nonce}), ReplayedOTP, false},
+	} {
+		if f := s.get(try.query); f["status"] != string(try.status) || s.records.last().Stranger != try.stranger {
+			t.Errorf("request %d: %s, a stranger's %v; want %s, %v", i, f["status"], s.records.last().Stranger, try.status, try.stranger)
+		}
+	}
+}
+
 func TestWhatIsNoRequest(t *testing.T) {
 	s := serve(t, nil)
 	for _, try := range []struct {
