@@ -107,8 +107,12 @@ func TestEvents(t *testing.T) {
 			e.RequestContext.Authorizer = nil
 		}), 403, "no-caller"},
 	} {
+		w.out.Reset()
 		status, a := w.invoke(t.Context(), c.e)
 		w.no(name, status, a, c.status, c.reason)
+		if told := strings.Contains(w.out.String(), `"DoorUnproved":1`); told != (c.reason == "no-caller") {
+			t.Errorf("%s: measured as nobody's: %v", name, told)
+		}
 	}
 	if _, err := w.h.Invoke(t.Context(), []byte("hunter2")); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("no event: %v", err)

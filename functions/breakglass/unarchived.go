@@ -25,9 +25,8 @@ type noting struct {
 }
 
 // Next is the archive's.
-func (n *noting) Next(ctx context.Context) (int64, string, error) {
-	next, after, err := n.Archive.Next(ctx)
-	if err == nil {
+func (n *noting) Next(ctx context.Context) (next int64, after string, err error) {
+	if next, after, err = n.Archive.Next(ctx); err == nil {
 		n.next = next
 	}
 	return next, after, err

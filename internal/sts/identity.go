@@ -42,7 +42,8 @@ var regionForm = regexp.MustCompile(`^[a-z0-9-]+$`)
 // asking is the call of a Region, all but what is particular to who signs it. It is made
 // anew by who signs and by who asks, and nothing of it is handed from the one to the
 // other: so neither host nor action nor a header twice can be another's idea (that is how
-// Vault was deceived, CVE-2020-16250).
+// Vault was deceived, CVE-2020-16250). No option of the environment changes the host (FIPS,
+// dual stack): both sides have to come to the same.
 func asking(ctx context.Context, region string, with map[string]string) (*http.Request, error) {
 	at, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, sts.EndpointParameters{Region: &region})
 	if err != nil || !regionForm.MatchString(region) {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,16 +116,16 @@ func TestAnswersThatAreNo(t *testing.T) {
 
 // A connection that breaks after the command went out is not tried again.
 func TestACommandIsSentOnce(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n++
+		n.Add(1)
 		panic(http.ErrAbortHandler)
 	}))
 	defer srv.Close()
 	door, _, _ := serve(t, 200, "")
 	door.URL = srv.URL
-	if _, err := door.Do(t.Context(), use()); !errors.Is(err, client.ErrUnreachable) || n != 1 {
-		t.Errorf("%v after %d calls", err, n)
+	if _, err := door.Do(t.Context(), use()); !errors.Is(err, client.ErrUnreachable) || n.Load() != 1 {
+		t.Errorf("%v after %d calls", err, n.Load())
 	}
 }
 
