@@ -500,3 +500,13 @@ func TestForeignRows(t *testing.T) {
 		}
 	}
 }
+
+// onlyRequest is the id of the one request that there is a row of.
+func (s *scene) onlyRequest() string {
+	for key := range s.memory.Rows {
+		if id, is := strings.CutPrefix(key, "request#"); is {
+			return id
+		}
+	}
+	return ""
+}

@@ -136,9 +136,6 @@ func (t *turn) release(h held) error {
 	who, enrolled := t.door.Rules.whose(h.Principal)
 	if !enrolled {
 		t.desk.Outsiders.Untold += p.Untold
-		if t.desk.Outsiders.Since.IsZero() {
-			t.desk.Outsiders.Since = t.now
-		}
 		return nil
 	}
 	return t.enter(record.Entry{
