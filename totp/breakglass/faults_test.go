@@ -300,9 +300,9 @@ func TestDecoy(t *testing.T) {
 	}
 }
 
-// TestIssuedInsists: others who come first are no reason to forget what AWS gave; but not
-// for ever.
-func TestIssuedInsists(t *testing.T) {
+// TestWhatHasBegunInsists: others who come first are no reason to forget what AWS gave, nor
+// a code that was compared; but not for ever.
+func TestWhatHasBegunInsists(t *testing.T) {
 	for busy, want := range map[int]error{2: nil, 3: breakglass.ErrBusy} {
 		for _, issued := range []bool{true, false} {
 			s := newScene(t)
@@ -326,6 +326,22 @@ func TestIssuedInsists(t *testing.T) {
 		}
 	}
 	s := newScene(t)
+	r := s.ready()
+	calls := 0
+	s.faulty.Before = func() error {
+		if calls++; calls == 3 || calls == 4 { // after the pace and the first transaction
+			return breakglass.ErrBusy
+		}
+		return nil
+	}
+	if _, err := s.use("ada", r.ID); err != nil || calls != 5 {
+		t.Errorf("a code that was compared: %v after %d transactions", err, calls)
+	}
+	s.faulty.Before = func() error { calls++; return breakglass.ErrBusy }
+	if _, err := s.use("ada", r.ID); !errors.Is(err, breakglass.ErrBusy) || calls != 6 {
+		t.Errorf("what has not begun: %v after %d transactions", err, calls-5)
+	}
+	s = newScene(t)
 	_, g := s.granted()
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
