@@ -175,6 +175,40 @@ func TestOwedWithoutRows(t *testing.T) {
 	s.forgotten(t, r, true)
 }
 
+// TestADrillOwesNothing: there is nothing to take back; but of a drill whose row is damaged
+// nobody knows that it was one.
+func TestADrillOwesNothing(t *testing.T) {
+	s := newScene(t)
+	a := storetest.Ask("admin", 1)
+	a.Drill = true
+	r, err := s.Door.Ask(t.Context(), as("ada"), a, s.now)
+	if err == nil {
+		err = s.approve("bob", r.ID)
+	}
+	if err == nil {
+		_, err = s.use("ada", r.ID)
+	}
+	if err == nil {
+		err = s.Door.End(t.Context(), as("ada"), r.ID, s.now)
+	}
+	if err != nil || len(s.owed()) != 0 {
+		t.Errorf("a drill that was ended owes %+v, %v", s.owed(), err)
+	}
+}
+
+// TestOwedOnce: a request whose row is put back after it was owed, and ended, is owed once.
+func TestOwedOnce(t *testing.T) {
+	s := newScene(t)
+	r, _ := s.issued()
+	row := string(s.memory.Rows["request#"+r.ID])
+	s.damage("request#"+r.ID, "{")
+	s.wants("damaged", s.Door.End(t.Context(), as("ada"), r.ID, s.now), breakglass.Unreadable, "unreadable-request")
+	s.damage("request#"+r.ID, row)
+	if err := s.Door.End(t.Context(), as("ada"), r.ID, s.now); err != nil || len(s.owed()) != 1 {
+		t.Errorf("put back and ended: %v, owed are %+v", err, s.owed())
+	}
+}
+
 // TestAskBesideDamage: the same request again, whose row is damaged, is a new one; and it
 // takes none of the person's places.
 func TestAskBesideDamage(t *testing.T) {
