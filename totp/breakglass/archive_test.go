@@ -141,6 +141,40 @@ func TestRestoredToTheArchivesEnd(t *testing.T) {
 	}
 }
 
+// TestTwoTellOfARestoration: of two who archive at once, wherever one stands when the other
+// comes by, one tells.
+func TestTwoTellOfARestoration(t *testing.T) {
+	for at := 1; ; at++ {
+		s := newScene(t)
+		f := folder.Folder{Dir: filepath.Join(t.TempDir(), "record")}
+		s.ask("ada", "admin")
+		if err := s.Door.Archive(t.Context(), f, signer, s.now); err != nil {
+			t.Fatal(err)
+		}
+		clear(s.memory.Rows)
+		n := 0
+		s.faulty.Before = func() error {
+			if n++; n == at {
+				s.faulty.Before = nil
+				if err := s.Door.Archive(t.Context(), f, signer, s.now); !errors.Is(err, breakglass.ErrRestored) {
+					t.Errorf("the other: %v", err)
+				}
+			}
+			return nil
+		}
+		err := s.Door.Archive(t.Context(), f, signer, s.now)
+		if want := "the archive's last entry is 1: the archive is ahead of or differs from the table: the table was restored, or edited; see docs/break-glass.md, Restore"; err == nil || err.Error() != want {
+			t.Errorf("it says %v, want %s", err, want)
+		}
+		if all := s.entries(); len(all) != 1 || all[0].What != record.Restored {
+			t.Errorf("at transaction %d the record has %+v", at, all)
+		}
+		if at > n {
+			return
+		}
+	}
+}
+
 // TestRestoredLate: it was not looked at before the table had more than the archive.
 func TestRestoredLate(t *testing.T) {
 	s := newScene(t)

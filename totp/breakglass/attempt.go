@@ -64,7 +64,8 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 	if !a.own { // what a decoy's comparison says is not looked at
 		compared = ErrWrong
 	}
-	return d.turn(ctx, now, func(t *turn) error { return a.end(t, compared) })
+	// Who is through the first is not sent away for those who wait there.
+	return d.insist(ctx, now, func(t *turn) error { return a.end(t, compared) })
 }
 
 func (a *try) prepare() (err error) {

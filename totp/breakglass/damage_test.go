@@ -1,6 +1,7 @@
 package breakglass_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -172,6 +173,40 @@ func TestOwedWithoutRows(t *testing.T) {
 	r := owing(s)
 	s.damage("request#"+r.ID, "{")
 	s.forgotten(t, r, true)
+}
+
+// TestADrillOwesNothing: there is nothing to take back; but of a drill whose row is damaged
+// nobody knows that it was one.
+func TestADrillOwesNothing(t *testing.T) {
+	s := newScene(t)
+	a := storetest.Ask("admin", 1)
+	a.Drill = true
+	r, err := s.Door.Ask(t.Context(), as("ada"), a, s.now)
+	if err == nil {
+		err = s.approve("bob", r.ID)
+	}
+	if err == nil {
+		_, err = s.use("ada", r.ID)
+	}
+	if err == nil {
+		err = s.Door.End(t.Context(), as("ada"), r.ID, s.now)
+	}
+	if err != nil || len(s.owed()) != 0 {
+		t.Errorf("a drill that was ended owes %+v, %v", s.owed(), err)
+	}
+}
+
+// TestOwedOnce: a request whose row is put back after it was owed, and ended, is owed once.
+func TestOwedOnce(t *testing.T) {
+	s := newScene(t)
+	r, _ := s.issued()
+	row := string(s.memory.Rows["request#"+r.ID])
+	s.damage("request#"+r.ID, "{")
+	s.wants("damaged", s.Door.End(t.Context(), as("ada"), r.ID, s.now), breakglass.Unreadable, "unreadable-request")
+	s.damage("request#"+r.ID, row)
+	if err := s.Door.End(t.Context(), as("ada"), r.ID, s.now); err != nil || len(s.owed()) != 1 {
+		t.Errorf("put back and ended: %v, owed are %+v", err, s.owed())
+	}
 }
 
 // TestAskBesideDamage: the same request again, whose row is damaged, is a new one; and it
@@ -417,3 +452,95 @@ func TestDamageIsNotShown(t *testing.T) {
 }
 
 func guardOf(name string) string { return storetest.Short(storetest.User(name)) }
+
+// foreign is a store in which one row is somebody else's: it cannot be read, written over
+// or deleted.
+type foreign struct {
+	breakglass.Store
+	key string
+}
+
+func (f foreign) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
+	return f.Store.Transact(ctx, func(tx breakglass.Tx) error {
+		own := &foreignTx{Tx: tx, key: f.key}
+		return errors.Join(change(own), own.touched) // also where the change does not tell
+	})
+}
+
+type foreignTx struct {
+	breakglass.Tx
+	key     string
+	touched error
+}
+
+func (f *foreignTx) Get(key string) ([]byte, error) {
+	if key == f.key {
+		return nil, fmt.Errorf("item %s: it %w", key, breakglass.ErrDamaged)
+	}
+	return f.Tx.Get(key)
+}
+
+func (f *foreignTx) Put(key string, row []byte) error {
+	if key == f.key {
+		f.touched = fmt.Errorf("item %s is somebody else's", key)
+		return f.touched
+	}
+	return f.Tx.Put(key, row)
+}
+
+func (f *foreignTx) Delete(key string) error {
+	if key == f.key {
+		f.touched = fmt.Errorf("item %s is somebody else's", key)
+		return f.touched
+	}
+	return f.Tx.Delete(key)
+}
+
+// TestForeignRows keep out whom they are about, and nobody else.
+func TestForeignRows(t *testing.T) {
+	ctx := t.Context()
+	for _, key := range []string{"request#", "notice#000000000001", "guard#" + guardOf("ada"), "pace#" + guardOf("ada"), "pace#" + guardOf("ada") + "-revoke", "unlock#ada-totp", "verify#ada-totp", "verify#nobody-" + guardOf("ada"), "sheet#ada-sheet"} {
+		s := newScene(t)
+		owing(s)
+		r := s.ask("ada", "admin")
+		s.flood(40, func() error { _, err := s.Door.Ask(ctx, as("ada"), breakglass.Ask{}, s.now); return err })
+		if key == "request#" {
+			key += r.ID
+		}
+		s.faulty.Store = foreign{s.memory, key}
+		for range 3 {
+			s.wait(time.Hour)
+			if err := s.Door.Tend(ctx, s.now); err != nil {
+				t.Fatalf("%s: Tend: %v", key, err)
+			}
+		}
+		all, err := s.Door.Notices(ctx, 50)
+		for _, n := range all {
+			err = errors.Join(err, s.Door.Published(ctx, n))
+		}
+		for _, c := range s.owed() {
+			err = errors.Join(err, s.Door.Closed(ctx, c, s.now))
+		}
+		_, bad := s.Door.Open(ctx, as("ada"))
+		if err = errors.Join(err, bad, s.Door.Tend(ctx, s.now)); err != nil || len(all) < 5 {
+			t.Errorf("%s: %d notices, %v", key, len(all), err)
+		}
+		other := s.ask("bob", "admin")
+		if err := s.approve("cyd", other.ID); err != nil {
+			t.Errorf("%s: cyd approves: %v", key, err)
+		}
+		if _, err := s.use("bob", other.ID); err != nil {
+			t.Errorf("%s: bob uses: %v", key, err)
+		}
+	}
+}
+
+// onlyRequest is the id of the one request that there is a row of.
+func (s *scene) onlyRequest() string {
+	for key := range s.memory.Rows {
+		if id, is := strings.CutPrefix(key, "request#"); is {
+			return id
+		}
+	}
+	return ""
+}

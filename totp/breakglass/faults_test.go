@@ -101,6 +101,35 @@ func TestEveryRowCanFail(t *testing.T) {
 			return err
 		}},
 		"tend": {func(s *scene) breakglass.Request { r := s.ready(); s.wait(time.Hour); return r }, func(s *scene, _ breakglass.Request) error { return s.Door.Tend(s.Context(), s.now) }},
+		"tend who called too often": {func(s *scene) breakglass.Request {
+			s.flood(35, func() error { return s.Door.End(s.Context(), as("ada"), "x", s.now) })
+			s.wait(time.Minute)
+			return breakglass.Request{}
+		}, func(s *scene, _ breakglass.Request) error { return s.Door.Tend(s.Context(), s.now) }},
+		"called too often": {func(s *scene) breakglass.Request {
+			s.flood(35, func() error { return s.Door.End(s.Context(), as("ada"), "x", s.now) })
+			return breakglass.Request{}
+		}, func(s *scene, _ breakglass.Request) error {
+			return unrefused(s.Door.End(s.Context(), as("ada"), "x", s.now))
+		}},
+		"tend damage": {func(s *scene) breakglass.Request {
+			s.damage("request#"+s.ask("ada", "admin").ID, "{")
+			s.damage("notice#000000000001", "{")
+			s.wait(time.Hour)
+			return breakglass.Request{}
+		}, func(s *scene, _ breakglass.Request) error { return s.Door.Tend(s.Context(), s.now) }},
+		"a damaged guard": {func(s *scene) breakglass.Request {
+			r := s.ready()
+			_, _ = s.Door.Use(s.Context(), as("ada"), r.ID, s.Wrong("ada-totp", s.now), s.now)
+			s.damage("guard#"+guardOf("ada"), "{")
+			return r
+		}, func(s *scene, r breakglass.Request) error { _, err := s.use("ada", r.ID); return err }},
+		"damaged and named": {func(s *scene) breakglass.Request {
+			s.damage("request#"+s.ask("ada", "admin").ID, "{")
+			return breakglass.Request{}
+		}, func(s *scene, _ breakglass.Request) error {
+			return unrefused(s.Door.End(s.Context(), as("ada"), s.onlyRequest(), s.now))
+		}},
 		"owed": {owing, func(s *scene, _ breakglass.Request) error { _, err := s.Door.Owed(s.Context(), s.now); return err }},
 		"closed": {owing, func(s *scene, r breakglass.Request) error {
 			return s.Door.Closed(s.Context(), breakglass.Closing{Request: r.ID}, s.now)
@@ -271,9 +300,9 @@ func TestDecoy(t *testing.T) {
 	}
 }
 
-// TestIssuedInsists: others who come first are no reason to forget what AWS gave; but not
-// for ever.
-func TestIssuedInsists(t *testing.T) {
+// TestWhatHasBegunInsists: others who come first are no reason to forget what AWS gave, nor
+// a code that was compared; but not for ever.
+func TestWhatHasBegunInsists(t *testing.T) {
 	for busy, want := range map[int]error{2: nil, 3: breakglass.ErrBusy} {
 		for _, issued := range []bool{true, false} {
 			s := newScene(t)
@@ -297,6 +326,22 @@ func TestIssuedInsists(t *testing.T) {
 		}
 	}
 	s := newScene(t)
+	r := s.ready()
+	calls := 0
+	s.faulty.Before = func() error {
+		if calls++; calls == 3 || calls == 4 { // after the pace and the first transaction
+			return breakglass.ErrBusy
+		}
+		return nil
+	}
+	if _, err := s.use("ada", r.ID); err != nil || calls != 5 {
+		t.Errorf("a code that was compared: %v after %d transactions", err, calls)
+	}
+	s.faulty.Before = func() error { calls++; return breakglass.ErrBusy }
+	if _, err := s.use("ada", r.ID); !errors.Is(err, breakglass.ErrBusy) || calls != 6 {
+		t.Errorf("what has not begun: %v after %d transactions", err, calls-5)
+	}
+	s = newScene(t)
 	_, g := s.granted()
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0

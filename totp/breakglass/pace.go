@@ -123,7 +123,10 @@ func (t *turn) wasRight(c Caller, what record.What) error {
 // what others of them did.
 func (t *turn) release(h held) error {
 	t.desk.Held = slices.DeleteFunc(slices.Clone(t.desk.Held), func(o held) bool { return o.Key == h.Key })
-	p, err := readPace(t.tx, h.Key)
+	p, there, err := get[pace](t.tx, h.Key)
+	if errors.Is(err, ErrDamaged) || err == nil && !there {
+		return nil // and maybe not the door's to delete
+	}
 	if err != nil {
 		return err
 	}
@@ -133,9 +136,6 @@ func (t *turn) release(h held) error {
 	who, enrolled := t.door.Rules.whose(h.Principal)
 	if !enrolled {
 		t.desk.Outsiders.Untold += p.Untold
-		if t.desk.Outsiders.Since.IsZero() {
-			t.desk.Outsiders.Since = t.now
-		}
 		return nil
 	}
 	return t.enter(record.Entry{

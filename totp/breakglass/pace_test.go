@@ -167,6 +167,44 @@ func TestRightCodesAreNotCounted(t *testing.T) {
 	}
 }
 
+// TestOthersWereCountedMeanwhile: who was not one too many at first, and is when it is
+// their turn, is refused there, counted, and in no entry.
+func TestOthersWereCountedMeanwhile(t *testing.T) {
+	ctx := t.Context()
+	for what, call := range map[string]func(*scene) error{
+		"ask": func(s *scene) error {
+			_, err := s.Door.Ask(ctx, as("ada"), storetest.Ask("admin", 5), s.now)
+			return err
+		},
+		"end":     func(s *scene) error { return s.Door.End(ctx, as("ada"), "0123456789ABCDEF", s.now) },
+		"attempt": func(s *scene) error { return s.approve("ada", "0123456789ABCDEF") },
+	} {
+		s := newScene(t)
+		s.memory.Twice = false
+		n := 0
+		s.faulty.Before = func() error {
+			if n++; n == 2 {
+				s.faulty.Before = nil
+				for i := range 30 {
+					if held := strings.Contains(string(s.memory.Rows[desk]), `"Held":[{`); held {
+						t.Errorf("%s: held after %d calls", what, i)
+					}
+					s.flood(1, func() error { _, err := s.Door.Ask(ctx, as("ada"), breakglass.Ask{Role: "admin"}, s.now); return err })
+				}
+			}
+			return nil
+		}
+		r := (*breakglass.Refusal)(nil)
+		if err := call(s); !errors.As(err, &r) || r.Reason != breakglass.TooOften || !r.Until.Equal(s.now.Add(time.Minute)) || len(s.entries()) != 30 {
+			t.Errorf("%s: %v, and there are %d entries", what, err, len(s.entries()))
+		}
+		s.wait(time.Minute)
+		if err := s.Door.Tend(ctx, s.now); err != nil || s.last().What != record.Held || s.last().Facts[record.Count] != "1" {
+			t.Errorf("%s: %v, %+v", what, err, s.last())
+		}
+	}
+}
+
 // TestManyAtOnce: those who all came before any was counted are counted all the same.
 func TestManyAtOnce(t *testing.T) {
 	s := newScene(t)

@@ -240,11 +240,14 @@ func TestArchive(t *testing.T) {
 	s.wait(time.Minute)
 	_, _ = s.use("ada", "x")
 	// What the store has was changed: the archive does not take it for what follows.
-	for _, row := range []string{strings.Replace(string(s.memory.Rows["entry#000000000123"]), `"prev":"`, `"prev":"0`, 1), string(s.memory.Rows["entry#000000000121"]), "{"} {
+	for row, want := range map[string]string{
+		strings.Replace(string(s.memory.Rows["entry#000000000123"]), `"prev":"`, `"prev":"0`, 1): "the table's record: entry 123 does not follow the one before it: the archive is ahead of or differs from the table",
+		string(s.memory.Rows["entry#000000000121"]):                                              "the table's record: entry 121 does not follow", "{": "the table's record: the line is no entry",
+	} {
 		was := string(s.memory.Rows["entry#000000000123"])
 		s.damage("entry#000000000123", row)
-		if err := s.Door.Archive(t.Context(), f, signer, s.now); !errors.Is(err, breakglass.ErrRestored) {
-			t.Errorf("an entry that is %q: %v", row, err)
+		if err := s.Door.Archive(t.Context(), f, signer, s.now); !errors.Is(err, breakglass.ErrRestored) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("an entry that is %q: %v, want %s", row, err, want)
 		}
 		s.damage("entry#000000000123", was)
 	}

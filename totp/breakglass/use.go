@@ -200,8 +200,9 @@ func (d *Door) Issued(ctx context.Context, g Grant, until, now time.Time) error 
 	})
 }
 
-// insist is turn of what cannot be asked again by anybody: AWS has given, or not. Others
-// who come first each time are no reason to forget it at once.
+// insist is turn of what has begun: a code was compared, AWS has given or not. Others who
+// come first each time are no reason to forget it at once. They are fewer each time, as
+// they give up.
 func (d *Door) insist(ctx context.Context, now time.Time, run func(*turn) error) (err error) {
 	for range 3 {
 		if err = d.turn(ctx, now, run); !errors.Is(err, ErrBusy) || ctx.Err() != nil {
