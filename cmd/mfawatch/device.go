@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -185,7 +184,7 @@ func (b *bench) second(ctx context.Context, all []device.Device) (string, device
 			return d.Serial, b.keyCodes(b.inHand(), d.Serial), nil
 		}
 	}
-	switch f, ok := b.t.in.(*os.File); {
+	switch f, ok := b.t.file(); {
 	case len(all) == 0:
 		return "", nil, errors.New("the user has no device that makes codes: use another's credentials, or the console")
 	case !ok || !term.IsTerminal(int(f.Fd())):

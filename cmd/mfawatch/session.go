@@ -184,6 +184,9 @@ func (f sessionFlags) ask(ctx context.Context, b *bench, serial string) (device.
 func runWith(ctx context.Context, t terminal, c device.Credentials, region string, command []string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, t.err
+	if f, ok := t.file(); ok {
+		cmd.Stdin = f // itself, and not what is copied of it
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), ofCredentials),
