@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,12 +45,12 @@ func awsConfig(ctx context.Context, t terminal, profile, region string) (aws.Con
 
 // askCode asks for the code of a device. Without a terminal nobody answers.
 func askCode(t terminal, serial string) (string, error) {
-	in, isFile := t.in.(*os.File)
+	in, isFile := t.file()
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
 		return "", errors.New("the profile's role asks for an MFA code, and there is no terminal to ask on: sign in with another tool first and pass its credentials on")
 	}
 	fmt.Fprintf(t.err, "MFA code of %s: ", serial)
-	line, err := bufio.NewReader(in).ReadString('\n')
+	line, err := bufio.NewReader(t.in).ReadString('\n')
 	if err != nil {
 		return "", fmt.Errorf("read the MFA code: %w", err)
 	}

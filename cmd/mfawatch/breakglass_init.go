@@ -146,7 +146,7 @@ const longestKey = 16 << 10
 
 // accessKey asks for one without showing it, or reads one.
 func (t terminal) accessKey(ctx context.Context) (id string, secret seal.Secret, err error) {
-	if f, ok := t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := t.file(); ok && term.IsTerminal(int(f.Fd())) {
 		first, err := seal.Ask(ctx, f, t.err, "access key id")
 		if err != nil {
 			return "", seal.Secret{}, err

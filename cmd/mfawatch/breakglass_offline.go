@@ -201,6 +201,9 @@ func runOffline(ctx context.Context, t terminal, f useFlags, named, command []st
 	if strings.TrimSpace(f.why) == "" {
 		return usage("--why: say what burns; it stands in the record")
 	}
+	if f.duration < offline.Shortest || f.duration > offline.Longest || f.duration%time.Second != 0 {
+		return usage("--duration %v: %v to %v are possible", f.duration, offline.Shortest, offline.Longest)
+	}
 	d, err := f.open(ctx, t, f.unlocking)
 	if err != nil {
 		return err

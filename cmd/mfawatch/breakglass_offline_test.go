@@ -244,7 +244,7 @@ func TestOfflineMistakes(t *testing.T) {
 		args, want string
 		code       int
 	}{
-		{"use --offline", "--why", exitUsage}, {"use --offline --why x 0123456789ABCDEF", "takes no request", exitUsage}, {"use --offline --why x --duration 2h", "15m0s to 1h0m0s", exitCannotRun},
+		{"use --offline", "--why", exitUsage}, {"use --offline --why x 0123456789ABCDEF", "takes no request", exitUsage}, {"use --offline --why x --duration 2h", "--duration 2h0m0s: 15m0s to 1h0m0s", exitUsage},
 		{"use --offline --why x --format xml", "--format", exitUsage}, {"drill --offline --role admin", "do not go with --offline", exitUsage}, {"reconcile", "--to", exitUsage},
 	} {
 		if code, _, errs := n.run(n.code(0), strings.Fields(c.args)...); code != c.code || !strings.Contains(errs, c.want) {

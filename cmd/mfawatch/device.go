@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -184,7 +183,7 @@ func (b *bench) second(ctx context.Context, all []device.Device) (string, device
 			return d.Serial, b.keyCodes(b.inHand(), d.Serial), nil
 		}
 	}
-	switch f, ok := b.t.in.(*os.File); {
+	switch f, ok := b.t.file(); {
 	case len(all) == 0:
 		return "", nil, errors.New("the user has no device that makes codes: use another's credentials, or the console")
 	case !ok || !term.IsTerminal(int(f.Fd())):

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
@@ -177,7 +176,7 @@ func readSecret(ctx context.Context, t terminal, piped bool) (seal.Secret, error
 		defer tty.Close()
 		return seal.Ask(ctx, tty, t.err, "secret (base32)")
 	}
-	if f, ok := t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := t.file(); ok && term.IsTerminal(int(f.Fd())) {
 		return seal.Ask(ctx, f, t.err, "secret (base32)")
 	}
 	text, err := readAll(t.in, longestSecret)

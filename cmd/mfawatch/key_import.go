@@ -192,7 +192,7 @@ func sourceURIs(ctx context.Context, t terminal, name string) ([]string, error) 
 func sourceData(ctx context.Context, t terminal, name string) ([]byte, error) {
 	in := t.in
 	if name == standardOutput {
-		if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if f, ok := t.file(); ok && term.IsTerminal(int(f.Fd())) {
 			typed, err := seal.Ask(ctx, f, t.err, "otpauth URI")
 			return typed.Reveal(), err
 		}

@@ -138,11 +138,20 @@ type shownKey struct {
 }
 
 func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name string) error {
-	o, err := u.open(ctx, t, name)
+	h, err := openHome()
 	if err != nil {
 		return err
 	}
-	p, err := shown(ctx, o, time.Now())
+	op := &opener{unlocking: u, t: t, home: h}
+	e, err := op.find(name)
+	if err != nil {
+		return err
+	}
+	o := opened{Entry: e}
+	if o.key, err = op.key(ctx, e); err != nil {
+		return err
+	}
+	p, err := shown(ctx, h, o, time.Now())
 	if err != nil {
 		return err
 	}
@@ -152,7 +161,9 @@ func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name strin
 	return writeText(t, "", p.text(width(t.out)))
 }
 
-func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
+// shown asks the ledger about counters alone: a home that cannot be written is enough for
+// the rest.
+func shown(ctx context.Context, h home, o opened, now time.Time) (shownKey, error) {
 	s := o.key.Settings()
 	secret, err := totp.DecodeSecret(o.key.Secret())
 	if err != nil {
@@ -161,7 +172,11 @@ func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
 	defer clear(secret)
 	p := shownKey{listedKey: inList(o.Entry), Algorithm: s.Algorithm, Digits: s.Digits, Period: s.Period, Bits: 8 * len(secret)}
 	if s.Kind == totp.HOTP {
-		next, err := ledger.Prover{Store: o.ledger, Floor: o.floor}.Counter(ctx, o.key, o.Counted(o.key))
+		kept, floor, err := h.ledger(ctx)
+		if err != nil {
+			return shownKey{}, err
+		}
+		next, err := ledger.Prover{Store: kept, Floor: floor}.Counter(ctx, o.key, o.Counted(o.key))
 		p.Counter, p.NextCount = &s.Counter, &next
 		return p, err
 	}

@@ -27,5 +27,5 @@ func run() int {
 		<-ctx.Done()
 		stop()
 	}()
-	return execute(ctx, terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
+	return execute(ctx, terminal{in: newInput(ctx, os.Stdin), out: os.Stdout, err: os.Stderr}, os.Args[1:])
 }

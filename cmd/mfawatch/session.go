@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,9 @@ func (f *sessionFlags) valid(t terminal, command []string) error {
 	case f.role == "" && (f.name != "" || f.externalID != ""):
 		return usage("--session-name and --external-id go with --role")
 	}
+	if err := device.CheckDuration(f.duration, f.role != ""); err != nil {
+		return usage("--duration: %v", err)
+	}
 	if f.role != "" && f.name == "" {
 		f.name = "mfawatch"
 	}
@@ -153,13 +157,22 @@ func (f sessionFlags) session(ctx context.Context, b *bench) (device.Credentials
 		return device.Credentials{}, err
 	}
 	cache.Say = b.t.say
-	e := device.Entry{Profile: f.profile, AccessKeyID: own.AccessKeyID, Serial: serial, Region: b.cfg.Region, RoleARN: f.role, SessionName: f.name, ExternalID: f.externalID, Duration: f.duration}
+	e := device.Entry{Profile: f.profile, AccessKeyID: own.AccessKeyID, Serial: serial, Region: b.cfg.Region, RoleARN: f.role, SessionName: f.name, ExternalID: f.externalID, Duration: f.duration, Endpoint: stsEndpoint(b.cfg)}
 	if f.anew {
 		if err := cache.Forget(ctx, e); err != nil {
 			return device.Credentials{}, err
 		}
 	}
 	return cache.Get(ctx, e, func(ctx context.Context) (device.Credentials, error) { return f.ask(ctx, b, serial) })
+}
+
+// stsEndpoint is where STS is asked, "" at AWS: what another place gave is of no use
+// there, and what AWS gave is not to be shown to another.
+func stsEndpoint(cfg aws.Config) string {
+	if os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true" {
+		return aws.ToString(cfg.BaseEndpoint)
+	}
+	return cmp.Or(os.Getenv("AWS_ENDPOINT_URL_STS"), aws.ToString(cfg.BaseEndpoint), os.Getenv("AWS_ENDPOINT_URL"))
 }
 
 func (f sessionFlags) ask(ctx context.Context, b *bench, serial string) (device.Credentials, error) {
@@ -180,6 +193,9 @@ func (f sessionFlags) ask(ctx context.Context, b *bench, serial string) (device.
 func runWith(ctx context.Context, t terminal, c device.Credentials, region string, command []string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, t.err
+	if f, ok := t.file(); ok {
+		cmd.Stdin = f // itself, and not what is copied of it
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), ofCredentials),

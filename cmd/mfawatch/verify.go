@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -129,7 +128,7 @@ const maxLine = 4096
 // readLine is the next line that a person types or a program writes. A prompt is shown
 // to a person only. No byte after the line is read: it is for who reads next.
 func (t terminal) readLine(prompt string) (string, error) {
-	if f, ok := t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := t.file(); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(t.err, prompt)
 	}
 	var line []byte

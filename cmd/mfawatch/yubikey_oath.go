@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -239,7 +238,7 @@ func (y *yubikey) seedText(ctx context.Context, from []string) (seal.Secret, err
 	case from[0] != standardOutput:
 		return fileText(ctx, y.t, from[0])
 	}
-	if f, ok := y.t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := y.t.file(); ok && term.IsTerminal(int(f.Fd())) {
 		return seal.Ask(ctx, f, y.t.err, "secret (base32), or otpauth URI")
 	}
 	text, err := readAll(y.t.in, longestSecret)

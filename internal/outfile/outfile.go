@@ -2,7 +2,8 @@
 // all, and readable by their owner only, unless the caller says otherwise.
 //
 // It promises that a file of the name either holds what it held before or all
-// of what was written: a program killed half-way leaves no half a report. What is
+// of what was written: a program killed half-way leaves no half a report, and what it leaves
+// beside is removed by the next to write in that folder, when an hour has passed. What is
 // written takes the place of what was there, its mode included: who could read the
 // old file does not so read the new one. It follows no link into a file: in a folder
 // that others may write to, a link would choose which file is replaced. A device or a
@@ -37,10 +38,12 @@ func WriteMode(name string, mode fs.FileMode, fill func(io.Writer) error) error 
 	if target, err := os.Readlink(name); err == nil {
 		return fmt.Errorf("write %s: it is a link to %s: name the file itself", name, target)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".mfawatch-*")
+	sweep(filepath.Dir(name))
+	f, err := os.CreateTemp(filepath.Dir(name), temporary+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, cause(err))
 	}
+	hold(f)
 	defer os.Remove(f.Name()) // fails when the file has taken its place
 	if mode != private {      // what CreateTemp gives
 		err = f.Chmod(mode)

@@ -5,14 +5,62 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mfawatch/internal/outfile"
 )
 
 func text(s string) func(io.Writer) error {
 	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
+}
+
+// What a killed writer left is removed by the next to write in the folder, when it is
+// old, nobody's, and a file.
+func TestLeftovers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a[b]*")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-61 * time.Minute)
+	put := func(name string, at time.Time) string {
+		t.Helper()
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(name, []byte("x"), 0o600), os.Chtimes(name, at, at)); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	gone := put(".mfawatch-123", old)
+	stays := []string{put(".mfawatch-young", time.Now().Add(-59*time.Minute)), put(".mfawatchful", old), put("mfawatch-1", old), put(".mfawatch", old)}
+	folder, link := filepath.Join(dir, ".mfawatch-demo-1"), filepath.Join(dir, ".mfawatch-link")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Chtimes(folder, old, old), os.Symlink(stays[0], link)); err != nil {
+		t.Fatal(err)
+	}
+	stays = append(stays, folder, link)
+	// One that is being written, slowly, is its writer's, however old.
+	err := outfile.Write(filepath.Join(dir, "slow"), func(w io.Writer) error {
+		names, err := os.ReadDir(dir)
+		for _, e := range names {
+			if strings.HasPrefix(e.Name(), ".mfawatch-") && e.Type().IsRegular() && !slices.Contains(stays, filepath.Join(dir, e.Name())) {
+				err = errors.Join(err, os.Chtimes(filepath.Join(dir, e.Name()), old, old))
+			}
+		}
+		return errors.Join(err, outfile.Write(filepath.Join(dir, "quick"), text("quick")), text("slow")(w))
+	})
+	if got, _ := os.ReadFile(filepath.Join(dir, "slow")); err != nil || string(got) != "slow" {
+		t.Errorf("a slow writer: %q, %v", got, err)
+	}
+	if _, err := os.Lstat(gone); err == nil {
+		t.Error("what a killed writer left is there")
+	}
+	for _, name := range stays {
+		if _, err := os.Lstat(name); err != nil {
+			t.Errorf("%s is removed", name)
+		}
+	}
 }
 
 func TestWrite(t *testing.T) {

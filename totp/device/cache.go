@@ -27,12 +27,17 @@ type Entry struct {
 	SessionName          string
 	ExternalID           string
 	Duration             time.Duration
+	Endpoint             string `json:",omitempty"` // where STS is asked; empty: at AWS
 }
 
 // id is a hash of the parts, each with its length before it.
 func (e Entry) id() string {
 	h := sha256.New()
-	for _, part := range []string{e.Profile, e.AccessKeyID, e.Serial, e.Region, e.RoleARN, e.SessionName, e.ExternalID, e.Duration.String()} {
+	parts := []string{e.Profile, e.AccessKeyID, e.Serial, e.Region, e.RoleARN, e.SessionName, e.ExternalID, e.Duration.String()}
+	if e.Endpoint != "" { // so that AWS's own keep their names
+		parts = append(parts, e.Endpoint)
+	}
+	for _, part := range parts {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(part)))
 		_, _ = io.WriteString(h, part)
 	}

@@ -192,14 +192,15 @@ func TestGood(t *testing.T) {
 }
 
 func TestEntriesAreApart(t *testing.T) {
-	base := Entry{"p", "AKIA", "serial", "eu-north-1", "role", "session", "external", time.Hour}
+	base := Entry{"p", "AKIA", "serial", "eu-north-1", "role", "session", "external", time.Hour, ""}
 	ids := map[string]bool{base.id(): true}
 	for _, e := range []Entry{
-		{"p2", "AKIA", "serial", "eu-north-1", "role", "session", "external", time.Hour}, {"p", "AKIB", "serial", "eu-north-1", "role", "session", "external", time.Hour},
-		{"p", "AKIA", "serial2", "eu-north-1", "role", "session", "external", time.Hour}, {"p", "AKIA", "serial", "eu-west-1", "role", "session", "external", time.Hour},
-		{"p", "AKIA", "serial", "eu-north-1", "role2", "session", "external", time.Hour}, {"p", "AKIA", "serial", "eu-north-1", "role", "session2", "external", time.Hour},
-		{"p", "AKIA", "serial", "eu-north-1", "role", "session", "external2", time.Hour}, {"p", "AKIA", "serial", "eu-north-1", "role", "session", "external", 2 * time.Hour},
-		{"pA", "KIA", "serial", "eu-north-1", "role", "session", "external", time.Hour}, {},
+		{"p2", "AKIA", "serial", "eu-north-1", "role", "session", "external", time.Hour, ""}, {"p", "AKIB", "serial", "eu-north-1", "role", "session", "external", time.Hour, ""},
+		{"p", "AKIA", "serial2", "eu-north-1", "role", "session", "external", time.Hour, ""}, {"p", "AKIA", "serial", "eu-west-1", "role", "session", "external", time.Hour, ""},
+		{"p", "AKIA", "serial", "eu-north-1", "role2", "session", "external", time.Hour, ""}, {"p", "AKIA", "serial", "eu-north-1", "role", "session2", "external", time.Hour, ""},
+		{"p", "AKIA", "serial", "eu-north-1", "role", "session", "external2", time.Hour, ""}, {"p", "AKIA", "serial", "eu-north-1", "role", "session", "external", 2 * time.Hour, ""},
+		{"pA", "KIA", "serial", "eu-north-1", "role", "session", "external", time.Hour, ""}, {},
+		{"p", "AKIA", "serial", "eu-north-1", "role", "session", "external", time.Hour, "http://127.0.0.1:1"}, {"p", "AKIA", "serial", "eu-north-1", "role", "session", "external", time.Hour, "http://127.0.0.1:2"},
 	} {
 		if ids[e.id()] {
 			t.Errorf("%+v has the id of another", e)

@@ -180,10 +180,27 @@ func (s Sessions) check(ctx context.Context, what string, r Request, most time.D
 	return lasts(what+" as "+c.ARN, r.Duration, bound(c))
 }
 
+// CheckDuration tells whether AWS ever gives a session that long, of a user or of a role.
+// Who asks, and the role's own bound, may allow less.
+func CheckDuration(d time.Duration, ofRole bool) error {
+	most := mostSession
+	if ofRole {
+		most = mostOfRole
+	}
+	return within(d, most)
+}
+
+func within(d, most time.Duration) error {
+	if d != 0 && (d < leastSession || d > most || d%time.Second != 0) {
+		return fmt.Errorf("a session of %v: AWS gives whole seconds from %v to %v", d, leastSession, most)
+	}
+	return nil
+}
+
 // lasts checks how long a session is to last.
 func lasts(what string, d, most time.Duration) error {
-	if d != 0 && (d < leastSession || d > most || d%time.Second != 0) {
-		return fmt.Errorf("%s: a session of %v: AWS gives whole seconds from %v to %v", what, d, leastSession, most)
+	if err := within(d, most); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"mfawatch/internal/outfile"
 )
@@ -21,17 +22,30 @@ type Store struct {
 	dir  string
 	keys Keys
 	step func(string) // told of each step of a rotation, for tests that end there
+	none error        // why the folder, which was not there, could not be made; nil: it is there
 }
 
-// OpenStore is the store in a folder, which is made where there is none.
+// OpenStore is the store in a folder, which is made where there is none. Where nothing
+// can be written, a folder that is not there is a store without secrets, to be read.
 func OpenStore(dir string, keys Keys) (*Store, error) {
+	s := &Store{dir: dir, keys: keys, step: func(string) {}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of secrets %s: %w", dir, cause(err))
+		err = fmt.Errorf("folder of secrets %s: %w", dir, cause(err))
+		if _, there := os.Lstat(dir); !errors.Is(there, fs.ErrNotExist) || !unwritable(err) {
+			return nil, err
+		}
+		s.none = err
+		return s, nil
 	}
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
-	return &Store{dir: dir, keys: keys, step: func(string) {}}, nil
+	return s, nil
+}
+
+// unwritable tells of a disk that is mounted to be read, or a folder that is another's.
+func unwritable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (s *Store) path(id string) string { return filepath.Join(s.dir, fileName(id)) }
@@ -73,6 +87,9 @@ func (s *Store) write(ctx context.Context, h Header, secret Secret, old bool) er
 
 // hold is the writer's lock on a folder that is private.
 func (s *Store) hold() (*os.File, error) {
+	if s.none != nil {
+		return nil, s.none
+	}
 	if err := checkFolder(s.dir); err != nil {
 		return nil, err
 	}
@@ -108,7 +125,13 @@ func (s *Store) Get(ctx context.Context, id string) (Header, Secret, error) {
 
 // read gives the file of an id and its header, which names that id.
 func (s *Store) read(id string) ([]byte, Header, error) {
-	if err := errors.Join(checkID(id), checkFolder(s.dir)); err != nil {
+	if err := checkID(id); err != nil {
+		return nil, Header{}, err
+	}
+	if s.none != nil {
+		return nil, Header{}, s.notFound(id)
+	}
+	if err := checkFolder(s.dir); err != nil {
 		return nil, Header{}, err
 	}
 	file, err := readPrivate(s.path(id), maxFile)
@@ -131,6 +154,9 @@ func (s *Store) read(id string) ([]byte, Header, error) {
 // List reads the headers of all secrets and opens none. What cannot be read is named
 // in the error, and the others are listed all the same.
 func (s *Store) List() ([]Header, error) {
+	if s.none != nil {
+		return nil, nil
+	}
 	if err := checkFolder(s.dir); err != nil {
 		return nil, err
 	}
