@@ -23,13 +23,14 @@ func newConfigCheck(t terminal) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Check mfawatch.yaml and tell what it deploys",
 		Long: strings.TrimSpace(`
-Checks FILE (mfawatch.yaml unless another is named) as a deployment does, tells
-all of its faults with line and field, and else prints what would be deployed,
-with everything that the file leaves to us. AWS is not asked.
+Checks FILE (mfawatch.yaml unless another is named; - is standard input) as a
+deployment does, tells all of its faults with line and field, and else prints
+what would be deployed, with everything that the file leaves to us. AWS is not
+asked.
 
 The table shortens URLs, which may hold keys. --format json is the file itself
 with nothing left out, and a mfawatch.yaml again: keep it as you keep the file.`),
-		Example: "  mfawatch config check\n  mfawatch config check -c account=444455556666 --format json",
+		Example: "  mfawatch config check\n  git show main:mfawatch.yaml | mfawatch config check -\n  mfawatch config check -c account=444455556666 --format json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := configName
@@ -52,7 +53,7 @@ func checkConfig(t terminal, name, format string, context overriding) error {
 	if err != nil {
 		return err
 	}
-	d, rules, err := readConfig(name, overrides)
+	d, rules, err := readConfig(t, name, overrides)
 	if err != nil {
 		return err
 	}
@@ -164,12 +165,20 @@ func toldTexts(targets []config.Target) []string {
 		case config.Teams:
 			all = append(all, fmt.Sprintf("Teams channel %s of team %s: everything", t.Channel, t.Team))
 		case config.Email, config.SQS:
-			all = append(all, fmt.Sprintf("%s: %s", t.Address, orWorse(t.Severity)))
+			all = append(all, fmt.Sprintf("%s: %s", t.Address, heard(t)))
 		default:
-			all = append(all, fmt.Sprintf("%s %s: %s", map[config.TargetKind]string{config.HTTPS: "a URL of", config.PagerDuty: "PagerDuty,"}[t.Kind], host(t.Address), orWorse(t.Severity)))
+			all = append(all, fmt.Sprintf("%s %s: %s", map[config.TargetKind]string{config.HTTPS: "a URL of", config.PagerDuty: "PagerDuty,"}[t.Kind], host(t.Address), heard(t)))
 		}
 	}
 	return all
+}
+
+// heard is what a target with an address is told.
+func heard(t config.Target) string {
+	if len(t.Accounts) == 0 {
+		return orWorse(t.Severity)
+	}
+	return orWorse(t.Severity) + " of " + strings.Join(t.Accounts, ", ")
 }
 
 func orWorse(severity string) string {
@@ -259,10 +268,21 @@ func metricsText(m config.Metrics) string {
 }
 
 func glassText(g config.BreakGlass) string {
-	if len(g.Principals) == 0 {
+	if !g.There() {
 		return "none"
 	}
-	return fmt.Sprintf("%s, sessions up to %s, MFA at most %s old, with %s", counted(len(g.Principals), "user"), short(g.Session), short(g.MFAAge), strings.Join(g.Policies, ", "))
+	text := fmt.Sprintf("%s, sessions up to %s, MFA at most %s old, with %s", counted(len(g.Principals), "user"), short(g.Session), short(g.MFAAge), strings.Join(g.Policies, ", "))
+	if !g.Door.There() {
+		return text
+	}
+	var people, roles []string
+	for _, p := range g.Door.People {
+		people = append(people, p.Name)
+	}
+	for _, r := range g.Door.Roles {
+		roles = append(roles, r.Name)
+	}
+	return "a door to " + strings.Join(roles, ", ") + " for " + strings.Join(people, ", ") + "; without it: " + text
 }
 
 func watchdogText(w config.Watchdog) string {
