@@ -104,7 +104,7 @@ func TestDestroyDryRun(t *testing.T) {
 			"a":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","properties":{"templateFile":"a.json"}}}}`,
 		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"RetainExceptOnCreate","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"RetainExceptOnCreate"},
 			"B":{"Type":"AWS::S3::Bucket","DeletionPolicy":"RetainExceptOnCreate","Properties":{"BucketName":"evidence"}},"BP":{"Type":"AWS::S3::BucketPolicy","DeletionPolicy":"RetainExceptOnCreate","Properties":{"Bucket":{"Ref":"B"}}},"Q":{"Type":"AWS::SQS::Queue"}}}`,
-		"b.json": `{"Resources":{"R":{"Type":"AWS::Events::Rule"}}}`,
+		"b.json": `{"Resources":{"R":{"Type":"AWS::CloudFormation::StackSet"}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -119,6 +119,9 @@ func TestDestroyDryRun(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s\nwant %s", text, want)
 		}
+	}
+	if strings.Count(text, "by its StackSet") != 1 || strings.Index(text, "by its StackSet") > strings.Index(text, "\na (") {
+		t.Errorf("not told of the members, or of those of no StackSet:\n%s", text)
 	}
 	if strings.Index(text, "\nb (") > strings.Index(text, "\na (") {
 		t.Errorf("what others need is deleted first:\n%s", text)
