@@ -1,7 +1,7 @@
 # Every target works from a fresh clone. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff deploy cdk destroy-dry-run licences vuln platforms goreleaser release-dry-run pictures
+.PHONY: help build demo test acceptance bench faults functions fuzz mutate lint node deployable synth diff diff-offline deploy cdk destroy-dry-run licences vuln platforms goreleaser release-dry-run pictures
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -50,6 +50,9 @@ synth: deployable ## make the CloudFormation templates that mfawatch.yaml descri
 
 diff: deployable ## show what a deployment would change
 	$(CDK) diff $(ARGS)
+
+diff-offline: synth ## show what changed since OLD, a copy of an earlier cdk.out, or without OLD all that is made; asks nothing of AWS
+	@PATH="$(NODE):$$PATH" bash infra/node/diff.sh cdk.out $(OLD)
 
 deploy: diff ## show what changes, then deploy; asks before permissions grow
 	$(CDK) deploy --all --require-approval broadening $(ARGS)

@@ -114,6 +114,9 @@ func (a assembly) tell(dir, name string, out io.Writer) error {
 	for _, k := range stay {
 		fmt.Fprintf(out, "  kept  %-22s %s\n", k.kind, k.name)
 	}
+	if t.has("AWS::CloudFormation::StackSet") {
+		fmt.Fprintln(out, "  and, by its StackSet, the rules and roles in every member account; the management account's are deleted by hand\n  (docs/uninstall.md, an organisation's members)")
+	}
 	mapping := map[string]map[string]string{}
 	for _, k := range stay {
 		switch k.property {
@@ -146,6 +149,15 @@ func topicARN(environment, name string) string {
 		}
 	}
 	return "arn:" + partition + ":sns:" + region + ":" + account + ":" + name
+}
+
+func (t stackTemplate) has(kind string) bool {
+	for _, r := range t.Resources {
+		if r.Type == kind {
+			return true
+		}
+	}
+	return false
 }
 
 // kept are the resources that stay, and how many do not.

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -104,7 +106,7 @@ func TestDestroyDryRun(t *testing.T) {
 			"a":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-gov-west-1","properties":{"templateFile":"a.json"}}}}`,
 		"a.json": `{"Resources":{"T":{"Type":"AWS::SNS::Topic","DeletionPolicy":"RetainExceptOnCreate","Properties":{"TopicName":"alerts"}},"P":{"Type":"AWS::SNS::TopicPolicy","DeletionPolicy":"RetainExceptOnCreate"},
 			"B":{"Type":"AWS::S3::Bucket","DeletionPolicy":"RetainExceptOnCreate","Properties":{"BucketName":"evidence"}},"BP":{"Type":"AWS::S3::BucketPolicy","DeletionPolicy":"RetainExceptOnCreate","Properties":{"Bucket":{"Ref":"B"}}},"Q":{"Type":"AWS::SQS::Queue"}}}`,
-		"b.json": `{"Resources":{"R":{"Type":"AWS::Events::Rule"}}}`,
+		"b.json": `{"Resources":{"R":{"Type":"AWS::CloudFormation::StackSet"}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -120,10 +122,61 @@ func TestDestroyDryRun(t *testing.T) {
 			t.Errorf("%s\nwant %s", text, want)
 		}
 	}
+	if strings.Count(text, "by its StackSet") != 1 || strings.Index(text, "by its StackSet") > strings.Index(text, "\na (") {
+		t.Errorf("not told of the members, or of those of no StackSet:\n%s", text)
+	}
 	if strings.Index(text, "\nb (") > strings.Index(text, "\na (") {
 		t.Errorf("what others need is deleted first:\n%s", text)
 	}
 	if err := do([]string{"destroy-dry-run", t.TempDir()}, nil, &out); err == nil || !strings.Contains(err.Error(), "run make synth first") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What a change of the file changes is told stack by stack; a template that an earlier
+// synthesis left behind is none of the stacks.
+func TestDiffOffline(t *testing.T) {
+	dir := t.TempDir()
+	manifest := func(names ...string) string {
+		text := "{\n"
+		for _, name := range names {
+			text += "\"templateFile\": \"" + name + ".template.json\",\n"
+		}
+		return text + "}\n"
+	}
+	for name, text := range map[string]string{
+		"old/manifest.json": manifest("same", "gone", "edited"), "new/manifest.json": manifest("same", "made", "edited"),
+		"old/same.template.json": "1", "new/same.template.json": "1", "old/gone.template.json": "1", "new/gone.template.json": "2", "new/made.template.json": "1",
+		"old/edited.template.json": "1", "new/edited.template.json": "2", "old/made.template.json": "left behind",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cdk := "#!/bin/sh\necho \"$5 against $(cat $7)\"\n" // diff --app NEW --exclusively NAME --template OLD
+	if err := os.WriteFile(filepath.Join(dir, "cdk"), []byte(cdk), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, error) {
+		script, err := filepath.Abs("node/diff.sh")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := exec.Command("bash", append([]string{script}, args...)...)
+		c.Dir, c.Env = dir, append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+	for want, args := range map[string][]string{
+		"edited against 1\nStack gone is not there any more\nmade against {}\n3 stacks differ\n": {"new", "old"},
+		"edited against {}\nmade against {}\nsame against {}\n3 stacks differ\n":                 {"new"},
+		"0 stacks differ\n": {"old", "old"},
+	} {
+		if got, err := run(args...); err != nil || got != want {
+			t.Errorf("%v: %v\n%s\nwant\n%s", args, err, got, want)
+		}
+	}
+	if got, err := run("new", "nowhere"); err == nil || !strings.Contains(got, "nowhere is no cdk.out, and no copy of one") {
+		t.Errorf("%v: %s", err, got)
 	}
 }

@@ -62,6 +62,9 @@ type Target struct {
 	Kind     TargetKind
 	Address  string // e-mail address; https URL; ARN of an SQS queue; integration URL of PagerDuty
 	Severity string // the least that is told: info, low, medium, high, critical. Alarms of the monitor itself always are
+	// Accounts are those of the organisation whose alerts alone are told, and then not
+	// what the monitor says of itself; none: everything.
+	Accounts []string
 	// Of chat, by Amazon Q Developer in chat applications:
 	Workspace, Team, Tenant, Channel string
 }

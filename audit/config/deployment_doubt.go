@@ -20,10 +20,13 @@ func (d Deployment) Doubts(rules File) []string {
 }
 
 func (d Deployment) unheard() string {
-	if len(d.Targets) > 0 {
-		return ""
+	switch {
+	case len(d.Targets) == 0:
+		return "nobody is told: alerts.targets names nobody, and what is found stays in the topic"
+	case !slices.ContainsFunc(d.Targets, func(t Target) bool { return len(t.Accounts) == 0 }):
+		return "nobody hears what the monitor says of itself, nor of other accounts: every entry of alerts.targets has accounts; name somebody without"
 	}
-	return "nobody is told: alerts.targets names nobody, and what is found stays in the topic"
+	return ""
 }
 
 func (d Deployment) unwatched() string {

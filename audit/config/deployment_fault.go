@@ -217,6 +217,13 @@ func (c *checker) targets() {
 		if (t.Slack != nil || t.Teams != nil) && t.Severity != "" {
 			c.say(path+".severity", "Amazon Q Developer takes the whole topic, whatever the severity: leave it out, and tell others by severity")
 		}
+		switch {
+		case len(t.Accounts) == 0:
+		case t.Slack != nil || t.Teams != nil:
+			c.say(path+".accounts", "Amazon Q Developer takes the whole topic, of all accounts: leave it out, and tell the team by another way")
+		case c.f.Mode != Organizational:
+			c.say(path+".accounts", "one account is watched: leave it out, or write mode: organization")
+		}
 		where := fmt.Sprint(strings.ToLower(t.Email), t.HTTPS, t.SQS, t.PagerDuty, t.Slack, t.Teams)
 		if before, twice := first[where]; twice {
 			c.say(path, "it is the same as alerts.targets[%d]; keep one", before)

@@ -69,6 +69,7 @@ type targetFile struct {
 	Slack                        *struct{ Workspace, Channel string }
 	Teams                        *struct{ Team, Tenant, Channel string }
 	Severity                     string
+	Accounts                     []string
 }
 
 type guardrailFile struct {

@@ -146,7 +146,7 @@ func (f *deploymentFile) trail() Trail {
 func (f *deploymentFile) targets() []Target {
 	var all []Target
 	for _, t := range f.Alerts.Targets {
-		to := Target{Severity: cmp.Or(t.Severity, "info")}
+		to := Target{Severity: cmp.Or(t.Severity, "info"), Accounts: t.Accounts}
 		switch {
 		case t.Slack != nil:
 			to = Target{Kind: Slack, Workspace: t.Slack.Workspace, Channel: t.Slack.Channel}

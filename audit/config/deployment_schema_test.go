@@ -206,6 +206,8 @@ func TestDoubts(t *testing.T) {
 		{told + "guardrail: {profile: mfa-only}\n", "mfawatch-humans is made and is empty"},
 		{told + "guardrail: {profile: mfa-only, groups: [people]}\n", ""},
 		{told + "guardrail: {profile: mfa-only, attach: boundary}\n", "set on users by hand"},
+		{strings.Replace(told, "}]}", ", accounts: [\"444455556666\"]}]}", 1) + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"111122223333\"}\n", "nobody hears what the monitor says of itself"},
+		{strings.Replace(told, "}]}", ", accounts: [\"444455556666\"]}, {email: b@example.com}]}", 1) + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"111122223333\"}\n", ""},
 		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"444455556666\"}\nguardrail: {profile: mfa-only, attach: scp}\n", "scp_targets names nothing"},
 		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"111122223333\"}\nguardrail: {profile: mfa-only, attach: scp, scp_targets: [r-exam]}\n", ""},
 		{told + "mode: organization\norganization: {id: o-exampleorgid, root: r-exam, management_account: \"444455556666\"}\nguardrail: {profile: mfa-only, attach: scp, scp_targets: [r-exam]}\n", "Organizations delegates policies"},

@@ -76,7 +76,11 @@ func (d Deployment) targets() []object {
 		case Teams:
 			all = append(all, object{"teams": object{"team": t.Team, "tenant": t.Tenant, "channel": t.Channel}})
 		default:
-			all = append(all, object{string(t.Kind): t.Address, "severity": t.Severity})
+			to := object{string(t.Kind): t.Address, "severity": t.Severity}
+			if len(t.Accounts) > 0 {
+				to["accounts"] = t.Accounts
+			}
+			all = append(all, to)
 		}
 	}
 	return all

@@ -125,7 +125,14 @@ func (r *reader) value(n ast.Node, path string) *node {
 func (r *reader) sequence(n *ast.SequenceNode, path string) *node {
 	v := &node{token: n.GetToken(), list: true}
 	for i, item := range n.Values {
-		v.items = append(v.items, r.read(item, fmt.Sprintf("%s[%d]", path, i)))
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if m, is := item.(*ast.MappingNode); is && n.IsFlowStyle && !m.IsFlowStyle {
+			// [arn:aws:iam::…] within braces is a field arn to the parser, and text to YAML.
+			r.refuse(first(m), at, "in brackets a colon makes this a field (name: value); write text with a colon in quotes")
+			v.items = append(v.items, &node{token: first(m), partial: true})
+			continue
+		}
+		v.items = append(v.items, r.read(item, at))
 	}
 	return v
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -81,9 +82,17 @@ func (o *overriding) read() ([]config.Override, error) {
 	return all, nil
 }
 
+// readNamed is a file's content, or standard input's where it is called -.
+func readNamed(t terminal, name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(t.in)
+	}
+	return os.ReadFile(name)
+}
+
 // readConfig reads mfawatch.yaml for a deployment, and the rules in it.
-func readConfig(name string, overrides []config.Override) (config.Deployment, config.File, error) {
-	data, err := os.ReadFile(name)
+func readConfig(t terminal, name string, overrides []config.Override) (config.Deployment, config.File, error) {
+	data, err := readNamed(t, name)
 	if err != nil {
 		hint := ""
 		if os.IsNotExist(err) {

@@ -149,14 +149,15 @@ func (a *answers) setTrail(text string) error {
 		}
 		return fmt.Errorf("write %s", a.trailChoice())
 	case len(words) == 2 && strings.HasPrefix(words[0], "arn:"):
-		a.trail = &cloudtrail.Trail{ARN: words[0], Bucket: words[1]}
+		bucket, prefix, _ := strings.Cut(words[1], "/")
+		a.trail = &cloudtrail.Trail{ARN: words[0], Bucket: bucket, Prefix: strings.TrimSuffix(prefix, "/")}
 		return nil
 	}
 	return fmt.Errorf("write %s", a.trailChoice())
 }
 
 func (a *answers) trailChoice() string {
-	const named = "ARN and bucket of a trail that is there"
+	const named = "ARN and BUCKET[/PREFIX] of a trail that is there"
 	if len(a.found) == 0 {
 		return create + ", or " + named
 	}

@@ -22,13 +22,14 @@ func newConfigCheck(t terminal) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Check mfawatch.yaml and tell what it deploys",
 		Long: strings.TrimSpace(`
-Checks FILE (mfawatch.yaml unless another is named) as a deployment does, tells
-all of its faults with line and field, and else prints what would be deployed,
-with everything that the file leaves to us. AWS is not asked.
+Checks FILE (mfawatch.yaml unless another is named; - is standard input) as a
+deployment does, tells all of its faults with line and field, and else prints
+what would be deployed, with everything that the file leaves to us. AWS is not
+asked.
 
 The table shortens URLs, which may hold keys. --format json is the file itself
 with nothing left out, and a mfawatch.yaml again: keep it as you keep the file.`),
-		Example: "  mfawatch config check\n  mfawatch config check -c account=444455556666 --format json",
+		Example: "  mfawatch config check\n  git show main:mfawatch.yaml | mfawatch config check -\n  mfawatch config check -c account=444455556666 --format json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := configName
@@ -48,7 +49,7 @@ func checkConfig(t terminal, name, format string, context overriding) error {
 	if err != nil {
 		return err
 	}
-	d, rules, err := readConfig(name, overrides)
+	d, rules, err := readConfig(t, name, overrides)
 	if err != nil {
 		return err
 	}
@@ -157,12 +158,20 @@ func toldTexts(targets []config.Target) []string {
 		case config.Teams:
 			all = append(all, fmt.Sprintf("Teams channel %s of team %s: everything", t.Channel, t.Team))
 		case config.Email, config.SQS:
-			all = append(all, fmt.Sprintf("%s: %s", t.Address, orWorse(t.Severity)))
+			all = append(all, fmt.Sprintf("%s: %s", t.Address, heard(t)))
 		default:
-			all = append(all, fmt.Sprintf("%s %s: %s", map[config.TargetKind]string{config.HTTPS: "a URL of", config.PagerDuty: "PagerDuty,"}[t.Kind], host(t.Address), orWorse(t.Severity)))
+			all = append(all, fmt.Sprintf("%s %s: %s", map[config.TargetKind]string{config.HTTPS: "a URL of", config.PagerDuty: "PagerDuty,"}[t.Kind], host(t.Address), heard(t)))
 		}
 	}
 	return all
+}
+
+// heard is what a target with an address is told.
+func heard(t config.Target) string {
+	if len(t.Accounts) == 0 {
+		return orWorse(t.Severity)
+	}
+	return orWorse(t.Severity) + " of " + strings.Join(t.Accounts, ", ")
 }
 
 func orWorse(severity string) string {
@@ -257,7 +266,10 @@ func glassText(g config.BreakGlass) string {
 		parts = append(parts, fmt.Sprintf("%s, sessions up to %s, MFA at most %s old, with %s", counted(len(g.Principals), "user"), short(g.Session), short(g.MFAAge), strings.Join(g.Policies, ", ")))
 	}
 	if g.Door.There() {
-		var roles []string
+		var people, roles []string
+		for _, p := range g.Door.People {
+			people = append(people, p.Name)
+		}
 		for i, r := range g.Door.Roles {
 			policies := r.Policies
 			if i == 0 {
@@ -265,7 +277,7 @@ func glassText(g config.BreakGlass) string {
 			}
 			roles = append(roles, fmt.Sprintf("%s for up to %s with %s", r.Name, short(r.Longest), strings.Join(policies, ", ")))
 		}
-		parts = append(parts, fmt.Sprintf("a door for %s: %s", counted(len(g.Door.People), "person"), strings.Join(roles, "; ")))
+		parts = append(parts, fmt.Sprintf("a door for %s: %s", strings.Join(people, ", "), strings.Join(roles, "; ")))
 	}
 	if len(parts) == 0 {
 		return "none"

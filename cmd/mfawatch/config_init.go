@@ -58,7 +58,7 @@ first copy of management events is free. Nothing is changed in AWS.`),
 	c.Flags().StringVar(&f.home, "home-region", "", "Region of the stacks")
 	c.Flags().StringSliceVar(&f.regions, "regions", nil, "Regions to watch, or default")
 	c.Flags().StringArrayVar(&f.tell, "tell", nil, "who is told: e-mail address, https URL, ARN of a queue, slack:WORKSPACE/CHANNEL, =SEVERITY behind; can be given again")
-	c.Flags().StringVar(&f.trail, "trail", "", "create, or ARN of a trail to adopt; one that is not found with its bucket, in one text")
+	c.Flags().StringVar(&f.trail, "trail", "", "create, or ARN of a trail to adopt; one that is not found with its BUCKET[/PREFIX], in one text")
 	c.Flags().StringVar(&f.guardrails, "guardrail", "", "none, or a guardrail with its groups and registrars, in one text")
 	return c
 }

@@ -74,9 +74,13 @@ trail:
 	fmt.Fprintf(b, "\n# A trail that is there. It must record management events of all Regions, read and\n# write. Nothing of it is changed.\ntrail:\n  adopt:\n    arn: %s\n    bucket: %s\n", quoted(t.ARN), quoted(t.Bucket))
 	if t.Prefix != "" {
 		fmt.Fprintf(b, "    prefix: %s\n", quoted(t.Prefix))
+	} else if t.Region == "" { // nobody has looked
+		b.WriteString("    # prefix: o-…  what stands before AWSLogs in the bucket; Control Tower's is the organisation's id\n")
 	}
 	if strings.Contains(t.KeyARN, ":key/") {
 		fmt.Fprintf(b, "    kms_key: %s\n", quoted(t.KeyARN))
+	} else if t.Region == "" {
+		b.WriteString("    # kms_key: ARN, where its files are encrypted with one (aws cloudtrail describe-trails: KmsKeyId)\n")
 	}
 	switch {
 	case t.LogGroup != "" && t.Region == a.home && t.LogGroupAccount == a.account:

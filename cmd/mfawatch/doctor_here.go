@@ -71,7 +71,7 @@ func configuration() tried {
 	if _, err := os.Stat(configName); errors.Is(err, fs.ErrNotExist) {
 		return tried{"configuration", leftOut, "no " + configName + " in this folder", ""}
 	}
-	if _, _, err := readConfig(configName, nil); err != nil {
+	if _, _, err := readConfig(terminal{}, configName, nil); err != nil {
 		return tried{"configuration", broken, oneLine(err).Error(), "mfawatch config check names each fault"}
 	}
 	return tried{"configuration", works, configName + " can be deployed", ""}

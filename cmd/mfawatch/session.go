@@ -146,7 +146,7 @@ func (f sessionFlags) session(ctx context.Context, b *bench) (device.Credentials
 	}
 	own, err := b.cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		return device.Credentials{}, cannotRun(fmt.Errorf("find the user's access key: %w", err))
+		return device.Credentials{}, cannotRun(fmt.Errorf("no access key of the user is found: name its profile with --profile, or AWS_PROFILE (%w)", err))
 	}
 	keys, err := b.both(ctx)
 	if err != nil {

@@ -84,7 +84,7 @@ func (u unlocking) identities(t terminal, h home, optional bool) ([]age.Identity
 		case missing && optional:
 			return nil, nil
 		case missing:
-			return nil, errors.New("the key is sealed to an age recipient: name the identity file with --identity or MFAWATCH_IDENTITY_FILE")
+			return nil, fmt.Errorf("it is sealed to an age recipient, and there is no %s: name the identity file with --identity or MFAWATCH_IDENTITY_FILE", name)
 		}
 	}
 	return seal.ReadIdentities(name, seal.UI(t.err))

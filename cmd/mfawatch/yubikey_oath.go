@@ -306,6 +306,9 @@ func (y *yubikey) credential(ctx context.Context, name string) (oath.Credential,
 		return err
 	})
 	if err != nil {
+		if y.info.Serial == 0 { // none was found, or it tells no number
+			return oath.Credential{}, err
+		}
 		return oath.Credential{}, fmt.Errorf("YubiKey %s: %w", serialText(y.info.Serial), err)
 	}
 	return found, nil

@@ -201,6 +201,9 @@ func TestYubikeyList(t *testing.T) {
 	d.cards = nil
 	d.wants(exitClean, "No YubiKey is plugged in", "yubikey", "list")
 	d.wants(exitAbsent, "no such YubiKey is plugged in", "yubikey", "info")
+	if r := d.wants(exitAbsent, "no such YubiKey is plugged in", "code", "--yubikey", adaARN); strings.Contains(r.err, "YubiKey :") {
+		t.Errorf("it speaks of a key without a number: %s", r.err)
+	}
 }
 
 func TestYubikeyInfo(t *testing.T) {

@@ -137,6 +137,12 @@ func TestSubscriptions(t *testing.T) {
 				}
 				continue
 			}
+			if strings.Contains(filter, `"account":`) { // a team's
+				if filter != `{"account":["444455556666","555566667777"],"kind":[{"anything-but":["canary"]}],"severity":["high","critical"]}` {
+					t.Errorf("%s hears %s", s, filter)
+				}
+				continue
+			}
 			if !strings.Contains(filter, `"kind":[{"exists":false},{"anything-but":["canary"]}]`) || !strings.Contains(filter, `"severity":[{"exists":false},`) || !strings.Contains(filter, `"critical"`) {
 				t.Errorf("%s hears %s", s, filter)
 			}
@@ -152,9 +158,13 @@ func TestSubscriptions(t *testing.T) {
 
 func TestHeard(t *testing.T) {
 	for least, want := range map[string]int{"info": 5, "low": 4, "medium": 3, "high": 2, "critical": 1} {
-		levels := heard(least)["severity"].([]any)
+		levels := heard(config.Target{Severity: least})["severity"].([]any)
 		if len(levels) != want+1 || !slices.Contains(levels, any("critical")) {
 			t.Errorf("%s hears %v", least, levels)
+		}
+		team := heard(config.Target{Severity: least, Accounts: []string{"444455556666"}})
+		if levels, some := team["severity"].([]string); some == (least == "info") || some && len(levels) != want {
+			t.Errorf("%s of one account hears %v", least, team)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (b *builder) topicStatements() []statement {
 // that, goes to a queue instead: an address of e-mail has no such end.
 func (b *builder) subscribe(s awscdk.Stack, topic awssns.CfnTopic, dead awssqs.CfnQueue, t config.Target) {
 	protocol := map[config.TargetKind]string{config.Email: "email", config.HTTPS: "https", config.PagerDuty: "https", config.SQS: "sqs"}[t.Kind]
-	props := &awssns.CfnSubscriptionProps{TopicArn: topic.Ref(), Protocol: jsii.String(protocol), Endpoint: jsii.String(t.Address), FilterPolicy: heard(t.Severity)}
+	props := &awssns.CfnSubscriptionProps{TopicArn: topic.Ref(), Protocol: jsii.String(protocol), Endpoint: jsii.String(t.Address), FilterPolicy: heard(t)}
 	if protocol != "email" {
 		props.RedrivePolicy = object{"deadLetterTargetArn": b.queue("alerts-dead", b.home)}
 	}
@@ -70,12 +70,23 @@ func short(parts ...string) string {
 
 var severities = []string{"info", "low", "medium", "high", "critical"}
 
-// heard is the filter policy of a target that wants to hear of least and worse.
+// heard is the filter policy of a target that wants to hear of its severity and worse.
 // Alarms and the rules about the monitor itself have no attributes: they are
-// heard by everybody. The canary is heard by nobody but its queue.
-func heard(least string) object {
+// heard by everybody but who hears of some accounts only. The canary is heard by nobody
+// but its queue.
+func heard(t config.Target) object {
+	least := max(slices.Index(severities, t.Severity), 0)
+	if len(t.Accounts) > 0 {
+		// Values of all keys multiply, and 150 is the most (SNS developer guide, filter policy
+		// constraints): 30 accounts by four severities.
+		of := object{"account": t.Accounts, "kind": []any{object{"anything-but": []string{"canary"}}}}
+		if least > 0 {
+			of["severity"] = severities[least:]
+		}
+		return of
+	}
 	levels := []any{object{"exists": false}}
-	for _, severity := range severities[max(slices.Index(severities, least), 0):] {
+	for _, severity := range severities[least:] {
 		levels = append(levels, severity)
 	}
 	return object{"severity": levels, "kind": []any{object{"exists": false}, object{"anything-but": []string{"canary"}}}}
