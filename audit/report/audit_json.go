@@ -130,7 +130,7 @@ func auditJSON(v any) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("write the audit as JSON: %w", err)
 	}
-	line := visible(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	line := Visible(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	return bytes.ReplaceAll(line, []byte("\uFFFD"), []byte(`\ufffd`)), nil
 }
 

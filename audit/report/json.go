@@ -69,13 +69,13 @@ func line(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
-	_, err := w.Write(visible(b.Bytes()))
+	_, err := w.Write(Visible(b.Bytes()))
 	return err
 }
 
-// visible escapes every character above ASCII that is not printable. Outside
-// of strings JSON has none.
-func visible(text []byte) []byte {
+// Visible is JSON in which every character above ASCII that is not printable is
+// escaped. Outside of strings JSON has none.
+func Visible(text []byte) []byte {
 	if !bytes.ContainsFunc(text, hidden) {
 		return text
 	}

@@ -91,7 +91,7 @@ func runCollect(ctx context.Context, t terminal, f sourceFlags) error {
 		return usage("collect --org needs --snapshots: the folder to write to")
 	}
 	if !f.org && f.save == "" {
-		return usage("collect needs -o: the file to write")
+		return usage("-o is missing: the file to write")
 	}
 	printed := f.save == standardOutput
 	if printed {

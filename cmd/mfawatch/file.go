@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
+	"mfawatch/audit/report"
 	"mfawatch/internal/outfile"
 )
 
@@ -47,12 +49,18 @@ func writeText(t terminal, name, text string) error {
 
 // encode writes a value as JSON that people can read too: in lines, indented by one blank.
 // It is the same on a terminal and in a pipe, so that what a program is written for is what
-// its author saw. A value in each line is the format jsonl.
+// its author saw. A value in each line is the format jsonl. What others wrote into it cannot
+// move a terminal's cursor or turn its text around.
 func encode(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(report.Visible(b.Bytes()))
+	return err
 }
 
 // printJSON writes a command's answer as JSON.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
@@ -97,5 +98,21 @@ func TestReportsAreJSON(t *testing.T) {
 		if err := json.NewDecoder(strings.NewReader(said)).Decode(&v); err != nil {
 			t.Errorf("mfawatch %s ends with %d: %v", line, code, err)
 		}
+	}
+}
+
+// What somebody else wrote into a value does nothing to a terminal, and means the same.
+func TestJSONIsVisible(t *testing.T) {
+	const why = "door \u202Eked\u202C \u009b2J <&> é"
+	var b bytes.Buffer
+	if err := encode(&b, map[string]string{"why": why}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\n \"why\": \"door \\u202eked\\u202c \\u009b2J <&> é\"\n}\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+	var back map[string]string
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back["why"] != why {
+		t.Errorf("%q, %v", back["why"], err)
 	}
 }

@@ -42,7 +42,7 @@ func writeMan(t terminal, dir, epoch string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of man pages: %w", err)
 	}
-	all := manual.Commands(newRoot(terminal{in: t.in, out: io.Discard, err: io.Discard})) // as it is in a pipe
+	all := manual.Commands(newRoot(t))
 	for _, c := range all {
 		var page bytes.Buffer
 		if err := manual.Man(&page, c, e); err != nil {

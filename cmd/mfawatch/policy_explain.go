@@ -39,9 +39,9 @@ read, 2 usage, 3 such mistakes.`),
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case list && len(args) > 0:
-				return usage("policy explain --list takes no FILE")
+				return usage("--list takes no FILE")
 			case !list && len(args) == 0:
-				return usage("policy explain needs a FILE, or - for standard input")
+				return usage("FILE is missing: name a policy document, or - for standard input")
 			}
 			return nil
 		},

@@ -22,7 +22,7 @@ Nothing is asked of AWS.`),
   mfawatch report findings.json --format markdown --only fail`, "\n"),
 		Args: cobra.MatchAll(func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("report needs one file: what mfawatch audit -o FILE.json wrote")
+				return usage("it takes one FILE: what mfawatch audit -o FILE.json wrote")
 			}
 			return nil
 		}),

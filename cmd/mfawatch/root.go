@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -190,13 +191,16 @@ refused, 4 no findings but something could not be checked, 5 no such key or devi
 		_, err := io.WriteString(c.OutOrStderr(), manual.Usage(c, columns))
 		return err
 	})
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		fmt.Fprintf(c.OutOrStdout(), "%s\n\n%s", manual.Fill(cmp.Or(c.Long, c.Short), columns), manual.Usage(c, columns))
+	})
 	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
 	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t), newDoctor(t), newCompletion(t), newVersion(t), newMan(t))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Usage = "print the version, and no more"
-	oneVoice(root, columns)
+	oneVoice(root)
 	completeAll(root)
 	return root
 }

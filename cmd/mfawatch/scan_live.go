@@ -47,7 +47,7 @@ func (f *live) valid(paths []string) error {
 	case f.lookup && len(paths) > 0:
 		return usage("--lookup asks AWS and reads no files: leave %s out", named(paths))
 	case !f.lookup && (len(paths) == 0 || slices.Contains(paths, "")):
-		return usage("scan needs a file, a folder, or - for standard input; or s3://BUCKET/PREFIX, or --lookup")
+		return usage("it needs a file, a folder, or - for standard input; or s3://BUCKET/PREFIX, or --lookup")
 	case f.profile != "" && !remote && !f.lookup:
 		return usage("--profile is for s3:// and --lookup: files are read without asking AWS")
 	case f.cache != "" && !remote:

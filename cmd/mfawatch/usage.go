@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"mfawatch/audit/enforce/catalogue"
-	"mfawatch/internal/manual"
 )
 
 // choice is a flag with a few values. Another is refused before anything is done.
@@ -127,9 +126,8 @@ func wereGiven(n int) string {
 	return fmt.Sprintf("%d were given", n)
 }
 
-// oneVoice has a command and those under it refuse flags and arguments in the same words,
-// and show help in the width of the terminal.
-func oneVoice(c *cobra.Command, columns int) {
+// oneVoice has a command and those under it refuse flags and arguments in the same words.
+func oneVoice(c *cobra.Command) {
 	c.SetFlagErrorFunc(flagError)
 	c.InitDefaultHelpFlag()
 	c.Flags().Lookup("help").Usage = "show this help"
@@ -143,10 +141,7 @@ func oneVoice(c *cobra.Command, columns int) {
 		}
 	}
 	c.Example = strings.Trim(c.Example, "\n")
-	if c.Long != "" {
-		c.Long = manual.Fill(c.Long, columns)
-	}
 	for _, sub := range c.Commands() {
-		oneVoice(sub, columns)
+		oneVoice(sub)
 	}
 }
