@@ -194,6 +194,7 @@ var rules = []struct {
 	{"internal/faults", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/trail", "mfawatch/functions/alerting", "mfawatch/functions/alerting/awstest", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest", "github.com/rs/zerolog"}, "a campaign beside the house"},
 	{"internal/rowfile", []string{"std", "go.etcd.io/bbolt"}, "keeps rows in a file and knows nothing of what they say"},
 	{"internal/outfile", []string{"std"}, "writes what it is given"},
+	{"internal/manual", []string{"std", "github.com/spf13/cobra", "github.com/spf13/pflag"}, "writes pages of any command line"},
 	{"internal/fakeaws", []string{"std"}, "a stand-in for AWS knows nothing of who asks it"},
 	{"internal/corpus", []string{"std", "github.com/klauspost/compress"}, "the generator is an oracle: it does not know the judges"},
 	{"internal/demo", []string{"std"}, "the demo's archive is made without the judges"},
@@ -201,7 +202,7 @@ var rules = []struct {
 	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/functions/alerting/awstest", "mfawatch/functions/settings", "mfawatch/internal/corpus", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest"}, "measures from outside"},
 	{"infra/stacks", []string{"std", "mfawatch/audit/config", "mfawatch/audit/enforce/guardrail", "mfawatch/audit/collect", "mfawatch/audit/pattern/deployed", "mfawatch/functions/settings", "mfawatch/totp/breakglass", "github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", "github.com/aws/jsii-runtime-go"}, "stacks are made of what a deployment says"},
 	{"infra", []string{"std", "mfawatch/audit/config", "mfawatch/infra/stacks", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go"}, "reads mfawatch.yaml and makes stacks"},
-	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/internal/cloudtrail", "mfawatch/internal/awserr", "mfawatch/internal/demo", "mfawatch/internal/iam", "mfawatch/internal/kms", "mfawatch/internal/outfile", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
+	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/internal/cloudtrail", "mfawatch/internal/awserr", "mfawatch/internal/demo", "mfawatch/internal/iam", "mfawatch/internal/kms", "mfawatch/internal/manual", "mfawatch/internal/outfile", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -40,8 +40,9 @@ sealed on this machine. docs/break-glass.md begins with what to type at night.
 
 Exit codes: 0 done, or those of COMMAND; 3 the door or AWS refused, 5 no such request
 or device, 7 not now: locked, or wait, 8 no YubiKey, 1 it could not be asked.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch breakglass request --role admin --why \"sign-in is down\"\n  mfawatch breakglass use --offline --why \"the door is down\"",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	offline := c.PersistentFlags().Bool("offline", false, "go by the bundle on this machine, without the door (use, drill, status)")
 	c.AddCommand(newBreakglassInit(t), newBreakglassEnrol(t), newBreakglassRequest(t), newBreakglassApprove(t), newBreakglassUse(t, offline), newBreakglassEnd(t),

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +30,7 @@ func (f *askFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.why, "why", "", "what burns; it stands in the record and in what others are told")
 	c.Flags().StringVar(&f.ticket, "ticket", "", "ticket, where the rules want one")
 	c.Flags().DurationVar(&f.duration, "duration", 15*time.Minute, "how long credentials last, 15m to 1h")
-	c.Flags().StringVar(&f.format, "format", "text", "what to print: text, json")
+	formatFlag(c, &f.format, "text", "json")
 }
 
 func newBreakglassRequest(t terminal) *cobra.Command {
@@ -63,8 +61,6 @@ func (f askFlags) valid() error {
 		return usage("--why: say what burns")
 	case f.duration < 15*time.Minute || f.duration > time.Hour || f.duration%time.Second != 0:
 		return usage("--duration %v: 15m to 1h are possible", f.duration)
-	case f.format != "text" && f.format != "json":
-		return usage("--format %q is not one of text, json", f.format)
 	}
 	return nil
 }
@@ -103,7 +99,7 @@ func runAsk(ctx context.Context, t terminal, f askFlags, drill bool) error {
 // printAsked prints the id alone on standard output, and for a person what is next.
 func printAsked(t terminal, a wire.Asked, format string) error {
 	if format == "json" {
-		return printIndented(t, a)
+		return printJSON(t, a)
 	}
 	id := report.Plain(a.ID)
 	fmt.Fprintf(t.err, "Request %s for %s is %s, until %s.\n", id, report.Plain(a.Role), report.Plain(a.State), a.Ends.UTC().Format(time.RFC3339))
@@ -116,14 +112,6 @@ func printAsked(t terminal, a wire.Asked, format string) error {
 		fmt.Fprintf(t.err, "Who asked runs: mfawatch breakglass use %s\n", id)
 	}
 	return writeText(t, "", id+"\n")
-}
-
-func printIndented(t terminal, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(text)+"\n")
 }
 
 // proved runs a command that wants a code.
@@ -198,7 +186,7 @@ type handing struct {
 }
 
 func (f *handing) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.format, "format", string(device.Sh), "what to print: "+strings.Join(sessionFormats(), ", "))
+	formatFlag(c, &f.format, sessionFormats()...)
 	c.Flags().BoolVar(&f.show, "show", false, "show the session's secrets on a terminal")
 }
 
@@ -463,9 +451,6 @@ says, when the last drill was, and whether a key is to be rotated.`),
   mfawatch breakglass status --offline`, "\n"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if format != "table" && format != "json" {
-				return usage("--format %q is not one of table, json", format)
-			}
 			if *offline {
 				return doorError(runOfflineStatus(t, o, format))
 			}
@@ -474,7 +459,7 @@ says, when the last drill was, and whether a key is to be rotated.`),
 	}
 	f.add(c)
 	o.addPlaces(c)
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -496,7 +481,7 @@ func runStatus(ctx context.Context, t terminal, f doorFlags, args []string, form
 		all = []wire.Asked{*a.Request}
 	}
 	if format == "json" {
-		return printIndented(t, append([]wire.Asked{}, all...))
+		return printJSON(t, append([]wire.Asked{}, all...))
 	}
 	return printRequests(t, all)
 }
@@ -505,9 +490,7 @@ func printRequests(t terminal, all []wire.Asked) error {
 	if len(all) == 0 {
 		return writeText(t, "", "No open requests.\n")
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "REQUEST\tSTATE\tPERSON\tROLE\tENDS\tAPPROVED BY\tWHY")
+	rows := [][]string{{"REQUEST", "STATE", "PERSON", "ROLE", "ENDS", "APPROVED BY", "WHY"}}
 	for _, r := range all {
 		what := ""
 		if r.Drill {
@@ -516,8 +499,7 @@ func printRequests(t terminal, all []wire.Asked) error {
 		if r.Alone {
 			what += "alone: "
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", dash(r.ID), dash(r.State), dash(r.Person), dash(r.Role), r.Ends.UTC().Format(time.RFC3339), dash(strings.Join(r.Approvers, " ")), what+dash(r.Why))
+		rows = append(rows, []string{r.ID, r.State, r.Person, r.Role, r.Ends.UTC().Format(time.RFC3339), strings.Join(r.Approvers, " "), what + r.Why})
 	}
-	_ = w.Flush()
-	return writeText(t, "", b.String())
+	return printTable(t, rows)
 }

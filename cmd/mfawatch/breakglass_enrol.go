@@ -173,10 +173,11 @@ func (f enrolDeviceFlags) show(t terminal, k totp.Key) error {
 
 func newBreakglassCodes(t terminal) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "codes",
-		Short: "Sheets of recovery codes, for the day on which a device is lost",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:     "codes",
+		Short:   "Sheets of recovery codes, for the day on which a device is lost",
+		Example: "  mfawatch breakglass codes print ada-sheet -o sheet.txt",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newCodesNew(t), newCodesPrint(t), newCodesVerify(t), newCodesRetire(t))
 	return c

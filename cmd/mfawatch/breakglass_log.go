@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -75,7 +76,7 @@ func (c *caller) lines(ctx context.Context, from int64, each func(string) error)
 
 type logVerifyFlags struct {
 	doorFlags
-	door, headKey string
+	door, headKey, format string
 }
 
 func newBreakglassLogVerify(t terminal) *cobra.Command {
@@ -100,6 +101,7 @@ Exit codes: 0 it holds together, 3 it does not.`),
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.door, "door", "", "the door's name (default: the first entry's)")
+	formatFlag(c, &f.format, "text", "json")
 	c.Flags().StringVar(&f.headKey, "head-key", "", "Ed25519 key that signs heads: base64, or a file of it")
 	return c
 }
@@ -125,7 +127,10 @@ func runLogVerify(ctx context.Context, t terminal, f logVerifyFlags, args []stri
 	}
 	r, err := record.Verify(f.doorOf(k.lines), k.lines, k.heads, keys)
 	if broken := (*record.Broken)(nil); errors.As(err, &broken) {
-		return exit{exitFindings, fmt.Errorf("the record is broken: %w", err)}
+		err = exit{exitFindings, fmt.Errorf("the record is broken: %w", err)}
+	}
+	if f.format == "json" && (err == nil || errors.As(err, &exit{})) {
+		return cmp.Or(printJSON(t, inVerified(r, k, err)), err)
 	}
 	if err != nil {
 		return err
@@ -143,6 +148,23 @@ func runLogVerify(ctx context.Context, t terminal, f logVerifyFlags, args []stri
 		text += fmt.Sprintf("A signed head vouches for the first %d.\n", r.Signed)
 	}
 	return writeText(t, "", text)
+}
+
+// verified is what came of it, as programs read it.
+type verified struct {
+	Holds   bool   `json:"holds"`
+	Entries int64  `json:"entries"`        // that hold together
+	Hash    string `json:"hash,omitempty"` // of the last entry
+	Signed  int64  `json:"signed"`         // how many entries a signed head vouches for
+	ToldKey string `json:"told_key,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func inVerified(r record.Report, k recordFound, broken error) verified {
+	if broken != nil {
+		return verified{Entries: r.Entries, Problem: broken.Error()}
+	}
+	return verified{Holds: true, Entries: r.Entries, Hash: r.Hash, Signed: r.Signed, ToldKey: k.told}
 }
 
 func (f logVerifyFlags) doorOf(lines [][]byte) string {

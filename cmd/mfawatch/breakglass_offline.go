@@ -386,7 +386,7 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 	}
 	s.ToRotate = o.From
 	if format == "json" {
-		return printIndented(t, s)
+		return printJSON(t, s)
 	}
 	return writeText(t, "", s.text())
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"mfawatch/audit/detect"
@@ -30,26 +28,22 @@ the checks of an account, each with its severity and why it matters. With
 				return printFramework(t.out, framework, format)
 			}
 			switch format {
-			case "table":
-				return printChecks(t.out, width(t.out))
 			case "json":
 				return encodeChecks(t.out)
 			case "markdown":
 				return markdownChecks(t.out)
 			}
-			return usage("--format: %q is not one of table, json, markdown", format)
+			return printChecks(t.out, width(t.out))
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "output: table, json, markdown")
+	formatFlag(c, &format, "table", "json", "markdown")
 	c.Flags().StringVar(&framework, "framework", "", "print this framework's controls and the checks that answer them: "+strings.Join(frameworkNames(), ", "))
+	completeFlag(c, "framework", fixed(append(frameworkNames(), "list")...))
 	return c
 }
 
 func encodeChecks(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(struct {
+	return encode(w, struct {
 		Schema     string              `json:"schema"`
 		Reasons    []signin.Definition `json:"reasons"`
 		Detections []detect.Check      `json:"detections"`
@@ -65,7 +59,7 @@ func printChecks(w io.Writer, columns int) error {
 	var b strings.Builder
 	b.WriteString("VERDICTS ON SIGN-INS, by reason\n\n")
 	for _, d := range signin.Definitions() {
-		fmt.Fprintf(&b, "%s  %s, %s%s\n", d.Reason, d.Outcome, d.Severity, alerts(d.Alert))
+		heading(&b, columns, string(d.Reason), fmt.Sprintf("%s, %s%s", d.Outcome, d.Severity, alerts(d.Alert)))
 		if d.Root.Alert != d.Alert || d.Root.Alert && d.Root.Severity != d.Severity {
 			fmt.Fprintf(&b, "    root: %s%s\n", d.Root.Severity, alerts(d.Root.Alert))
 		}
@@ -73,7 +67,8 @@ func printChecks(w io.Writer, columns int) error {
 	}
 	b.WriteString("\nDETECTIONS AROUND SIGN-INS, by id\n")
 	for _, c := range detect.Checks() {
-		fmt.Fprintf(&b, "\n%s  %s%s  %s\n", c.ID, c.Severity, alerts(c.Alert), strings.Join(c.Attack, " "))
+		b.WriteString("\n")
+		heading(&b, columns, c.ID, fmt.Sprintf("%s%s  %s", c.Severity, alerts(c.Alert), strings.Join(c.Attack, " ")))
 		paragraph(&b, columns, c.Question)
 		paragraph(&b, columns, "Why: "+c.Why)
 		paragraph(&b, columns, "Quiet: "+c.Quiet)
@@ -142,8 +137,18 @@ func alerts(alert bool) string {
 	return ""
 }
 
+// heading is an id and what is said of it in a word, under it where there is no room.
+func heading(b *strings.Builder, columns int, id, words string) {
+	if len(id)+2+len(words) > columns {
+		b.WriteString(id + "\n")
+		paragraph(b, columns, words)
+		return
+	}
+	fmt.Fprintf(b, "%s  %s\n", id, words)
+}
+
 func paragraph(b *strings.Builder, columns int, text string) {
-	for _, line := range strings.Split(ansi.Wordwrap(text, columns-4, ""), "\n") {
+	for _, line := range strings.Split(wrappedTo(columns-4, text, ""), "\n") {
 		b.WriteString("    " + line + "\n")
 	}
 }

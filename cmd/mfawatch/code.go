@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,11 +65,11 @@ touched in time.`),
 		Example: strings.TrimRight(`
   mfawatch code aws
   mfawatch code arn:aws:iam::111122223333:mfa/ada
-  mfawatch code aws --pair                     two that follow each other, to enable or resync
+  mfawatch code aws --pair                     # two that follow each other, to enable or resync
   mfawatch code aws --format json
   mfawatch code --yubikey arn:aws:iam::111122223333:mfa/ada
   mfawatch code --yubikey=12345678 arn:aws:iam::111122223333:mfa/ada
-  mfawatch code aws --at 2026-11-26T08:00:00Z  the code of another time, to compare`, "\n"),
+  mfawatch code aws --at 2026-11-26T08:00:00Z  # the code of another time, to compare`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			f.asked = c.Flags().Changed("min-validity")
@@ -89,13 +88,11 @@ func (f *codeFlags) addTo(c *cobra.Command) {
 	c.Flags().BoolVar(&f.pair, "pair", false, "two codes that follow each other, one a line; waits for the second")
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait as long as it takes for a code that AWS will check")
 	c.Flags().DurationVar(&f.validity, "min-validity", usualValidity, "how long the code has to stay good; waits for the next where it does not")
-	c.Flags().StringVar(&f.format, "format", "text", "what to print: text, json")
+	formatFlag(c, &f.format, "text", "json")
 }
 
 func (f *codeFlags) valid() error {
 	switch {
-	case f.format != "text" && f.format != "json":
-		return usage("--format %q is not one of text, json", f.format)
 	case f.validity < 0:
 		return usage("--min-validity %v is negative", f.validity)
 	case f.at == "":
@@ -233,11 +230,7 @@ func (p printedCode) print(t terminal, format string) error {
 		text += p.SecondCode + "\n"
 	}
 	if format == "json" {
-		line, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		text = string(line) + "\n"
+		return printJSON(t, p)
 	}
 	return writeText(t, "", text)
 }

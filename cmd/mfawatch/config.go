@@ -18,8 +18,9 @@ func newConfig(t terminal) *cobra.Command {
 		Long: strings.TrimSpace(`
 mfawatch.yaml says where mfawatch is deployed, who is told, and by which rules.
 docs/config.md lists every key with its default and why.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch config init --profile security\n  mfawatch config check",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newConfigInit(t), newConfigCheck(t), newConfigSchema(t), newConfigCompile(t))
 	return c
@@ -48,20 +49,17 @@ editor with the YAML language server finds it by a first line such as
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "json", "output: json, markdown (docs/config.md)")
+	formatFlag(c, &format, "json", "markdown")
 	c.Flags().VarP((*fileName)(&file), "output", "o", "write this file in place of what it held, readable by you only; - prints")
 	return c
 }
 
 func schemaText(format string) (string, error) {
-	switch format {
-	case "json":
-		text, err := config.BundledSchema()
-		return string(text), err
-	case "markdown":
+	if format == "markdown" { // docs/config.md
 		return configPage()
 	}
-	return "", usage("--format: %q is not one of json, markdown", format)
+	text, err := config.BundledSchema()
+	return string(text), err
 }
 
 // overriding are the keys of -c, as cdk takes them.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -39,15 +38,12 @@ with nothing left out, and a mfawatch.yaml again: keep it as you keep the file.`
 			return checkConfig(t, name, format, context)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "output: table, json")
+	formatFlag(c, &format, "table", "json")
 	context.add(c)
 	return c
 }
 
 func checkConfig(t terminal, name, format string, context overriding) error {
-	if format != "table" && format != "json" {
-		return usage("--format: %q is not one of table, json", format)
-	}
 	overrides, err := context.read()
 	if err != nil {
 		return err
@@ -61,10 +57,7 @@ func checkConfig(t terminal, name, format string, context overriding) error {
 		for _, doubt := range doubts {
 			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(doubt))
 		}
-		e := json.NewEncoder(t.out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
-		return e.Encode(d)
+		return printJSON(t, d)
 	}
 	_, err = io.WriteString(t.out, screen(name, d, rules, doubts, width(t.out)))
 	return err

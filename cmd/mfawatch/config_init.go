@@ -53,7 +53,7 @@ first copy of management events is free. Nothing is changed in AWS.`),
 	c.Flags().VarP((*fileName)(&f.output), "output", "o", "file to write, readable by you only (default "+configName+"); - prints")
 	c.Flags().BoolVar(&f.force, "force", false, "replace a file that is there")
 	c.Flags().BoolVar(&f.yes, "yes", false, "ask nothing")
-	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration, to look for trails with")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile, to look for trails with")
 	c.Flags().StringVar(&f.account, "account", "", "account to deploy to; for an organisation also its id, root or units, and management account, in one text")
 	c.Flags().StringVar(&f.home, "home-region", "", "Region of the stacks")
 	c.Flags().StringSliceVar(&f.regions, "regions", nil, "Regions to watch, or default")

@@ -29,7 +29,7 @@ Runs scan on an invented organisation's CloudTrail archive that the program
 carries, in the layout S3 has; then audit on the exported files of one of its
 accounts, whose report in HTML it writes. It ends with 0 when it ran, whatever it
 found.`),
-		Example: "  mfawatch demo\n  mfawatch demo --write ./demo && mfawatch scan ./demo/AWSLogs",
+		Example: "  mfawatch demo\n  mfawatch demo --write ./demo\n  mfawatch scan ./demo/AWSLogs",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if dir != "" {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,8 +38,9 @@ asked for.
 
 Exit codes: 0 done, 3 AWS refused a code, 5 no such device or key, 7 AWS checks no
 code now: later, 8 no such YubiKey, or it was not touched in time.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch device list\n  mfawatch device create ada-laptop --verify",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newDeviceList(t), newDeviceCreate(t), newDeviceEnable(t), newDeviceResync(t), newDeviceReplace(t), newDeviceDeactivate(t), newDeviceDelete(t))
 	return c
@@ -214,7 +213,7 @@ func newDeviceList(t terminal) *cobra.Command {
 		Example: strings.TrimRight(`
   mfawatch device list
   mfawatch device list --user ada --format json
-  mfawatch device list --unassigned    virtual devices that nobody uses`, "\n"),
+  mfawatch device list --unassigned    # virtual devices that nobody uses`, "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return ringError(runDeviceList(c.Context(), t, f, unassigned, format))
@@ -222,15 +221,12 @@ func newDeviceList(t terminal) *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().BoolVar(&unassigned, "unassigned", false, "virtual devices of the account that no user has")
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bool, format string) error {
-	switch {
-	case format != "table" && format != "json":
-		return usage("--format %q is not one of table, json", format)
-	case unassigned && f.user != "":
+	if unassigned && f.user != "" {
 		return usage("--unassigned devices are no user's: leave --user out")
 	}
 	b, err := f.bench(ctx, t)
@@ -269,35 +265,21 @@ func runDeviceList(ctx context.Context, t terminal, f deviceFlags, unassigned bo
 
 func printDevices(t terminal, rows []deviceRow, format string) error {
 	if format == "json" {
-		text, err := json.MarshalIndent(rows, "", "  ")
-		if err != nil {
-			return err
-		}
-		return writeText(t, "", string(text)+"\n")
+		return printJSON(t, rows)
 	}
 	if len(rows) == 0 {
 		return writeText(t, "", "No devices.\n")
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SERIAL\tKIND\tUSER\tENABLED\tKEY HERE")
+	table := [][]string{{"SERIAL", "KIND", "USER", "ENABLED", "KEY HERE"}}
 	for _, r := range rows {
 		if r.Key == "" && r.YubiKey != 0 {
 			r.Key = "on YubiKey " + serialText(r.YubiKey)
 		}
-		enabled := "-"
+		enabled := ""
 		if r.Enabled != nil {
 			enabled = r.Enabled.UTC().Format(time.DateOnly)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", report.Plain(r.Serial), r.Kind, dash(r.User), enabled, dash(r.Key))
+		table = append(table, []string{r.Serial, r.Kind, r.User, enabled, r.Key})
 	}
-	_ = w.Flush()
-	return writeText(t, "", b.String())
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return report.Plain(text)
+	return printTable(t, table)
 }

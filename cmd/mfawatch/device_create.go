@@ -122,9 +122,9 @@ something one has: it stops who stole the access key, and not who took over the
 machine. See docs/mfa-devices.md.`),
 		Example: strings.TrimRight(`
   mfawatch device create ada-laptop
-  mfawatch device create ada-laptop --verify      and prove it with a session
-  mfawatch device create grace --user grace       for somebody else
-  mfawatch device create ada --yubikey            on the YubiKey that is plugged in
+  mfawatch device create ada-laptop --verify      # and prove it with a session
+  mfawatch device create grace --user grace       # for somebody else
+  mfawatch device create ada --yubikey            # on the YubiKey that is plugged in
   mfawatch device create grace --yubikey=12345678 --for grace`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -98,7 +98,7 @@ func TestDeviceOnYubikey(t *testing.T) {
 		if _, touch := o.card().Names(); !touch[adaARN] {
 			o.Error("codes want no touch")
 		}
-		if r := o.wants(exitClean, `"device":"`+adaARN+`","sealed_to":\[\],"grade":"yubikey-touch","yubikey":12345678`, "key", "list", "--format", "json"); strings.Count(r.out, `"name"`) != 1 {
+		if r := o.wants(exitClean, `"device": "`+adaARN+`",\s+"sealed_to": \[\],\s+"grade": "yubikey-touch",\s+"yubikey": 12345678`, "key", "list", "--format", "json"); strings.Count(r.out, `"name"`) != 1 {
 			o.Errorf("keys: %s", r.out)
 		}
 		o.wants(exitClean, adaARN+` +yubikey-touch +on YubiKey 12345678\n`, "key", "list")

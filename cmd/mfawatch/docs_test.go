@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +14,27 @@ import (
 	"mfawatch/audit/collect"
 	"mfawatch/audit/config"
 	"mfawatch/internal/demo"
+	"mfawatch/internal/manual"
 )
+
+const commandsIntro = `# The commands
+
+What ` + "`mfawatch COMMAND --help`" + ` says of each, on one page: made from the program, and held against
+it by a test. ` + "`mfawatch man DIR`" + ` writes the same as man pages, ` + "`mfawatch completion SHELL`" + ` completes
+them, ` + "`mfawatch doctor`" + ` tells what works on this machine.
+
+The same everywhere:
+
+- **Exit codes**: 0 clean or done · 1 could not run · 2 usage · 3 findings, or a code that was refused · 4 no findings,
+  but something could not be checked · 5 no such key, device or request · 6 more than one fits · 7 not now: later ·
+  8 no YubiKey, or it was not touched in time.
+- **Errors** begin with the command and go to standard error: ` + "`mfawatch code: NAME is missing`" + `. One of usage is
+  followed by whose help to see.
+- **` + "`--format json`" + `** is one value, in lines indented by one blank, the same on a terminal and in a pipe; ` + "`jsonl`" + ` is a
+  value in each line. Names of fields are written_so.
+- **On a terminal** help and tables are as wide as it is, 40 columns are enough, and colours are left out with
+  ` + "`NO_COLOR`" + `. In a pipe there are no colours, and tables are as wide as they need.
+`
 
 // The pages that the program prints are the program's.
 func TestGeneratedPages(t *testing.T) {
@@ -29,7 +50,11 @@ func TestGeneratedPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"../../docs/config.md": []byte(page), "../../docs/checks.md": checks.Bytes(), "../../docs/policy-explain.md": mistakes.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
+	var commands bytes.Buffer
+	if err := manual.Markdown(&commands, newRoot(terminal{out: io.Discard, err: io.Discard}), commandsIntro); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"../../docs/cli.md": commands.Bytes(), "../../docs/config.md": []byte(page), "../../docs/checks.md": checks.Bytes(), "../../docs/policy-explain.md": mistakes.Bytes(), "../../docs/rules.schema.json": config.RulesSchema(), "../../docs/exemptions.schema.json": config.ExemptionsSchema(), "../../docs/mfawatch.schema.json": config.FileSchema()} {
 		if *update {
 			if err := os.WriteFile(name, want, 0o644); err != nil {
 				t.Fatal(err)

@@ -2,9 +2,9 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -72,8 +72,12 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 	for _, r := range rows {
 		counts[r.outcome]++
 	}
-	fmt.Fprintf(b, "WITHOUT A SECOND FACTOR, %s, as of %s\n\n", a.called(), a.account.TakenAt.UTC().Format("2006-01-02 15:04 UTC"))
-	fmt.Fprintf(b, "%d users, %d sessions: something is possible by %d, perhaps by %d, nothing by %d; %d exempt\n", len(a.reach.Users), len(rows),
+	lines := func(format string, args ...any) {
+		b.WriteString(wrappedTo(cmp.Or(columns, math.MaxInt), fmt.Sprintf(format, args...), "") + "\n")
+	}
+	lines("WITHOUT A SECOND FACTOR, %s, as of %s", a.called(), a.account.TakenAt.UTC().Format("2006-01-02 15:04 UTC"))
+	b.WriteString("\n")
+	lines("%d users, %d sessions: something is possible by %d, perhaps by %d, nothing by %d; %d exempt", len(a.reach.Users), len(rows),
 		counts[audit.Fail], counts[audit.Unknown], counts[audit.Pass], counts[audit.NotApplicable])
 	for _, r := range rows {
 		if len(only) > 0 && !slices.Contains(only, r.outcome) {
@@ -448,13 +452,6 @@ func encodePlans(w io.Writer, all []accountPlan) error {
 		Schema   string     `json:"schema"`
 		Accounts []planForm `json:"accounts"`
 	}{planSchema, forms})
-}
-
-func encode(w io.Writer, form any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(form)
 }
 
 // verdict is what a summary came to.

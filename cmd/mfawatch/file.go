@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,24 @@ func writeText(t terminal, name, text string) error {
 		return outfile.Write(name, fill)
 	}
 	if err := fill(t.out); err != nil {
+		return fmt.Errorf("write to standard output: %w", err)
+	}
+	return nil
+}
+
+// encode writes a value as JSON that people can read too: in lines, indented by one blank.
+// It is the same on a terminal and in a pipe, so that what a program is written for is what
+// its author saw. A value in each line is the format jsonl.
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(v)
+}
+
+// printJSON writes a command's answer as JSON.
+func printJSON(t terminal, v any) error {
+	if err := encode(t.out, v); err != nil {
 		return fmt.Errorf("write to standard output: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -91,24 +90,17 @@ func printFramework(w io.Writer, name, format string) error {
 	case "table":
 		return all[i].table(w)
 	case "json":
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
-		return e.Encode(all[i].rows)
+		return encode(w, all[i].rows)
 	}
 	return usage("--format: with --framework it is table or json, not %q", format)
 }
 
 func (f framework) table(w io.Writer) error {
-	longest, checks := 0, 0
+	rows := [][]string{{"CONTROL", "CHECK", "SOURCE"}}
 	for _, m := range f.rows {
-		longest, checks = max(longest, len(m.ID)), max(checks, len(m.Check))
+		rows = append(rows, []string{m.ID, m.Check, m.Source})
 	}
-	var b strings.Builder
-	for _, m := range f.rows {
-		fmt.Fprintf(&b, "%-*s  %-*s  %s\n", longest, m.ID, checks, m.Check, m.Source)
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, tableText(rows, width(w)))
 	return err
 }
 

@@ -85,14 +85,11 @@ the file yubikeys.json of $MFAWATCH_HOME, to an audit.`),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return ringError(runInventory(t, format)) },
 	}
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json, csv")
+	formatFlag(c, &format, "table", "json", "csv")
 	return c
 }
 
 func runInventory(t terminal, format string) error {
-	if format != "csv" && tableOrJSON(format) != nil {
-		return usage("--format %q is not one of table, json, csv", format)
-	}
 	h, err := openHome()
 	if err != nil {
 		return err

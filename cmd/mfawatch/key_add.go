@@ -45,7 +45,7 @@ processes: there is no argument and no flag for it.
 What a secret does not say is said by flags; without them it is what AWS uses, and
 most others: six digits, every 30 seconds, by SHA1.`),
 		Example: strings.TrimRight(`
-  mfawatch key add ada                asks for the secret
+  mfawatch key add ada                # asks for the secret
   mfawatch key add ada --device arn:aws:iam::111122223333:mfa/ada
   mfawatch key add ada - < seed.txt
   mfawatch key add door --generate --issuer Example --account ada@example.com`, "\n"),
@@ -64,7 +64,7 @@ most others: six digits, every 30 seconds, by SHA1.`),
 	c.Flags().Int64Var(&f.counter, "counter", 0, "the key has a counter in the place of time (HOTP), and this is the next")
 	deviceFlag(c, &f.device)
 	c.Flags().BoolVar(&f.generate, "generate", false, "make a new secret of 160 bits in the place of reading one")
-	c.Flags().BoolVar(&f.drawn, "qr", false, "with --generate: draw the key as a QR code on the terminal, to be scanned now")
+	c.Flags().BoolVar(&f.drawn, "qr", false, "draw the key as a QR code on the terminal, to be scanned now")
 	return c
 }
 

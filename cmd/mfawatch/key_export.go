@@ -154,17 +154,14 @@ Exit codes: 0 written, 5 no such key, 6 two keys fit the name.`),
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.format, "format", "otpauth", "what to write: otpauth, migration")
+	formatFlag(c, &f.format, "otpauth", "migration")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "file to write in place of what it held, readable by you only (default: standard output)")
 	c.Flags().BoolVar(&f.toTerminal, "to-terminal", false, "show the secret on the terminal")
 	return c
 }
 
 func runKeyExport(ctx context.Context, t terminal, f keyExportFlags, name string) error {
-	switch {
-	case f.format != "otpauth" && f.format != "migration":
-		return usage("--format %q is not one of otpauth, migration", f.format)
-	case f.output == "" && width(t.out) > 0 && !f.toTerminal:
+	if f.output == "" && width(t.out) > 0 && !f.toTerminal {
 		return usage("standard output is a terminal, which keeps what it showed: write a file with -o, or say --to-terminal")
 	}
 	uri, err := f.reveal(ctx, t, name)

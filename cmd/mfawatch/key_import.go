@@ -10,12 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"mfawatch/audit/report"
 	"mfawatch/totp"
 	"mfawatch/totp/migration"
 	"mfawatch/totp/qr"
@@ -28,6 +26,7 @@ type keyImportFlags struct {
 	dryRun bool
 	pass   string
 	device string
+	format string
 	nameAs []string
 }
 
@@ -63,6 +62,7 @@ standard input. The file is left as it is: destroy it when its key is sealed.`),
 	c.Flags().StringArrayVar(&f.nameAs, "name-as", nil, "N=NAME names the Nth key of the list NAME; can be given again")
 	c.Flags().StringVar(&f.pass, "pass", "", "entry of pass that holds the key's URI; runs 'pass show'")
 	deviceFlag(c, &f.device)
+	formatFlag(c, &f.format, "text", "json")
 	return c
 }
 
@@ -113,7 +113,7 @@ func runKeyImport(ctx context.Context, t terminal, f keyImportFlags, args []stri
 		return err
 	}
 	if f.dryRun {
-		return listFound(t, found)
+		return listFound(t, found, f.format)
 	}
 	h, err := openHome()
 	if err != nil {
@@ -137,6 +137,9 @@ func runKeyImport(ctx context.Context, t terminal, f keyImportFlags, args []stri
 	}
 	if f.pass == "" && !slices.Contains(args, standardOutput) {
 		fmt.Fprintln(t.err, "The secret is still in what was read: destroy it.")
+	}
+	if f.format == "json" {
+		return importedJSON(t, h, found, true)
 	}
 	return nil
 }
@@ -347,24 +350,43 @@ func derived(s totp.Settings) string {
 	return s.Issuer + "/" + s.Account
 }
 
-func listFound(t terminal, found []namedKey) error {
+// importedKey is a key that was read, as programs read it: without its secret.
+type importedKey struct {
+	Name      string         `json:"name"`
+	Kind      totp.Kind      `json:"kind"`
+	Issuer    string         `json:"issuer"`
+	Account   string         `json:"account"`
+	Algorithm totp.Algorithm `json:"algorithm"`
+	Digits    int            `json:"digits"`
+	There     bool           `json:"there"`  // there is a key of that name already
+	Sealed    bool           `json:"sealed"` // it was sealed now
+}
+
+func importedJSON(t terminal, h home, found []namedKey, sealed bool) error {
+	keys := []importedKey{}
+	for _, k := range found {
+		s := k.key.Settings()
+		keys = append(keys, importedKey{k.name, s.Kind, s.Issuer, s.Account, s.Algorithm, s.Digits, !sealed && h.unused(k.name) != nil, sealed})
+	}
+	return printJSON(t, map[string]any{"keys": keys})
+}
+
+func listFound(t terminal, found []namedKey, format string) error {
 	h, err := openHome()
 	if err != nil {
 		return err
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "N\tNAME\tKIND\tISSUER\tACCOUNT\tALGORITHM\tDIGITS")
+	if format == "json" {
+		return importedJSON(t, h, found, false)
+	}
+	rows := [][]string{{"N", "NAME", "KIND", "ISSUER", "ACCOUNT", "ALGORITHM", "DIGITS"}}
 	for i, k := range found {
 		s := k.key.Settings()
-		name := report.Plain(k.name)
+		name := k.name
 		if h.unused(k.name) != nil {
 			name += " (is there already)"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\n", i+1, name, s.Kind, report.Plain(s.Issuer), report.Plain(s.Account), s.Algorithm, s.Digits)
+		rows = append(rows, []string{fmt.Sprint(i + 1), name, string(s.Kind), s.Issuer, s.Account, string(s.Algorithm), fmt.Sprint(s.Digits)})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return writeText(t, "", b.String())
+	return printTable(t, rows)
 }

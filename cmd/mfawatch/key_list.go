@@ -3,16 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"mfawatch/audit/report"
 	"mfawatch/totp"
 	"mfawatch/totp/keyring"
 	"mfawatch/totp/ledger"
@@ -28,10 +25,11 @@ func newKeyList(t terminal) *cobra.Command {
 Lists the keys by name, with what their files say openly. None is opened, so nothing
 is asked for. GRADE is how codes are made, from software-local to yubikey-touch-password
 (docs/mfa-devices.md). Devices whose seed was put onto a YubiKey here are listed too. A file that cannot be read is told, and the others are listed.`),
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
+		Example: "  mfawatch key list\n  mfawatch key list --format json",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return ringError(runKeyList(t, format)) },
 	}
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -57,9 +55,6 @@ func onYubikey(e inventory.Entry) listedKey {
 }
 
 func runKeyList(t terminal, format string) error {
-	if format != "table" && format != "json" {
-		return usage("--format %q is not one of table, json", format)
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -92,31 +87,20 @@ func listJSON(t terminal, keys []listedKey) error {
 	if keys == nil {
 		keys = []listedKey{}
 	}
-	line, err := json.Marshal(map[string]any{"keys": keys})
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(line)+"\n")
+	return printJSON(t, map[string]any{"keys": keys})
 }
 
 func listTable(t terminal, keys []listedKey) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tISSUER\tACCOUNT\tDEVICE\tGRADE\tSEALED TO")
+	rows := [][]string{{"NAME", "KIND", "ISSUER", "ACCOUNT", "DEVICE", "GRADE", "SEALED TO"}}
 	for _, k := range keys {
-		to := report.Plain(strings.Join(k.SealedTo, ", "))
+		to := strings.Join(k.SealedTo, ", ")
 		if len(k.SealedTo) == 0 {
 			to = "on YubiKey " + serialText(k.YubiKey)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", report.Plain(k.Name), k.Kind, dashed(k.Issuer), dashed(k.Account), dashed(k.Device), k.Grade, to)
+		rows = append(rows, []string{k.Name, string(k.Kind), k.Issuer, k.Account, k.Device, k.Grade, to})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return writeText(t, "", b.String())
+	return printTable(t, rows)
 }
-
-func dashed(text string) string { return cmp.Or(report.Plain(text), "-") }
 
 func newKeyShow(t terminal) *cobra.Command {
 	var u unlocking
@@ -129,13 +113,14 @@ Opens a key and says how its codes are made, and which step is now: what to comp
 with the other side when codes are refused. It shows neither the secret nor a code.
 
 Exit codes: 0 shown, 5 no such key, 6 two keys fit the name.`),
-		Args: cobra.ExactArgs(1),
+		Example: "  mfawatch key show ada",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runKeyShow(c.Context(), t, u, format, args[0]))
 		},
 	}
 	u.add(c)
-	c.Flags().StringVar(&format, "format", "text", "what to print: text, json")
+	formatFlag(c, &format, "text", "json")
 	return c
 }
 
@@ -153,9 +138,6 @@ type shownKey struct {
 }
 
 func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name string) error {
-	if format != "text" && format != "json" {
-		return usage("--format %q is not one of text, json", format)
-	}
 	o, err := u.open(ctx, t, name)
 	if err != nil {
 		return err
@@ -165,13 +147,9 @@ func runKeyShow(ctx context.Context, t terminal, u unlocking, format, name strin
 		return err
 	}
 	if format == "json" {
-		line, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		return writeText(t, "", string(line)+"\n")
+		return printJSON(t, p)
 	}
-	return writeText(t, "", p.text())
+	return writeText(t, "", p.text(width(t.out)))
 }
 
 func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
@@ -196,16 +174,15 @@ func shown(ctx context.Context, o opened, now time.Time) (shownKey, error) {
 	return p, nil
 }
 
-func (p shownKey) text() string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+func (p shownKey) text(columns int) string {
+	var rows [][2]string
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, report.Plain(fmt.Sprintf(format, args...)))
+		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
 	}
 	row("name", "%s", p.Name)
-	row("issuer", "%s", dashed(p.Issuer))
+	row("issuer", "%s", dash(p.Issuer))
 	row("account", "%s", p.Account)
-	row("device", "%s", dashed(p.Device))
+	row("device", "%s", dash(p.Device))
 	row("sealed to", "%s", strings.Join(p.SealedTo, ", "))
 	row("codes", "%d digits by %s", p.Digits, p.Algorithm)
 	row("secret", "%d bits, not shown", p.Bits)
@@ -216,6 +193,5 @@ func (p shownKey) text() string {
 		row("moves by", "time, every %d s", p.Period)
 		row("step", "%d until %s", *p.Step, p.Next.Format(time.RFC3339))
 	}
-	_ = w.Flush() // into memory
-	return b.String()
+	return byName(rows, 0, columns)
 }

@@ -39,7 +39,7 @@ is killed is ended by the same command again.
 Sessions that are kept are forgotten. The old recipients still open copies of the old
 files: where one was lost to somebody, replace the devices too.`),
 		Example: strings.TrimRight(`
-  mfawatch key reseal --to passphrase                 a new passphrase
+  mfawatch key reseal --to passphrase                 # a new passphrase
   mfawatch key reseal --to age1… --to age1yubikey1…
   mfawatch key reseal --to kms:arn:aws:kms:eu-north-1:111122223333:key/ID`, "\n"),
 		Args: cobra.NoArgs,
@@ -192,7 +192,8 @@ func newKeyRestored(t terminal) *cobra.Command {
 A ledger that comes from a backup does not know which codes were used since. After
 this command no code of before now is given or accepted again. A ledger that is
 missing is noticed without it.`),
-		Args: cobra.NoArgs,
+		Example: "  mfawatch key restored",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := openHome()
 			if err != nil {
@@ -216,7 +217,8 @@ func newKeyClock(t terminal) *cobra.Command {
 While a clock is ahead codes of times to come are leased, and once it is right nobody is
 given a code until then. AWS took none of those codes, since its own clock was right.
 This forgets them. What was leased up to now stays leased. Set the clock right first.`),
-		Args: cobra.ExactArgs(1),
+		Example: "  mfawatch key clock-was-wrong ada",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(clockWasWrong(c.Context(), t, u, args[0]))
 		},

@@ -25,7 +25,7 @@ is of an AWS device, AWS goes on asking for its codes: remove the device there f
 Exit codes: 0 removed, 5 no such key, 6 two keys fit the name.`),
 		Example: strings.TrimRight(`
   mfawatch key rm old
-  mfawatch key rm old --yes old     in a script`, "\n"),
+  mfawatch key rm old --yes old     # in a script`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return ringError(runKeyRm(c.Context(), t, yes, args[0])) },
 	}

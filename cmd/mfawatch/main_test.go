@@ -176,3 +176,13 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
 	}
 }
+
+// ends runs a command line and gives its exit code and what it said.
+func ends(t *testing.T, in string, args ...string) (int, string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := execute(t.Context(), terminal{in: strings.NewReader(in), out: &out, err: &errs}, args)
+	return code, out.String() + errs.String()
+}
+
+const rfcSeed32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" // RFC 6238's, in base32

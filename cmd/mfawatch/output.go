@@ -30,20 +30,21 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.format, "format", "table", "what to print: "+formats())
+	formatFlag(c, &f.format, formats()...)
 	c.Flags().StringArrayVarP(&f.files, "output", "o", nil, "also write this file in place of what it held, readable by you only; its name says the format ("+endings()+"); can be given again")
 	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; counts and exit code are of all")
+	completeFlag(c, "only", fixed("fail", "unknown", "pass", "not_applicable"))
 	c.Flags().StringVar(&f.diff, "diff", "", "earlier audit in JSON: tells what is new, open since when, and resolved")
-	c.Flags().StringVar(&f.severity, "fail-on", "low", "mildest failure that ends with exit code 3: low, medium, high, critical")
+	f.severity = "low"
+	choiceFlag(c, &f.severity, "fail-on", "mildest failure that ends with exit code 3", "low", "medium", "high", "critical")
 	c.Flags().StringVar(&f.region, "security-hub-region", "", "Region of Security Hub, for asff (default: --region)")
 }
 
-func formats() string {
-	var names []string
+func formats() (names []string) {
 	for _, f := range report.AuditFormats() {
 		names = append(names, string(f))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // byEnding are the formats by the end of a file's name, the longest first.
@@ -80,8 +81,8 @@ func (f *outputFlags) plan() ([]destination, error) {
 	if f.outcomes, err = outcomes(f.only); err != nil {
 		return nil, err
 	}
-	if err := f.failOn.UnmarshalText([]byte(f.severity)); err != nil || f.failOn == audit.Info {
-		return nil, usage("--fail-on %q is not one of low, medium, high, critical", f.severity)
+	if err := f.failOn.UnmarshalText([]byte(f.severity)); err != nil {
+		return nil, usage("--fail-on: %v", err)
 	}
 	plan := []destination{{format: format}}
 	for _, name := range f.files {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,8 +49,8 @@ read, 2 usage, 3 such mistakes.`),
 			if list {
 				return printMistakes(t.out, width(t.out), format)
 			}
-			if !slices.Contains([]string{"table", "json"}, format) {
-				return usage("--format: %q is not one of table, json", format)
+			if format == "markdown" {
+				return usage("--format markdown goes with --list")
 			}
 			o.Kind = explain.Kind(kind)
 			if err := o.Check(); err != nil {
@@ -65,7 +64,7 @@ read, 2 usage, 3 such mistakes.`),
 	c.Flags().StringVar(&o.Path, "path", "", "the user's path, as /dev/ (default /)")
 	c.Flags().StringVar(&o.Account, "account", "", "the account (default: the one that the document names)")
 	c.Flags().StringVar(&o.Partition, "partition", "", "aws, aws-cn or aws-us-gov (default: the one that the document names)")
-	c.Flags().StringVar(&format, "format", "table", "output: table, json; with --list also markdown")
+	formatFlag(c, &format, "table", "json", "markdown")
 	c.Flags().BoolVar(&list, "list", false, "list the known mistakes, without a FILE")
 	return c
 }
@@ -122,10 +121,7 @@ func explainFile(t terminal, name string, o explain.Options) (explain.Explanatio
 
 func printExplanations(w io.Writer, all []explain.Explanation, format string) error {
 	if format == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
-		return e.Encode(struct {
+		return encode(w, struct {
 			Schema       string                `json:"schema"`
 			Explanations []explain.Explanation `json:"explanations"`
 		}{"mfawatch/policy-explain/v1", all})

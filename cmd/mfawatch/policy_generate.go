@@ -50,6 +50,13 @@ attached, see who has no factor yet: mfawatch audit.`),
 	return c
 }
 
+func namesOf(all []guardrail.Info) (names []string) {
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
 func listing(all []guardrail.Info) string {
 	var b strings.Builder
 	for _, i := range all {
@@ -78,6 +85,8 @@ func (f *generateFlags) add(c *cobra.Command) {
 	o := &f.options
 	c.Flags().StringVar(&f.kind, "guardrail", "", "guardrail, from the list above")
 	c.Flags().StringVar(&f.form, "form", string(guardrail.Identity), "what it is attached as, from the list above")
+	completeFlag(c, "guardrail", fixed(namesOf(guardrail.Kinds())...))
+	completeFlag(c, "form", fixed(namesOf(guardrail.Forms())...))
 	c.Flags().StringVar(&o.Partition, "partition", "aws", "aws, aws-cn or aws-us-gov")
 	c.Flags().DurationVar(&o.MFAAge, "mfa-age", 0, "how old MFA may be to take a factor away, for --action, and for a role (there 1h unless given), such as 15m")
 	c.Flags().StringSliceVar(&o.Registrars, "registrar", nil, "ARN of the role that enrols for others; its account may be *")
@@ -90,7 +99,7 @@ func (f *generateFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&o.PasswordChange, "password-change", false, "let users change their password before they have a factor, as a forced change at the first sign-in needs")
 	c.Flags().BoolVar(&o.NoConsoleComfort, "no-console-comfort", false, "without MFA read nothing that enrolment itself does not need")
 	c.Flags().BoolVar(&o.TagGuard, "tag-guard", false, "users tagged "+guardrail.TagKey+"=true enrol nothing more without MFA; for aws-cn and aws-us-gov, where AWS's own rule is not verified")
-	c.Flags().StringVar(&f.format, "format", "json", "json (the document itself), terraform, cloudformation (a template in JSON)")
+	formatFlag(c, &f.format, "json", "terraform", "cloudformation")
 	c.Flags().StringVar(&o.Name, "name", "", "what terraform and cloudformation call the policy, or the role of form trust (default: by guardrail and form)")
 	c.Flags().VarP((*fileName)(&f.file), "output", "o", "write this file in place of what it held, readable by you only, and print nothing; - prints")
 }
@@ -133,14 +142,12 @@ func (f *generateFlags) text(d guardrail.Document) (string, error) {
 	switch {
 	case f.format == "json" && f.options.Name != "":
 		return "", usage("--name: a policy document has no name in it; it belongs to --format terraform and cloudformation")
-	case f.format == "json":
-		return policyJSON(d), nil
 	case f.format == "terraform":
 		return d.Terraform(), nil
 	case f.format == "cloudformation":
 		return d.CloudFormation(), nil
 	}
-	return "", usage("--format: %q is not one of json, terraform, cloudformation", f.format)
+	return policyJSON(d), nil
 }
 
 // policyJSON is the document as it is to be saved: white space counts against the

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -13,30 +12,25 @@ import (
 func printMistakes(w io.Writer, columns int, format string) error {
 	switch format {
 	case "json":
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
-		return e.Encode(struct {
+		return encode(w, struct {
 			Schema   string            `json:"schema"`
 			Mistakes []explain.Mistake `json:"mistakes"`
 		}{"mfawatch/policy-mistakes/v1", explain.Mistakes()})
 	case "markdown":
 		return markdownMistakes(w)
-	case "table":
-		p := explained{columns: columns}
-		for i, m := range explain.Mistakes() {
-			if i > 0 {
-				p.WriteString("\n")
-			}
-			fmt.Fprintf(&p, "%s  %s\n", m.ID, m.Severity)
-			for _, text := range []string{m.Says, m.Why, "Instead: " + m.Instead, "Source: " + m.Source} {
-				p.wrapped("    ", text)
-			}
-		}
-		_, err := io.WriteString(w, p.String())
-		return err
 	}
-	return usage("--format: with --list it is table, json or markdown, not %q", format)
+	p := explained{columns: columns}
+	for i, m := range explain.Mistakes() {
+		if i > 0 {
+			p.WriteString("\n")
+		}
+		heading(&p.Builder, p.room(), m.ID, m.Severity.String())
+		for _, text := range []string{m.Says, m.Why, "Instead: " + m.Instead, "Source: " + m.Source} {
+			p.wrapped("    ", text)
+		}
+	}
+	_, err := io.WriteString(w, p.String())
+	return err
 }
 
 const explainIntroduction = `# What a policy does with and without MFA

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"mfawatch/audit/report"
+	"mfawatch/internal/manual"
 	"mfawatch/totp/yubikey/card"
 )
 
@@ -81,13 +82,14 @@ func execute(ctx context.Context, t terminal, args []string) int {
 	}
 	e := exit{exitUsage, err} // only cobra's own refusals are left without a code
 	errors.As(err, &e)
+	ran := command(root, args)
 	if e.err != nil {
 		for line := range strings.Lines(e.Error()) {
-			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(strings.TrimSuffix(line, "\n")))
+			fmt.Fprintf(t.err, "%s: %s\n", ran, report.Plain(strings.TrimSuffix(line, "\n")))
 		}
 	}
 	if e.code == exitUsage {
-		fmt.Fprintf(t.err, "See '%s --help'.\n", command(root, args))
+		fmt.Fprintf(t.err, "See '%s --help'.\n", ran)
 	}
 	return e.code
 }
@@ -110,12 +112,49 @@ func coded(c *cobra.Command) {
 	}
 }
 
-// command is the command line's command, for a hint.
+// command is the command line's command: errors begin with it, and say whose help to see.
 func command(root *cobra.Command, args []string) string {
 	if c, _, err := root.Find(args); err == nil {
 		return c.CommandPath()
 	}
 	return root.CommandPath()
+}
+
+// helpWidth is how wide help is: narrower than a terminal where that is narrow, and 80 in
+// a pipe.
+func helpWidth(w io.Writer) int {
+	if columns := width(w); columns > 0 {
+		return min(80, max(columns, 20))
+	}
+	return 80
+}
+
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show the help of a command",
+		Example: "  mfawatch help key list",
+		Args: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			switch {
+			case err == nil && len(rest) == 0:
+				return nil
+			case !c.HasAvailableSubCommands():
+				return usage("%s has no commands under it", c.CommandPath())
+			}
+			return argsError(c, rest, errors.New("no such command"))
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return subcommandNames(root, args), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, _, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			return c.Help()
+		},
+	}
 }
 
 func newRoot(t terminal) *cobra.Command {
@@ -133,17 +172,28 @@ sessions with them.
 Exit codes: 0 clean or done, 1 could not run, 2 usage, 3 findings, or a code that was
 refused, 4 no findings but something could not be checked, 5 no such key or device,
 6 more than one fits, 7 not now: later, 8 no YubiKey, or it was not touched in time.`),
-		Version:       version,
+		Version:       built().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Example:       "  mfawatch demo\n  mfawatch scan ./AWSLogs\n  mfawatch audit --profile security -o report.html\n  mfawatch doctor",
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
-	wrapped := "{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}"
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", wrapped))
-	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t))
+	columns := helpWidth(t.out)
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		_, err := io.WriteString(c.OutOrStderr(), manual.Usage(c, columns))
+		return err
+	})
+	root.SetHelpCommand(newHelp(root))
+	root.CompletionOptions.DisableDefaultCmd = true // there is newCompletion
+	root.AddCommand(newScan(t), newAudit(t), newCollect(t), newReport(t), newEnforce(t), newPolicy(t), newConfig(t), newDemo(t), newChecks(t), newKey(t), newCode(t), newVerify(t), newDevice(t), newSession(t), newServe(t), newYubikey(t), newBreakglass(t), newDoctor(t), newCompletion(t), newVersion(t), newMan(t))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultVersionFlag()
+	root.Flags().Lookup("version").Usage = "print the version, and no more"
+	oneVoice(root, columns)
+	completeAll(root)
 	return root
 }

@@ -71,12 +71,13 @@ around them, then a summary.`),
 			return runScan(c.Context(), t, f, args, time.Now())
 		},
 	}
-	c.Flags().StringVar(&f.format, "format", "table", "output: table, jsonl, json, csv")
+	formatFlag(c, &f.format, scanFormats()...)
 	c.Flags().StringVar(&f.since, "since", "", "only sign-ins from then on: 2026-11-20, 2026-11-20T08:00:00Z, or 7d, 12h ago")
 	c.Flags().StringVar(&f.until, "until", "", "only sign-ins before then")
 	c.Flags().StringVar(&f.account, "account", "", "only this account id")
 	c.Flags().StringVar(&f.user, "user", "", "only this user: name, role session name, id or ARN")
-	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; summary and exit code count all")
+	c.Flags().StringSliceVar(&f.only, "only", nil, "list only these outcomes: fail, unknown, pass, not_applicable; counts and exit code are of all")
+	completeFlag(c, "only", fixed("fail", "unknown", "pass", "not_applicable"))
 	c.Flags().StringVar(&f.rules, "rules", "", "YAML file that sets which reasons and detections alert, and how severe they are")
 	f.live.add(c)
 	c.Flags().BoolVar(&f.each, "each", false, "one verdict line for each input record, in input order, nothing left out (JSON lines)")
@@ -184,6 +185,13 @@ func outcomes(texts []string) ([]audit.Outcome, error) {
 		list = append(list, o)
 	}
 	return list, nil
+}
+
+func scanFormats() (names []string) {
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	return names
 }
 
 // runEach is scan --each: a filter for pipes. Its output is JSON lines, and

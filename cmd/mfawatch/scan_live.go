@@ -32,7 +32,7 @@ type live struct {
 func (f *live) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.lookup, "lookup", false, "ask CloudTrail's event history instead of reading files (with --since: 90 days at most)")
 	c.Flags().StringSliceVar(&f.regions, "region", nil, "only sign-ins recorded in this AWS Region; can be given again")
-	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration, for s3:// and --lookup")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile, for s3:// and --lookup")
 	c.Flags().StringVar(&f.cache, "cache", "", "folder that keeps the objects read from s3://, readable by you only; another run takes them from there")
 }
 

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,17 +71,18 @@ func holdBeside(file string) (held io.Closer, err error) {
 
 func newServeToken(t terminal) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "token",
-		Short: "Tokens of 'mfawatch serve': which keys each is for, and what it may do",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:     "token",
+		Short:   "Tokens of 'mfawatch serve': which keys each is for, and what it may do",
+		Example: "  mfawatch serve token add terraform --grant aws:read\n  mfawatch serve token list",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newTokenAdd(t), newTokenList(t), newTokenRevoke(t))
 	return c
 }
 
 func newTokenAdd(t terminal) *cobra.Command {
-	var file string
+	var file, format string
 	var grants []string
 	var lasts time.Duration
 	c := &cobra.Command{
@@ -96,15 +96,16 @@ factor), verify, or manage. A key is named exactly; * is every key.`),
   mfawatch serve token add terraform --grant aws:read --expires 720h
   mfawatch serve token add portal --grant '*:verify'`, "\n"),
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return addToken(t, file, args[0], grants, lasts) },
+		RunE: func(_ *cobra.Command, args []string) error { return addToken(t, file, format, args[0], grants, lasts) },
 	}
 	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
 	c.Flags().StringArrayVar(&grants, "grant", nil, "KEY:RIGHT, as aws:read or '*:verify'; can be given again")
+	formatFlag(c, &format, "text", "json")
 	c.Flags().DurationVar(&lasts, "expires", 0, "how long it is good (default: until it is revoked)")
 	return c
 }
 
-func addToken(t terminal, file, name string, grants []string, lasts time.Duration) error {
+func addToken(t terminal, file, format, name string, grants []string, lasts time.Duration) error {
 	given, err := parseGrants(grants)
 	if err != nil {
 		return err
@@ -139,6 +140,9 @@ func addToken(t terminal, file, name string, grants []string, lasts time.Duratio
 	if err := kept.write(append(list, token)); err != nil {
 		return err
 	}
+	if format == "json" {
+		return printJSON(t, map[string]string{"name": name, "token": text})
+	}
 	return writeText(t, "", text+"\n")
 }
 
@@ -167,20 +171,18 @@ func parseGrants(texts []string) ([]vaultapi.Grant, error) {
 func newTokenList(t terminal) *cobra.Command {
 	var file, format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List tokens, by name, without what they are",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return listTokens(t, file, format) },
+		Use:     "list",
+		Short:   "List tokens, by name, without what they are",
+		Example: "  mfawatch serve token list",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return listTokens(t, file, format) },
 	}
 	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
-	c.Flags().StringVar(&format, "format", "table", "what to print: table, json")
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func listTokens(t terminal, file, format string) error {
-	if format != "table" && format != "json" {
-		return usage("--format %q is not one of table, json", format)
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -195,18 +197,15 @@ func listTokens(t terminal, file, format string) error {
 	if len(list) == 0 {
 		return writeText(t, "", "No tokens.\n")
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tGRANTS\tEXPIRES")
+	rows := [][]string{{"NAME", "GRANTS", "EXPIRES"}}
 	for _, one := range list {
-		end := "-"
+		end := ""
 		if !one.Expires.IsZero() {
 			end = one.Expires.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", report.Plain(one.Name), report.Plain(grantText(one.Grants)), end)
+		rows = append(rows, []string{one.Name, grantText(one.Grants), end})
 	}
-	_ = w.Flush()
-	return writeText(t, "", b.String())
+	return printTable(t, rows)
 }
 
 func grantText(grants []vaultapi.Grant) string {
@@ -229,20 +228,17 @@ func writeTokensJSON(t terminal, list []vaultapi.Token) error {
 	for _, one := range list {
 		rows = append(rows, row{one.Name, one.Grants, one.Expires})
 	}
-	text, err := json.MarshalIndent(rows, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(text)+"\n")
+	return printJSON(t, rows)
 }
 
 func newTokenRevoke(t terminal) *cobra.Command {
 	var file string
 	c := &cobra.Command{
-		Use:   "revoke NAME",
-		Short: "Take a token away; a running server refuses it from then on",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return revokeToken(t, file, args[0]) },
+		Use:     "revoke NAME",
+		Short:   "Take a token away; a running server refuses it from then on",
+		Example: "  mfawatch serve token revoke terraform",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return revokeToken(t, file, args[0]) },
 	}
 	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
 	return c

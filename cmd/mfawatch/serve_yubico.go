@@ -224,10 +224,11 @@ func (name yubicoClients) Caller(_ context.Context, id string) (validation.Calle
 
 func newServeYubicoClient(t terminal) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "yubico-client",
-		Short: "Clients of 'mfawatch serve --yubico', and their API keys",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:     "yubico-client",
+		Short:   "Clients of 'mfawatch serve --yubico', and their API keys",
+		Example: "  mfawatch serve yubico-client add portal\n  mfawatch serve yubico-client list",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newClientAdd(t), newClientList(t), newClientRevoke(t))
 	return c
@@ -238,7 +239,7 @@ func clientsFlag(c *cobra.Command, file *string) {
 }
 
 func newClientAdd(t terminal) *cobra.Command {
-	var file string
+	var file, format string
 	c := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Make a client and print its id and API key, this once",
@@ -249,13 +250,14 @@ read. NAME is for people.`),
 		Example: strings.TrimRight(`
   mfawatch serve yubico-client add portal`, "\n"),
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return ringError(addClient(t, file, args[0])) },
+		RunE: func(_ *cobra.Command, args []string) error { return ringError(addClient(t, file, format, args[0])) },
 	}
+	formatFlag(c, &format, "text", "json")
 	clientsFlag(c, &file)
 	return c
 }
 
-func addClient(t terminal, file, name string) error {
+func addClient(t terminal, file, format, name string) error {
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -287,26 +289,27 @@ func addClient(t terminal, file, name string) error {
 	if err := kept.write(append(list, c)); err != nil {
 		return err
 	}
+	if format == "json" {
+		return printJSON(t, map[string]string{"id": c.ID, "name": c.Name, "api_key": c.Key})
+	}
 	return writeText(t, "", fmt.Sprintf("client id: %s\nAPI key: %s\n", c.ID, c.Key))
 }
 
 func newClientList(t terminal) *cobra.Command {
 	var file, format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List clients, without their keys",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return ringError(listClients(t, file, format)) },
+		Use:     "list",
+		Short:   "List clients, without their keys",
+		Example: "  mfawatch serve yubico-client list",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return ringError(listClients(t, file, format)) },
 	}
 	clientsFlag(c, &file)
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func listClients(t terminal, file, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -342,8 +345,9 @@ func newClientRevoke(t terminal) *cobra.Command {
 		Long: strings.TrimSpace(`
 Revokes a client by its id. It is told OPERATION_NOT_ALLOWED from then on, and its id is
 nobody else's.`),
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return ringError(revokeClient(t, file, args[0])) },
+		Example: "  mfawatch serve yubico-client revoke 1",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return ringError(revokeClient(t, file, args[0])) },
 	}
 	clientsFlag(c, &file)
 	return c

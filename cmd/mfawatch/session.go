@@ -35,7 +35,7 @@ type sessionFlags struct {
 const processFormat = "credential-process"
 
 func sessionFormats() []string {
-	return []string{string(device.Sh), string(device.Fish), string(device.PowerShell), processFormat}
+	return []string{string(device.Sh), string(device.Fish), string(device.PowerShell), processFormat, "json"}
 }
 
 func newSession(t terminal) *cobra.Command {
@@ -72,15 +72,15 @@ time.`),
 		},
 	}
 	f.unlocking.add(c)
-	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile with the user's own access key")
-	c.Flags().StringVar(&f.region, "region", "", "Region of STS (default: the profile's, else us-east-1)")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile, with the user's own access key")
+	c.Flags().StringVar(&f.region, "region", "", "AWS Region, of STS (default: the profile's, else us-east-1)")
 	f.addYubikey(c, "take the code of a YubiKey that has the device's seed under its ARN")
 	c.Flags().StringVar(&f.key, "key", "", "name of the key, or serial number or ARN of the device")
 	c.Flags().StringVar(&f.role, "role", "", "ARN of a role to assume with MFA")
 	c.Flags().StringVar(&f.name, "session-name", "", "name of the role's session (default: mfawatch)")
 	c.Flags().StringVar(&f.externalID, "external-id", "", "external id that the role's trust policy asks for")
 	c.Flags().DurationVar(&f.duration, "duration", 0, "how long it lasts, from 15m (default: as AWS gives: 12h, and 1h for a role)")
-	c.Flags().StringVar(&f.format, "format", string(device.Sh), "what to print: "+strings.Join(sessionFormats(), ", "))
+	formatFlag(c, &f.format, sessionFormats()...)
 	c.Flags().BoolVar(&f.anew, "anew", false, "get a new session, whatever is kept")
 	c.Flags().BoolVar(&f.typed, "typed", false, "ask for the code, also where the key is sealed here")
 	c.Flags().BoolVar(&f.show, "show", false, "show the session's secrets on a terminal")
@@ -92,10 +92,6 @@ func (f *sessionFlags) valid(t terminal, command []string) error {
 	switch {
 	case f.key == "":
 		return usage("--key: name the key, or the device by its serial number or ARN")
-	case f.format == "json":
-		f.format = processFormat
-	case !slices.Contains(sessionFormats(), f.format):
-		return usage("--format %q is not one of %s", f.format, strings.Join(sessionFormats(), ", "))
 	case f.role == "" && (f.name != "" || f.externalID != ""):
 		return usage("--session-name and --external-id go with --role")
 	}
@@ -129,7 +125,7 @@ func runSession(ctx context.Context, t terminal, f sessionFlags, command []strin
 
 // printSession writes what a shell or a profile takes.
 func printSession(t terminal, c device.Credentials, format, region string) error {
-	if format == processFormat {
+	if format == processFormat || format == "json" { // the same in another word
 		return device.WriteProcess(t.out, c)
 	}
 	return device.WriteExports(t.out, c, device.Shell(format), region)
@@ -214,9 +210,10 @@ func staticCredentials(c device.Credentials) aws.CredentialsProvider {
 
 func newSessionForget(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use:   "forget",
-		Short: "Remove all kept sessions from this machine; at AWS they go on until they end",
-		Args:  cobra.NoArgs,
+		Use:     "forget",
+		Short:   "Remove all kept sessions from this machine; at AWS they go on until they end",
+		Example: "  mfawatch session forget",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			h, err := openHome()
 			if err != nil {

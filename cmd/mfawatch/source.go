@@ -50,7 +50,7 @@ func (f *sourceFlags) add(c *cobra.Command) {
 
 // live adds the flags of what asks AWS.
 func (f *sourceFlags) live(c *cobra.Command) {
-	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration")
+	c.Flags().StringVar(&f.profile, "profile", "", "AWS profile")
 	c.Flags().StringVar(&f.region, "region", "", "AWS Region to ask in; IAM is the same in all of a partition")
 	c.Flags().BoolVar(&f.fast, "fast", false, "no calls for single users: tells who has a factor, and of what kind only for virtual ones")
 	c.Flags().Float64Var(&f.rate, "rate", collect.DefaultRate, "calls a second at most")
@@ -59,7 +59,7 @@ func (f *sourceFlags) live(c *cobra.Command) {
 	c.Flags().StringVar(&f.changes, "changes", "", "what 'mfawatch scan --format jsonl' wrote of the CloudTrail records since that snapshot")
 	c.Flags().BoolVar(&f.org, "org", false, "read every account of the organisation (needs --role)")
 	c.Flags().StringVar(&f.role, "role", "", "name of the role to assume in each account, for --org")
-	c.Flags().StringVar(&f.externalID, "external-id", "", "external id that the role asks for")
+	c.Flags().StringVar(&f.externalID, "external-id", "", "external id that the role's trust policy asks for")
 	c.Flags().StringSliceVar(&f.accounts, "accounts", nil, "only these account ids of the organisation")
 	c.Flags().StringVar(&f.snapshots, "snapshots", "", "folder for a snapshot of each account; an interrupted --org goes on from it")
 	c.Flags().IntVar(&f.concurrency, "concurrency", 4, "accounts read at the same time")
@@ -259,22 +259,30 @@ func (f *sourceFlags) partial(s audit.Snapshot) (string, error) {
 // stateDir is mfawatch's own folder, made if need be (XDG base directory
 // specification: what should outlive a run and is of no use elsewhere).
 func stateDir() (string, error) {
-	dir := os.Getenv("MFAWATCH_HOME")
-	if dir == "" {
-		state := os.Getenv("XDG_STATE_HOME")
-		if state == "" {
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return "", fmt.Errorf("no home folder: set MFAWATCH_HOME: %w", err)
-			}
-			state = filepath.Join(home, ".local", "state")
-		}
-		dir = filepath.Join(state, "mfawatch")
+	dir, err := statePath()
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of MFAWATCH_HOME: %w", err)
 	}
 	return dir, nil
+}
+
+// statePath is where the folder is to be, whether or not it is there.
+func statePath() (string, error) {
+	if dir := os.Getenv("MFAWATCH_HOME"); dir != "" {
+		return dir, nil
+	}
+	state := os.Getenv("XDG_STATE_HOME")
+	if state == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("no home folder: set MFAWATCH_HOME: %w", err)
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(state, "mfawatch"), nil
 }
 
 // auditOrganization reads every account and judges each. An account that could

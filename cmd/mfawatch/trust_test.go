@@ -19,14 +19,6 @@ import (
 	"mfawatch/totp/seal"
 )
 
-// ends runs a command line and gives its exit code and what it said.
-func ends(t *testing.T, in string, args ...string) (int, string) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code := execute(t.Context(), terminal{in: strings.NewReader(in), out: &out, err: &errs}, args)
-	return code, out.String() + errs.String()
-}
-
 // TestALostLedgerIsNotANewOne: a crash or a full disk leaves a file without a byte, and
 // what was used would be good again.
 func TestALostLedgerIsNotANewOne(t *testing.T) {
@@ -53,8 +45,6 @@ func TestALostLedgerIsNotANewOne(t *testing.T) {
 		})
 	}
 }
-
-const rfcSeed32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" // RFC 6238's, in base32
 
 // TestServeWithoutItsLedger: the ledger goes lost, or is restored, under a server.
 func TestServeWithoutItsLedger(t *testing.T) {

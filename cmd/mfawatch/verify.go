@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -41,10 +40,10 @@ argument for it.
 
 Exit codes: 0 accepted, 3 refused, 5 no such key, 7 locked, or too early to try.`),
 		Example: strings.TrimRight(`
-  mfawatch verify ada                 asks for the code
+  mfawatch verify ada                 # asks for the code
   mfawatch verify ada < code.txt
-  mfawatch verify ada --resync        two codes that follow each other, of a device far off
-  mfawatch verify ada --unlock        after twenty wrong codes`, "\n"),
+  mfawatch verify ada --resync        # two codes that follow each other, of a device far off
+  mfawatch verify ada --unlock        # after twenty wrong codes`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return ringError(runVerify(c.Context(), t, f, args[0])) },
 	}
@@ -52,14 +51,12 @@ Exit codes: 0 accepted, 3 refused, 5 no such key, 7 locked, or too early to try.
 	c.Flags().BoolVar(&f.resync, "resync", false, "take two codes that follow each other, and remember how far off the device is")
 	c.Flags().BoolVar(&f.unlock, "unlock", false, "forget the wrong codes of a key; asks for its name again")
 	c.Flags().IntVar(&f.slack, "slack", 1, "steps before and after the device's own that are accepted, 0 to 10")
-	c.Flags().StringVar(&f.format, "format", "text", "what to print: text, json")
+	formatFlag(c, &f.format, "text", "json")
 	return c
 }
 
 func runVerify(ctx context.Context, t terminal, f verifyFlags, name string) error {
 	switch {
-	case f.format != "text" && f.format != "json":
-		return usage("--format %q is not one of text, json", f.format)
 	case f.slack < 0 || f.slack > totp.MaxSlack:
 		return usage("--slack %d: it must be 0 to %d", f.slack, totp.MaxSlack)
 	case f.resync && f.unlock:
@@ -191,9 +188,5 @@ func printMatchJSON(t terminal, o opened, m totp.Match, refused error) error {
 	} else {
 		p.Step, p.Drift = &m.Step, &m.Drift
 	}
-	line, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(line)+"\n")
+	return printJSON(t, p)
 }

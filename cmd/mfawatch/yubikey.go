@@ -3,12 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -34,8 +32,9 @@ speaks to pcscd, on Linux. With two keys plugged in, --yubikey says which.
 Exit codes: 0 done, 3 a wrong password or OTP, 5 the key has no such credential,
 6 more than one fits, 7 the key is locked or busy, 8 no such key, or it was not touched
 in time.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch yubikey list\n  mfawatch yubikey oath list",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newYubikeyList(t), newYubikeyInfo(t), newYubikeyOATH(t), newYubikeyInventory(t), newYubikeyOTP(t))
 	return c
@@ -52,26 +51,16 @@ func (t terminal) readers() card.Readers {
 func newYubikeyList(t terminal) *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the YubiKeys that are plugged in",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Short:   "List the YubiKeys that are plugged in",
+		Example: "  mfawatch yubikey list",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return ringError(runYubikeyList(c.Context(), t, format))
 		},
 	}
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
-}
-
-func formatFlag(c *cobra.Command, format *string) {
-	c.Flags().StringVar(format, "format", "table", "what to print: table, json")
-}
-
-func tableOrJSON(format string) error {
-	if format != "table" && format != "json" {
-		return usage("--format %q is not one of table, json", format)
-	}
-	return nil
 }
 
 // pluggedIn is a key as programs read it.
@@ -89,9 +78,6 @@ func plugged(i card.Info, reader string) pluggedIn {
 }
 
 func runYubikeyList(ctx context.Context, t terminal, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	found, err := card.Find(ctx, t.readers())
 	if err != nil {
 		return err
@@ -123,31 +109,6 @@ func serialText(serial uint32) string {
 		return ""
 	}
 	return fmt.Sprint(serial)
-}
-
-func printJSON(t terminal, v any) error {
-	line, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return writeText(t, "", string(line)+"\n")
-}
-
-// printTable prints rows in columns; an empty cell is a dash.
-func printTable(t terminal, rows [][]string) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = dash(cell)
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return writeText(t, "", b.String())
 }
 
 // yubikeyFlags are those of every command that uses one key.
@@ -398,13 +359,14 @@ func newYubikeyInfo(t terminal) *cobra.Command {
 Says a key's serial number and firmware, whether its OATH application has a password
 and how many credentials, and which slots are set. A key with a password tells its
 number of credentials only where the password is given by a file or remembered.`),
-		Args: cobra.NoArgs,
+		Example: "  mfawatch yubikey info\n  mfawatch yubikey info --yubikey 12345678 --format json",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return ringError(runYubikeyInfo(c.Context(), t, f, format))
 		},
 	}
 	f.add(c)
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -428,9 +390,6 @@ type slotInfo struct {
 }
 
 func runYubikeyInfo(ctx context.Context, t terminal, f yubikeyFlags, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	y, err := f.open(t)
 	if err != nil {
 		return err

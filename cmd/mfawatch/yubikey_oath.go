@@ -26,8 +26,9 @@ func newYubikeyOATH(t terminal) *cobra.Command {
 Lists, adds and removes the credentials of a YubiKey's OATH application. A credential is
 named by the whole of its name on the key, and never by a part. A seed that is on a key
 does not come off it again.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch yubikey oath list\n  mfawatch yubikey oath add arn:aws:iam::111122223333:mfa/ada",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newOATHList(t), newOATHAdd(t), newOATHCode(t), newOATHRm(t), newOATHRename(t), newOATHPassword(t))
 	return c
@@ -37,15 +38,16 @@ func newOATHList(t terminal) *cobra.Command {
 	var f yubikeyFlags
 	var format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the credentials of a YubiKey, without codes",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Short:   "List the credentials of a YubiKey, without codes",
+		Example: "  mfawatch yubikey oath list",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return ringError(runOATHList(c.Context(), t, f, format))
 		},
 	}
 	f.add(c)
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
@@ -61,9 +63,6 @@ type onKey struct {
 }
 
 func runOATHList(ctx context.Context, t terminal, f yubikeyFlags, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	y, err := f.open(t)
 	if err != nil {
 		return err
@@ -153,7 +152,7 @@ For an AWS device NAME is its ARN, which is also what 'aws-vault --prompt=ykman'
 for. A code then wants a touch; --no-touch lets any program that reaches the key make
 codes.`),
 		Example: strings.TrimRight(`
-  mfawatch yubikey oath add arn:aws:iam::111122223333:mfa/ada      asks for the secret
+  mfawatch yubikey oath add arn:aws:iam::111122223333:mfa/ada      # asks for the secret
   mfawatch yubikey oath add arn:aws:iam::111122223333:mfa/ada qr.png
   mfawatch yubikey oath add Example:ada - < uri.txt
   mfawatch yubikey oath add Example:ada --key ada --yubikey 12345678`, "\n"),
@@ -164,7 +163,7 @@ codes.`),
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.key, "key", "", "name or device of a key that is sealed on this machine")
-	c.Flags().BoolVar(&f.noTouch, "no-touch", false, "codes want no touch: any program that reaches the key can make them")
+	c.Flags().BoolVar(&f.noTouch, "no-touch", false, "codes want no touch, and any program that reaches the key can make them")
 	return c
 }
 
@@ -285,7 +284,7 @@ Where it is of an AWS device, AWS goes on asking for its codes: remove the devic
 there first.`),
 		Example: strings.TrimRight(`
   mfawatch yubikey oath rm Example:ada
-  mfawatch yubikey oath rm Example:ada --yes Example:ada     in a script`, "\n"),
+  mfawatch yubikey oath rm Example:ada --yes Example:ada     # in a script`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runOATHRm(c.Context(), t, f, args[0], yes))
@@ -492,9 +491,10 @@ func (y *yubikey) clearPassword(ctx context.Context) error {
 func newOATHCode(t terminal) *cobra.Command {
 	f := codeFlags{onKey: true}
 	c := &cobra.Command{
-		Use:   "code NAME",
-		Short: "Print the one-time code of a credential; as 'mfawatch code --yubikey'",
-		Args:  cobra.ExactArgs(1),
+		Use:     "code NAME",
+		Short:   "Print the one-time code of a credential; as 'mfawatch code --yubikey'",
+		Example: "  mfawatch yubikey oath code Example:ada",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			f.asked = c.Flags().Changed("min-validity")
 			return ringError(runCode(c.Context(), t, f, args[0]))

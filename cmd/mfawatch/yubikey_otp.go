@@ -32,8 +32,9 @@ func newYubikeyOTP(t terminal) *cobra.Command {
 Keeps the credentials of Yubico OTPs sealed on this machine, and checks OTPs against
 them: each is accepted once, and none that was made before it. AWS knows nothing of
 these OTPs: they are for break-glass, and for services of one's own.`),
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  mfawatch yubikey otp add ada\n  mfawatch yubikey otp verify ada",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newOTPAdd(t), newOTPList(t), newOTPVerify(t), newOTPRm(t))
 	return c
@@ -192,19 +193,17 @@ func (h home) otpHeaders() ([]seal.Header, error) {
 func newOTPList(t terminal) *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the credentials of Yubico OTPs, and what opens each",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return ringError(runOTPList(t, format)) },
+		Use:     "list",
+		Short:   "List the credentials of Yubico OTPs, and what opens each",
+		Example: "  mfawatch yubikey otp list",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return ringError(runOTPList(t, format)) },
 	}
-	formatFlag(c, &format)
+	formatFlag(c, &format, "table", "json")
 	return c
 }
 
 func runOTPList(t terminal, format string) error {
-	if err := tableOrJSON(format); err != nil {
-		return err
-	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -234,9 +233,10 @@ func runOTPList(t terminal, format string) error {
 func newOTPRm(t terminal) *cobra.Command {
 	var yes string
 	c := &cobra.Command{
-		Use:   "rm NAME",
-		Short: "Remove a credential of Yubico OTPs from this machine",
-		Args:  cobra.ExactArgs(1),
+		Use:     "rm NAME",
+		Short:   "Remove a credential of Yubico OTPs from this machine",
+		Example: "  mfawatch yubikey otp rm ada",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runOTPRm(c.Context(), t, yes, args[0]))
 		},
@@ -334,15 +334,13 @@ Exit codes: 0 accepted, 3 refused, 5 no such credential, 7 locked, or too early 
 	c.Flags().StringVar(&f.client, "client-id", "", "number by which the servers know this client")
 	c.Flags().StringVar(&f.keyFile, "api-key-file", "", "file that holds the client's API key in base64, readable by you only")
 	c.Flags().StringVar(&f.keyboard, "keyboard", "", "keyboard that the OTP was typed on, where that is not one like QWERTY: "+strings.Join(otp.Layouts(), ", "))
-	c.Flags().StringVar(&f.format, "format", "text", "what to print: text, json")
+	formatFlag(c, &f.format, "text", "json")
 	return c
 }
 
 func (f otpVerifyFlags) valid() error {
 	online := len(f.servers) > 0
 	switch {
-	case f.format != "text" && f.format != "json":
-		return usage("--format %q is not one of text, json", f.format)
 	case f.keyboard != "" && !slices.Contains(otp.Layouts(), f.keyboard):
 		return usage("--keyboard %q is not one of %s", f.keyboard, strings.Join(otp.Layouts(), ", "))
 	case online != (f.client != "") || online != (f.keyFile != ""):

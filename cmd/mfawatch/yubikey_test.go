@@ -211,7 +211,7 @@ func TestYubikeyInfo(t *testing.T) {
 	password := d.file("p", "a long password\n")
 	d.wants(exitClean, "is set", "yubikey", "oath", "password", "--new-password-file", password)
 	d.wants(exitClean, `(?s)OATH password +set\n.*OATH credentials +locked`, "yubikey", "info")
-	d.wants(exitClean, `"password":true,"credentials":1`, "yubikey", "info", "--oath-password-file", password, "--format", "json")
+	d.wants(exitClean, `"password": true,\s+"credentials": 1`, "yubikey", "info", "--oath-password-file", password, "--format", "json")
 	d.card().NoOATH = true
 	d.wants(exitClean, "OATH +switched off", "yubikey", "info")
 }

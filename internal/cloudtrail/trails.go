@@ -19,6 +19,7 @@ type Trail struct {
 	LogGroupAccount   string // whose it is: the organisation's trail has it in another account than a member's
 	Organization      bool   // the organisation's
 	Selectors         bool   // it has event selectors of its own, which may leave management events out
+	Validation        bool   // its files are signed: digests tell whether one was changed
 	Status
 	Unknown error // why nobody can tell how it does
 }
@@ -56,6 +57,7 @@ func described(d types.Trail) Trail {
 	t := Trail{
 		ARN: aws.ToString(d.TrailARN), Name: aws.ToString(d.Name), Region: aws.ToString(d.HomeRegion), Bucket: aws.ToString(d.S3BucketName),
 		Prefix: aws.ToString(d.S3KeyPrefix), KeyARN: aws.ToString(d.KmsKeyId), Organization: aws.ToBool(d.IsOrganizationTrail), Selectors: aws.ToBool(d.HasCustomEventSelectors),
+		Validation: aws.ToBool(d.LogFileValidationEnabled),
 	}
 	// arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*
 	if parts := strings.SplitN(aws.ToString(d.CloudWatchLogsLogGroupArn), ":", 8); len(parts) >= 7 {

@@ -22,7 +22,7 @@ func TestFind(t *testing.T) {
 		{ARN: "arn:aws:cloudtrail:eu-north-1:" + own + ":trail/a-stopped", Region: "eu-north-1", Bucket: "old", Stopped: true},
 		{
 			ARN: main, Region: "eu-north-1", Bucket: "logs", Prefix: "audit", KeyARN: "arn:aws:kms:eu-north-1:" + own + ":key/1",
-			LogGroupARN: "arn:aws:logs:eu-north-1:" + own + ":log-group:aws-cloudtrail-logs:*", Selectors: true, Delivered: delivered, DeliveryError: "NoSuchBucket",
+			LogGroupARN: "arn:aws:logs:eu-north-1:" + own + ":log-group:aws-cloudtrail-logs:*", Selectors: true, Validation: true, Delivered: delivered, DeliveryError: "NoSuchBucket",
 		},
 		{ARN: "arn:aws:cloudtrail:us-east-1:444455556666:trail/organisation", Region: "us-east-1", Bucket: "all", Organization: true},
 	}
@@ -30,7 +30,7 @@ func TestFind(t *testing.T) {
 	want := []Trail{
 		{
 			ARN: main, Name: "main", Region: "eu-north-1", Bucket: "logs", Prefix: "audit", KeyARN: "arn:aws:kms:eu-north-1:" + own + ":key/1", LogGroup: "aws-cloudtrail-logs", LogGroupAccount: own,
-			Selectors: true, Status: Status{Logging: true, Delivered: delivered, BucketError: "NoSuchBucket"},
+			Selectors: true, Validation: true, Status: Status{Logging: true, Delivered: delivered, BucketError: "NoSuchBucket"},
 		},
 		{ARN: "arn:aws:cloudtrail:us-east-1:444455556666:trail/organisation", Name: "organisation", Region: "us-east-1", Bucket: "all", Organization: true, Status: Status{Logging: true}},
 		{ARN: "arn:aws:cloudtrail:eu-north-1:" + own + ":trail/a-stopped", Name: "a-stopped", Region: "eu-north-1", Bucket: "old"},

@@ -37,6 +37,8 @@ type Trail struct {
 	ARN, Region, Bucket, Prefix        string
 	KeyARN, LogGroupARN                string
 	OneRegion, Organization, Selectors bool
+	Validation                         bool   // of log files
+	EventSelectors                     string // what GetEventSelectors answers; "": all management events
 	Stopped                            bool
 	Delivered                          time.Time
 	DeliveryError                      string
@@ -49,6 +51,8 @@ func (s *Server) cloudTrail(q *request) (string, *refusal) {
 		return s.describeTrails(), nil
 	case "GetTrailStatus":
 		return s.trailStatus(word(q.body, "Name"))
+	case "GetEventSelectors":
+		return s.eventSelectors(word(q.body, "TrailName"))
 	}
 	return s.lookupEvents(q)
 }
@@ -59,7 +63,7 @@ func (s *Server) describeTrails() string {
 		_, name, _ := strings.Cut(t.ARN, ":trail/")
 		m := map[string]any{
 			"Name": name, "TrailARN": t.ARN, "HomeRegion": t.Region, "S3BucketName": t.Bucket, "IsMultiRegionTrail": !t.OneRegion,
-			"IsOrganizationTrail": t.Organization, "HasCustomEventSelectors": t.Selectors, "IncludeGlobalServiceEvents": true,
+			"IsOrganizationTrail": t.Organization, "HasCustomEventSelectors": t.Selectors, "LogFileValidationEnabled": t.Validation, "IncludeGlobalServiceEvents": true,
 		}
 		for key, text := range map[string]string{"S3KeyPrefix": t.Prefix, "KmsKeyId": t.KeyARN, "CloudWatchLogsLogGroupArn": t.LogGroupARN} {
 			if text != "" {
@@ -87,6 +91,20 @@ func (s *Server) trailStatus(arn string) (string, *refusal) {
 		}
 		out, _ := json.Marshal(m)
 		return string(out), nil
+	}
+	return "", refuse(http.StatusBadRequest, "TrailNotFoundException", "Unknown trail: %s", arn)
+}
+
+// eventSelectors answers by ARN only, too.
+func (s *Server) eventSelectors(arn string) (string, *refusal) {
+	for _, t := range s.History.Trails {
+		switch {
+		case t.ARN != arn:
+		case t.EventSelectors != "":
+			return t.EventSelectors, nil
+		default:
+			return `{"EventSelectors":[{"ReadWriteType":"All","IncludeManagementEvents":true}]}`, nil
+		}
 	}
 	return "", refuse(http.StatusBadRequest, "TrailNotFoundException", "Unknown trail: %s", arn)
 }
