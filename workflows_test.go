@@ -93,6 +93,23 @@ func faults(name, text string) (all []string) {
 	return all
 }
 
+// The Go of the workflows, which makes the releases, is one patch of the version that go.mod
+// asks for: a release says which, and anybody can make it again.
+func TestGoVersion(t *testing.T) {
+	exact, err := os.ReadFile(".go-version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(mod)
+	if asked == nil || !regexp.MustCompile(`^`+regexp.QuoteMeta(string(asked[1]))+`\.\d+\n$`).Match(exact) {
+		t.Errorf(".go-version has %q, and go.mod asks for %q", exact, asked)
+	}
+}
+
 // The rules catch what they are for.
 func TestWorkflowFaults(t *testing.T) {
 	fine := `

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -50,11 +51,8 @@ func (r rehearsal) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if c.loose > 0 {
-		fmt.Fprintf(r.out, "%d files are not as they are committed: the release is made of %.12s without them\n", c.loose, c.id)
-	}
-	if r.key == "" {
-		fmt.Fprintf(r.out, "not signed: %s names no key\n", keyVariable)
+	if err := r.say(c); err != nil {
+		return err
 	}
 	work, err := os.MkdirTemp("", "release-dry-run-")
 	if err != nil {
@@ -78,6 +76,22 @@ func (r rehearsal) run(args []string) error {
 	return r.keep(made[0])
 }
 
+// say tells in what this release is not the one that would be published.
+func (r rehearsal) say(c commit) error {
+	if c.loose > 0 {
+		fmt.Fprintf(r.out, "%d files are not as they are committed: the release is made of %.12s without them\n", c.loose, c.id)
+	}
+	if want, err := os.ReadFile(".go-version"); err != nil {
+		return err
+	} else if v := "go" + strings.TrimSpace(string(want)); v != runtime.Version() {
+		fmt.Fprintf(r.out, "made with %s: releases are made with %s (.go-version), and have other bytes\n", runtime.Version(), v)
+	}
+	if r.key == "" {
+		fmt.Fprintf(r.out, "not signed: %s names no key\n", keyVariable)
+	}
+	return nil
+}
+
 // commit is what is checked out.
 type commit struct {
 	id    string
@@ -90,11 +104,11 @@ func checkedOut() (commit, error) {
 	if err != nil {
 		return commit{}, err
 	}
-	seconds, err := git("show", "-s", "--format=%cI", "HEAD")
+	when, err := git("show", "-s", "--format=%cI", "HEAD")
 	if err != nil {
 		return commit{}, err
 	}
-	at, err := time.Parse(time.RFC3339, seconds)
+	at, err := time.Parse(time.RFC3339, when)
 	if err != nil {
 		return commit{}, err
 	}
