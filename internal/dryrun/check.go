@@ -24,7 +24,7 @@ import (
 var platforms = []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64", "windows_arm64"}
 
 // asked is how the program of this machine is asked for its version.
-var asked = []string{"--version"} // "version" where that command is there: it tells commit, time and Go too
+var asked = []string{"version"}
 
 // check looks for what a release has to have.
 func (r rehearsal) check(m release, c commit) error {
@@ -78,7 +78,7 @@ func (m release) has(name string, least int) error {
 }
 
 // beside is what each archive holds with the program.
-var beside = []string{"LICENSE", "THIRD_PARTY_LICENSES.md", "README.md", "CHANGELOG.md", "completions/mfawatch.bash", "completions/mfawatch.zsh", "completions/mfawatch.fish"}
+var beside = []string{"LICENSE", "THIRD_PARTY_LICENSES.md", "README.md", "CHANGELOG.md", "completions/mfawatch.bash", "completions/mfawatch.zsh", "completions/mfawatch.fish", "man/mfawatch.1"}
 
 // archive opens a platform's archive: the program in it is for that platform and tells
 // the commit.

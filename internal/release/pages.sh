@@ -8,5 +8,5 @@ CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags "-s -w -X main.version=
 for shell in bash zsh fish; do
   "$to/mfawatch" completion "$shell" > "$to/completions/mfawatch.$shell"
 done
-# SOURCE_DATE_EPOCH="$3" "$to/mfawatch" man "$to/man" # when the command is there
+SOURCE_DATE_EPOCH="$3" "$to/mfawatch" man "$to/man" 2>/dev/null
 rm "$to/mfawatch"
