@@ -358,7 +358,7 @@ func TestDoorFaults(t *testing.T) {
 		"break_glass.roles[0]: role administrator: edsger has no dev":  func(d *config.Door) { d.Roles[0].Grade = "yubikey-touch" },
 		"break_glass.roles[2]: role administrator is there twice":      func(d *config.Door) { d.Roles = append(d.Roles, d.Roles[0]) },
 		"break_glass.roles: roles: there are none":                     func(d *config.Door) { d.Roles = nil },
-		"break_glass.roles[1]: role reader: edsger has no device of":  func(d *config.Door) { d.Roles[1].Grade = "yubikey-touch" },
+		"break_glass.roles[1]: role reader: edsger has no device of":   func(d *config.Door) { d.Roles[1].Grade = "yubikey-touch" },
 	} {
 		_, err := Prepare(doorWith(t, func(b *config.BreakGlass) { change(&b.Door) }), bootstraps(t))
 		if err == nil || !slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.HasPrefix(line, want) }) {
