@@ -113,7 +113,7 @@ func TestDoorOpensFromBothEnds(t *testing.T) {
 	templates, _ := once(t, "full")
 	role := named(t, templates["mfawatch-breakglass"], "RoleName", "mfawatch-break-glass")
 	asks := granted(t, templates, "mfawatch-breakglass", "BreakglassPolicy")["OpenDoor"]
-	both := `["arn:aws:iam::111122223333:role/mfawatch-break-glass","arn:aws:iam::111122223333:role/mfawatch-break-glass-reader"]`
+	both := `["arn:aws:iam::111122223333:role/mfawatch-break-glass","arn:aws:iam::111122223333:role/mfawatch-break-glass-viewer"]`
 	if shuts := granted(t, templates, "mfawatch-breakglass", "BreakglassPolicy")["ShutDoor"]; compact(asks.Resource) != both || compact(shuts.Resource) != both {
 		t.Errorf("the function opens %v and shuts %v", asks.Resource, shuts.Resource)
 	}
@@ -139,7 +139,7 @@ func TestDoorOpensFromBothEnds(t *testing.T) {
 func TestDoorOfSeveralRoles(t *testing.T) {
 	templates, _ := once(t, "full")
 	tpl := templates["mfawatch-breakglass"]
-	other := named(t, tpl, "RoleName", "mfawatch-break-glass-reader")
+	other := named(t, tpl, "RoleName", "mfawatch-break-glass-viewer")
 	if diff := cmp.Diff([]any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, other.Properties["ManagedPolicyArns"]); diff != "" || other.Properties["MaxSessionDuration"] != 3600.0 {
 		t.Errorf("its longest session is %v, its policies: %s", other.Properties["MaxSessionDuration"], diff)
 	}
@@ -159,7 +159,7 @@ func TestDoorOfSeveralRoles(t *testing.T) {
 			continue
 		}
 		pattern := compact(r.Properties["EventPattern"])
-		for _, part := range []string{`"arn:aws:iam::111122223333:role/mfawatch-break-glass"`, `"arn:aws:iam::111122223333:role/mfawatch-break-glass-reader"`, `assumed-role/mfawatch-break-glass/"`, `assumed-role/mfawatch-break-glass-reader/"`} {
+		for _, part := range []string{`"arn:aws:iam::111122223333:role/mfawatch-break-glass"`, `"arn:aws:iam::111122223333:role/mfawatch-break-glass-viewer"`, `assumed-role/mfawatch-break-glass/"`, `assumed-role/mfawatch-break-glass-viewer/"`} {
 			if !strings.Contains(pattern, part) {
 				t.Errorf("%s does not look for %s: %s", r.stack, part, pattern)
 			}
@@ -280,13 +280,11 @@ func TestDoorAlarms(t *testing.T) {
 	}
 	const door, fn = `[{"Name":"function","Value":"breakglass"}]`, `[{"Name":"FunctionName","Value":"mfawatch-breakglass"}]`
 	want := map[string]string{
-		"mfawatch-breakglass-errors":     "Errors " + fn + " 0 notBreaching",
-		"mfawatch-breakglass-throttles":  "Throttles " + fn + " 0 notBreaching",
-		"mfawatch-breakglass-failures":   "DoorFailures " + door + " 0 notBreaching",
-		"mfawatch-breakglass-unproved":   "DoorUnproved " + door + " 0 notBreaching",
-		"mfawatch-breakglass-unarchived": "UnarchivedAge " + door + " 600 notBreaching",
-		"mfawatch-breakglass-untold":     "NoticesWaiting " + door + " 0 breaching",
-		"mfawatch-breakglass-owed":       "GrantsOwed " + door + " 0 notBreaching",
+		"mfawatch-breakglass-errors":    "Errors " + fn + " 0 notBreaching",
+		"mfawatch-breakglass-throttles": "Throttles " + fn + " 0 notBreaching",
+		"mfawatch-breakglass-failures":  "DoorFailures " + door + " 0 notBreaching",
+		"mfawatch-breakglass-untold":    "NoticesWaiting " + door + " 0 breaching",
+		"mfawatch-breakglass-owed":      "GrantsOwed " + door + " 0 notBreaching",
 		// Ninety days, in seconds.
 		"mfawatch-breakglass-drill-age": "DrillAge " + door + " 7776000 notBreaching",
 	}
@@ -321,7 +319,7 @@ func TestDoorRulesAreStaged(t *testing.T) {
 			Name: "administrator", ARN: "arn:aws:iam::111122223333:role/mfawatch-break-glass", Requesters: []string{"ada", "grace"}, Approvers: []string{"ada", "grace", "edsger"}, Approvals: 1,
 			Longest: 30 * time.Minute, Grade: breakglass.Sealed, Sheets: true, Alone: breakglass.Alone{Allowed: true, CoolOff: 30 * time.Minute, Grade: breakglass.Touch},
 		}, {
-			Name: "reader", ARN: "arn:aws:iam::111122223333:role/mfawatch-break-glass-reader", Requesters: []string{"ada", "edsger"}, Approvers: []string{"grace", "edsger"}, Approvals: 1,
+			Name: "viewer", ARN: "arn:aws:iam::111122223333:role/mfawatch-break-glass-viewer", Requesters: []string{"ada", "edsger"}, Approvers: []string{"grace", "edsger"}, Approvals: 1,
 			Longest: time.Hour, Grade: breakglass.Sealed,
 		}},
 	}
@@ -360,7 +358,7 @@ func TestDoorFaults(t *testing.T) {
 		"break_glass.roles[0]: role administrator: edsger has no dev":  func(d *config.Door) { d.Roles[0].Grade = "yubikey-touch" },
 		"break_glass.roles[2]: role administrator is there twice":      func(d *config.Door) { d.Roles = append(d.Roles, d.Roles[0]) },
 		"break_glass.roles: roles: there are none":                     func(d *config.Door) { d.Roles = nil },
-		"break_glass.roles[1]: role reader: edsger has no device of":   func(d *config.Door) { d.Roles[1].Grade = "yubikey-touch" },
+		"break_glass.roles[1]: role viewer: edsger has no device of":   func(d *config.Door) { d.Roles[1].Grade = "yubikey-touch" },
 	} {
 		_, err := Prepare(doorWith(t, func(b *config.BreakGlass) { change(&b.Door) }), bootstraps(t))
 		if err == nil || !slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.HasPrefix(line, want) }) {

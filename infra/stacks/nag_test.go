@@ -159,7 +159,7 @@ const (
 var acknowledgements = []acknowledged{
 	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/AWSDenyAll]", []string{"data/ChatRole"}, "it allows nothing, for good: AWS's own is the one that stays so"},
 	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/AdministratorAccess]", []string{"breakglass/BreakGlassRole"}, "the emergency door opens everything; it asks for fresh MFA, lasts an hour, and everybody is told"},
-	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/ReadOnlyAccess]", []string{"breakglass/BreakGlassReaderRole"}, "the person who writes break_glass.roles says what the role may do"},
+	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/ReadOnlyAccess]", []string{"breakglass/BreakGlassViewerRole"}, "the person who writes break_glass.roles says what the role may do"},
 	{"AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/job-function/Billing]", []string{"enforcement/MFARolebilling"}, "the person who writes mfa_roles says what the role may do"},
 	{"AwsSolutions-IAM5[Resource::*]", []string{"enforcement/EnforceMFA"}, "a guardrail refuses everything, and what it allows on all resources are reads of the account, which know no other"},
 	{"AwsSolutions-IAM5[Resource::*]", []string{"enforcement/MfaRegistrarPolicy"}, "ListUsers and ListVirtualMFADevices list the account and know no resource"},
