@@ -22,20 +22,17 @@ package main
 
 import (
 	"crypto/rand"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/rs/zerolog"
 
 	"mfawatch/functions/settings"
-	"mfawatch/internal/awsenv"
+	"mfawatch/functions/start"
 	"mfawatch/internal/iam"
 	"mfawatch/internal/kms"
 	"mfawatch/internal/s3"
@@ -52,9 +49,7 @@ var version = "dev"
 func main() {
 	h, err := wired(os.LookupEnv, os.Stdout)
 	if err != nil {
-		log := zerolog.New(os.Stdout)
-		log.Error().Err(err).Msg("the function cannot start")
-		os.Exit(1)
+		os.Exit(start.Refused(os.Stdout, err))
 	}
 	h.Log.Info().Str("version", version).Str("door", h.Door.Rules.Door).Msg("started")
 	lambda.StartWithOptions(h)
@@ -72,23 +67,15 @@ const rulesName = "breakglass.json"
 
 // wired makes the handler of the environment and of the rules in its folder.
 func wired(env func(string) (string, bool), out io.Writer) (*Handler, error) {
-	set, err := settings.FromEnv[settings.BreakGlass](env)
+	set, parts, err := start.From[settings.BreakGlass](env, out)
 	if err != nil {
 		return nil, err
 	}
-	root, _ := env("LAMBDA_TASK_ROOT")
-	rules, err := readRules(filepath.Join(root, rulesName))
+	rules, err := readRules(parts)
 	if err != nil {
 		return nil, err
 	}
-	level, err := zerolog.ParseLevel(set.LogLevel)
-	if err != nil {
-		return nil, fmt.Errorf("the function's environment: MFAWATCH_LOG_LEVEL: %w", err)
-	}
-	cfg, err := awsenv.Config(env)
-	if err != nil {
-		return nil, err
-	}
+	cfg := parts.AWS
 	cfg.Region, cfg.RetryMaxAttempts = set.Region, attempts
 	http := awshttp.NewBuildableClient().WithTimeout(patience)
 	cfg.HTTPClient = http
@@ -100,14 +87,14 @@ func wired(env func(string) (string, bool), out io.Writer) (*Handler, error) {
 		Roles:   sts.New(cfg), Denials: iam.New(cfg), Topic: &sns.Topic{Client: awssns.NewFromConfig(cfg), ARN: set.TopicARN},
 		Archive: &archive{Objects: s3.NewKept(cfg, set.RecordBucket), Prefix: "record/" + rules.Door + "/"},
 		Signer:  &signer{Store: store, Keys: keys, Random: rand.Reader},
-		Metrics: out, Log: zerolog.New(out).Level(level).With().Timestamp().Logger(), Now: time.Now,
+		Metrics: out, Log: parts.Log, Now: time.Now,
 	}, nil
 }
 
-func readRules(path string) (breakglass.Rules, error) {
-	text, err := os.ReadFile(path)
+func readRules(parts start.Parts) (breakglass.Rules, error) {
+	text, err := parts.File(rulesName)
 	if err != nil {
-		return breakglass.Rules{}, fmt.Errorf("read %s: %w: put it into the function's folder", rulesName, err)
+		return breakglass.Rules{}, err
 	}
 	return breakglass.ParseRules(rulesName, text)
 }

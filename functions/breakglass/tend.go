@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"mfawatch/functions/metrics"
 	"mfawatch/functions/settings"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/wire"
@@ -94,9 +95,8 @@ func (h *Handler) state(ctx context.Context, now time.Time) error {
 		return err
 	}
 	h.measure(measures{
-		{settings.NoticesWaiting, "Count", float64(len(waiting))}, {settings.GrantsOwed, "Count", float64(len(owed))},
-		{settings.UnarchivedAge, "Seconds", unarchived.Seconds()},
-		{settings.DrillAge, "Seconds", drillAge(h.Door.Rules, drills, now).Seconds()},
+		metrics.Count(settings.NoticesWaiting, len(waiting)), metrics.Count(settings.GrantsOwed, len(owed)),
+		metrics.Seconds(settings.UnarchivedAge, unarchived), metrics.Seconds(settings.DrillAge, drillAge(h.Door.Rules, drills, now)),
 	})
 	return nil
 }

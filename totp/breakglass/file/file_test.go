@@ -14,8 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
+	"mfawatch/internal/rowfile/rowfiletest"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/file"
 	"mfawatch/totp/breakglass/record"
@@ -225,57 +224,9 @@ func TestDoorIsKilled(t *testing.T) {
 	t.Logf("%d grants told, %d in the record, %d attempts unanswered", len(granted), len(used), unanswered)
 }
 
-func TestOnlyItsOwnersFile(t *testing.T) {
-	dir := t.TempDir()
-	s := file.Store{Path: filepath.Join(dir, "state", "door")}
-	if _, err := step(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]os.FileMode{s.Path: 0o600, filepath.Dir(s.Path): 0o700} {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
-			t.Errorf("%s has mode %v, %v, want %v", path, info.Mode().Perm(), err, want)
-		}
-	}
-	link := filepath.Join(dir, "link")
-	if err := os.Symlink(s.Path, link); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := step(t.Context(), file.Store{Path: link}); err == nil || !strings.Contains(err.Error(), "is no file") {
-		t.Errorf("a link = %v, want it refused", err)
-	}
-	for _, mode := range []os.FileMode{0o640, 0o602} {
-		if err := os.Chmod(s.Path, mode); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := step(t.Context(), s); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-			t.Errorf("mode %v = %v, want it refused", mode, err)
-		}
-	}
-}
-
-func TestFaultsNameTheFile(t *testing.T) {
-	dir := t.TempDir()
-	damaged := filepath.Join(dir, "damaged")
-	if err := os.WriteFile(damaged, []byte(strings.Repeat("no database", 1000)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{damaged, filepath.Join(damaged, "below"), dir} {
-		if _, err := step(t.Context(), file.Store{Path: path}); err == nil || !strings.Contains(err.Error(), dir) {
-			t.Errorf("%s: %v, want an error that names it", path, err)
-		}
-	}
-}
-
-func TestHeldByAnother(t *testing.T) {
-	s := file.Store{Path: filepath.Join(t.TempDir(), "door")}
-	db, err := bbolt.Open(s.Path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
-	defer cancel()
-	if _, err := step(ctx, s); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another process") {
-		t.Errorf("a file that is held = %v, want that another process holds it", err)
-	}
+func TestFile(t *testing.T) {
+	rowfiletest.TestFile(t, func(ctx context.Context, path string) error {
+		_, err := step(ctx, file.Store{Path: path})
+		return err
+	})
 }

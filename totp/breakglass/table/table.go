@@ -20,7 +20,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"mfawatch/internal/rowitem"
 	"mfawatch/totp/breakglass"
 )
 
@@ -72,18 +72,11 @@ const (
 // errBusy is what Transact gives up with.
 var errBusy = fmt.Errorf("dynamodb transaction: %w", breakglass.ErrBusy)
 
-// row is an item as it was read; version 0 is none.
-type row struct {
-	version int
-	writer  string
-	text    []byte
-}
-
 // run is one run of a change.
 type run struct {
 	ctx    context.Context
 	store  *Store
-	read   map[string]row
+	read   map[string]rowitem.Row
 	write  map[string][]byte // nil deletes
 	order  []string          // of keys as they were first read
 	failed error             // of a read, or of a row that is not to be changed: the change may not have told it
@@ -94,7 +87,7 @@ type run struct {
 func (s *Store) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
 	began := time.Now()
 	for n := 0; ; n++ {
-		r := &run{ctx: ctx, store: s, read: map[string]row{}, write: map[string][]byte{}}
+		r := &run{ctx: ctx, store: s, read: map[string]rowitem.Row{}, write: map[string][]byte{}}
 		err := change(r)
 		if r.failed != nil {
 			return r.failed
@@ -141,7 +134,7 @@ func (r *run) Get(key string) ([]byte, error) {
 	if text, written := r.write[key]; written {
 		return bytes.Clone(text), nil
 	}
-	return bytes.Clone(old.text), nil
+	return bytes.Clone(old.Text), nil
 }
 
 // Put keeps a row: breakglass.Tx. What is there is read first, for its version.
@@ -167,7 +160,7 @@ func (r *run) Delete(key string) error {
 	return nil
 }
 
-func (r *run) fetch(key string) (row, error) {
+func (r *run) fetch(key string) (rowitem.Row, error) {
 	if old, there := r.read[key]; there {
 		return old, nil
 	}
@@ -175,11 +168,11 @@ func (r *run) fetch(key string) (row, error) {
 	out, err := r.store.Client.GetItem(r.ctx, &dynamodb.GetItemInput{TableName: &p.Table, Key: p.item(), ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		r.failed = fmt.Errorf("dynamodb read of %s in %s: %w", key, p.Table, err)
-		return row{}, r.failed
+		return rowitem.Row{}, r.failed
 	}
 	old, err := rowOf(key, out.Item)
 	if err != nil { // a change can do without it: this store never writes over it
-		return row{}, err
+		return rowitem.Row{}, err
 	}
 	r.read[key], r.order = old, append(r.order, key)
 	return old, nil
@@ -210,19 +203,19 @@ func (r *run) commit(refused bool) (kept bool, err error) {
 // item is one row of a transaction: what it becomes, and what it must have been.
 func (r *run) item(key string, text []byte, written bool, writer string) types.TransactWriteItem {
 	old, p := r.read[key], r.store.Place(key)
-	names, values := map[string]string{"#key": "key"}, item(nil)
+	names, values := map[string]string{"#key": "key"}, rowitem.Item(nil)
 	condition := aws.String("attribute_not_exists(#key)")
-	if old.version > 0 {
+	if old.Version > 0 {
 		condition = aws.String("#version = :version AND #writer = :writer")
 		names = map[string]string{"#version": "version", "#writer": "writer"}
-		values = item{":version": number(old.version), ":writer": str(old.writer)}
+		values = rowitem.Item{":version": rowitem.Number(old.Version), ":writer": rowitem.Text(old.Writer)}
 	}
 	switch {
 	case written && text != nil:
 		i := p.item()
-		i["version"], i["writer"], i["row"] = number(old.version+1), str(writer), str(string(text))
+		rowitem.Row{Version: old.Version + 1, Writer: writer, Text: text}.Put(i)
 		return types.TransactWriteItem{Put: &types.Put{TableName: &p.Table, Item: i, ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
-	case written && old.version > 0:
+	case written && old.Version > 0:
 		return types.TransactWriteItem{Delete: &types.Delete{TableName: &p.Table, Key: p.item(), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
 	}
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &p.Table, Key: p.item(), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
@@ -290,26 +283,17 @@ func (r *run) landed(wrote, writer string) bool {
 		return false
 	}
 	now, err := rowOf(wrote, out.Item)
-	return err == nil && now.writer == writer
+	return err == nil && now.Writer == writer
 }
 
 // rowOf reads an item. One that is there and was not written here is an error: taking
 // it for none would forget what was used.
-func rowOf(key string, i item) (row, error) {
-	if len(i) == 0 {
-		return row{}, nil
+func rowOf(key string, i rowitem.Item) (rowitem.Row, error) {
+	r, err := rowitem.Read(key, "a door", i)
+	if err != nil {
+		return r, fmt.Errorf("%w: it %w", err, breakglass.ErrDamaged)
 	}
-	version, _ := i["version"].(*types.AttributeValueMemberN)
-	writer, _ := i["writer"].(*types.AttributeValueMemberS)
-	kept, _ := i["row"].(*types.AttributeValueMemberS)
-	if version == nil || writer == nil || kept == nil {
-		return row{}, fmt.Errorf("dynamodb item %s is no row of a door: version, writer and row are wanted: it %w", key, breakglass.ErrDamaged)
-	}
-	n, err := strconv.Atoi(version.Value)
-	if err != nil || n < 1 {
-		return row{}, fmt.Errorf("dynamodb item %s: its version is no number greater than zero: it %w", key, breakglass.ErrDamaged)
-	}
-	return row{version: n, writer: writer.Value, text: []byte(kept.Value)}, nil
+	return r, nil
 }
 
 // CreateTable is the door's table, for tests and for whoever makes it by hand. infra
@@ -328,14 +312,9 @@ func CreateTable(name string) *dynamodb.CreateTableInput {
 	}
 }
 
-type item = map[string]types.AttributeValue
-
-func (p Place) item() item {
+func (p Place) item() rowitem.Item {
 	if p.Sort == "" {
-		return item{"key": str(p.Key)}
+		return rowitem.Item{"key": rowitem.Text(p.Key)}
 	}
-	return item{"key": str(p.Key), "sort": str(p.Sort)}
+	return rowitem.Item{"key": rowitem.Text(p.Key), "sort": rowitem.Text(p.Sort)}
 }
-
-func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-func number(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"mfawatch/internal/rowitem"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/storetest"
 )
@@ -23,14 +24,14 @@ import (
 // conditions mean what they say is DynamoDB Local's to show, in the acceptance tests.
 type tables struct {
 	mutex sync.Mutex
-	items map[string]item
+	items map[string]rowitem.Item
 	sent  []*dynamodb.TransactWriteItemsInput
 	read  func(key string) error
 	write func(n int) error // before it is done
 	lost  func(n int) error // after it was done
 }
 
-func place(table *string, key item) string {
+func place(table *string, key rowitem.Item) string {
 	name := *table + "/" + key["key"].(*types.AttributeValueMemberS).Value
 	if sort, there := key["sort"]; there {
 		name += "/" + sort.(*types.AttributeValueMemberS).Value
@@ -83,9 +84,9 @@ func (s *tables) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWr
 	return &dynamodb.TransactWriteItemsOutput{}, nil
 }
 
-func (s *tables) put(name string, i item) {
+func (s *tables) put(name string, i rowitem.Item) {
 	if s.items == nil {
-		s.items = map[string]item{}
+		s.items = map[string]rowitem.Item{}
 	}
 	s.items[name] = i
 }
@@ -95,7 +96,7 @@ func (s *tables) conditions(in *dynamodb.TransactWriteItemsInput) error {
 	failed := false
 	for _, i := range in.TransactItems {
 		var table, condition *string
-		var key, values item
+		var key, values rowitem.Item
 		switch {
 		case i.Put != nil:
 			table, key, condition, values = i.Put.TableName, i.Put.Item, i.Put.ConditionExpression, i.Put.ExpressionAttributeValues
@@ -145,7 +146,7 @@ func TestDoor(t *testing.T) {
 
 // other is what another wrote.
 func (s *tables) other(name string, version int, text string) {
-	s.put(name, item{"version": number(version), "writer": str("other"), "row": str(text)})
+	s.put(name, rowitem.Item{"version": rowitem.Number(version), "writer": rowitem.Text("other"), "row": rowitem.Text(text)})
 }
 
 func (s *tables) row(name string) string {
@@ -213,7 +214,7 @@ func TestSameVersionOfAnother(t *testing.T) {
 	s.other("door/k/a", 1, "old")
 	s.write = func(n int) error {
 		if n == 1 {
-			s.put("door/k/a", item{"version": number(1), "writer": str("another"), "row": str("new")})
+			s.put("door/k/a", rowitem.Item{"version": rowitem.Number(1), "writer": rowitem.Text("another"), "row": rowitem.Text("new")})
 		}
 		return nil
 	}
@@ -452,10 +453,10 @@ func TestMostRows(t *testing.T) {
 
 // TestForeignItems: what is there and is no row is never taken for no row.
 func TestForeignItems(t *testing.T) {
-	for what, change := range map[string]func(item){
-		"no version": func(i item) { delete(i, "version") }, "no writer": func(i item) { delete(i, "writer") }, "no row": func(i item) { delete(i, "row") },
-		"a version in letters": func(i item) { i["version"] = str("1") }, "version 0": func(i item) { i["version"] = number(0) },
-		"version 1.5": func(i item) { i["version"] = &types.AttributeValueMemberN{Value: "1.5"} },
+	for what, change := range map[string]func(rowitem.Item){
+		"no version": func(i rowitem.Item) { delete(i, "version") }, "no writer": func(i rowitem.Item) { delete(i, "writer") }, "no row": func(i rowitem.Item) { delete(i, "row") },
+		"a version in letters": func(i rowitem.Item) { i["version"] = rowitem.Text("1") }, "version 0": func(i rowitem.Item) { i["version"] = rowitem.Number(0) },
+		"version 1.5": func(i rowitem.Item) { i["version"] = &types.AttributeValueMemberN{Value: "1.5"} },
 	} {
 		s := &tables{}
 		s.other("door/k/a", 1, "o")
@@ -469,7 +470,7 @@ func TestForeignItems(t *testing.T) {
 // TestWithoutAForeignItem: a change may do without one, and never writes over it.
 func TestWithoutAForeignItem(t *testing.T) {
 	s := &tables{}
-	s.put("door/k/a", item{"note": str("not ours")})
+	s.put("door/k/a", rowitem.Item{"note": rowitem.Text("not ours")})
 	err := store(s).Transact(t.Context(), func(tx breakglass.Tx) error {
 		if row, err := tx.Get("k#a"); row != nil || !errors.Is(err, breakglass.ErrDamaged) {
 			t.Errorf("it is read as %q, %v", row, err)
