@@ -106,7 +106,7 @@ func (f framework) table(w io.Writer) error {
 	rows := [][]string{{"CONTROL", "CHECK", "QUESTION"}}
 	head := ""
 	if one {
-		head = f.rows[0].Source + "\n\n"
+		head = wrappedTo(cmp.Or(width(w), 80), f.rows[0].Source, "") + "\n\n"
 	}
 	for _, m := range f.rows {
 		text := questions[m.Check]

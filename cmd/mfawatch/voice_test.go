@@ -138,7 +138,8 @@ func TestJSONEverywhere(t *testing.T) {
 
 // alike is what the texts of a flag have in common where they are not the same.
 var alike = map[string]string{
-	"profile": "AWS profile", "format": "what to print: ", "bundle": "breakglass/bundle.age in $MFAWATCH_HOME", "url": "the door's function URL",
+	"security-hub-region": "Region of Security Hub, for asff",
+	"profile":             "AWS profile", "format": "what to print: ", "bundle": "breakglass/bundle.age in $MFAWATCH_HOME", "url": "the door's function URL",
 	"ticket": "ticket", "why": "what burns; it stands in the record", "door": "the door's name", "typed": "also where the key is sealed here",
 	"no-touch": "codes want no touch, and any program that reaches the key can make them", "partition": "aws, aws-cn or aws-us-gov",
 	"rules": "YAML file that sets", "duration": "how long", "external-id": "external id", "regions": "Regions", "show": "on a terminal",
