@@ -701,10 +701,15 @@ func TestOneGrantOf64(t *testing.T) {
 	}
 	wait.Wait()
 	took := time.Since(started)
-	if answers["credentials"] == 0 { // others were before the one each time: it asks again, as a person would
+	for range 20 { // others were before the one each time: it asks again, as a person would
+		if answers["credentials"] > 0 {
+			break
+		}
 		time.Sleep(breakglass.RetryAfter + time.Second)
-		sessions[o.done("ada", o.use(id)).Grant.Session] = true
-		answers["credentials"]++
+		if _, a, err := o.ask(processes[0], "ada", o.use(id), time.Minute); err == nil && a.Grant != nil {
+			sessions[a.Grant.Session] = true
+			answers["credentials"]++
+		}
 	}
 	n := o.entries()
 	t.Logf("%d processes at once, %v: answers %v, record %v", many, took.Round(time.Millisecond), answers, n)
