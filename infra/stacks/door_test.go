@@ -285,6 +285,9 @@ func TestDoorAlarms(t *testing.T) {
 		"mfawatch-breakglass-failures":  "DoorFailures " + door + " 0 notBreaching",
 		"mfawatch-breakglass-untold":    "NoticesWaiting " + door + " 0 breaching",
 		"mfawatch-breakglass-owed":      "GrantsOwed " + door + " 0 notBreaching",
+		"mfawatch-breakglass-unproved":  "DoorUnproved " + door + " 0 notBreaching",
+		// Ten minutes, in seconds.
+		"mfawatch-breakglass-unarchived": "UnarchivedAge " + door + " 600 notBreaching",
 		// Ninety days, in seconds.
 		"mfawatch-breakglass-drill-age": "DrillAge " + door + " 7776000 notBreaching",
 	}
