@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,8 +17,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/spf13/cobra"
 
+	"mfawatch/internal/awserr"
 	"mfawatch/internal/outfile"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/client"
@@ -73,6 +77,13 @@ func onlineOnly(c *cobra.Command, offline *bool) {
 	}
 }
 
+// wayOut is what is left where the door cannot be asked. Without a network nothing is:
+// the offline way asks STS, too.
+const (
+	wayOut     = "if this machine has no network, a telephone's hotspot first: every way asks STS; if it is the door or its Region that is down: " + offlineWay
+	offlineWay = `mfawatch breakglass use --offline --why "the door is down"`
+)
+
 // doorError gives an error of the door its exit code.
 func doorError(err error) error {
 	var refused *client.Refused
@@ -85,8 +96,10 @@ func doorError(err error) error {
 		return exit{refusalCode(breakglass.Reason(refused.Reason)), err}
 	case errors.As(err, &failed) && (failed.Reason == wire.NotIssued || failed.Reason == wire.NotRecorded):
 		return exit{exitLater, err}
-	case errors.As(err, &failed) && failed.Reason != wire.BadCommand && failed.Reason != wire.NoCaller && failed.Reason != wire.CallerUnproved, errors.Is(err, client.ErrUnreachable):
-		return cannotRun(fmt.Errorf("%w; where it does not come back: 'mfawatch breakglass use --offline'", err))
+	case errors.As(err, &failed) && failed.Reason != wire.BadCommand && failed.Reason != wire.NoCaller && failed.Reason != wire.CallerUnproved:
+		return cannotRun(fmt.Errorf("%w; where it does not come back: %s", err, offlineWay))
+	case errors.Is(err, client.ErrUnreachable):
+		return cannotRun(fmt.Errorf("%w; %s", err, wayOut))
 	case errors.As(err, &kept) && kept.Status == http.StatusTooManyRequests:
 		return exit{exitLater, err}
 	case errors.Is(err, device.ErrDenied):
@@ -187,23 +200,36 @@ func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := h.door()
+	d, err := f.place(h)
 	if err != nil {
 		return nil, err
+	}
+	return f.callerOf(ctx, t, h, d)
+}
+
+// place is which door is asked, and as whom. Nothing is opened for it, and nobody asked.
+func (f doorFlags) place(h home) (doorFile, error) {
+	known, err := h.door()
+	if err != nil {
+		return doorFile{}, err
 	}
 	d := doorFile{
 		URL: cmp.Or(f.URL, os.Getenv("MFAWATCH_BREAKGLASS_URL"), known.URL), Profile: cmp.Or(f.Profile, known.Profile),
 		Key: cmp.Or(f.Key, known.Key), Device: cmp.Or(f.Device, known.Device), Door: cmp.Or(f.Door, known.Door, usualDoor),
 	}
 	if d.URL == "" {
-		return nil, usage("--url: the door's URL is not known: name it, or 'mfawatch breakglass init --url URL' once")
+		return d, usage("--url: the door's URL is not known on this machine: it is the output DoorUrl of the stack mfawatch-breakglass; name it, or 'mfawatch breakglass init --url URL' once; without it: mfawatch breakglass use --offline --why \"the door's URL is not known\"")
 	}
 	if err := client.CheckURL(d.URL); err != nil {
-		return nil, usage("--url: %v", err)
+		return d, usage("--url: %v", err)
 	}
 	if d.Region = cmp.Or(f.Region, client.RegionOf(d.URL), known.Region); d.Region == "" {
-		return nil, usage("--region: the URL does not say the door's Region: name it")
+		return d, usage("--region: the URL does not say the door's Region: name it")
 	}
+	return d, nil
+}
+
+func (f doorFlags) callerOf(ctx context.Context, t terminal, h home, d doorFile) (*caller, error) {
 	credentials, err := f.credentials(ctx, t, d)
 	if err != nil {
 		return nil, err
@@ -219,18 +245,50 @@ func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
 func (f doorFlags) credentials(ctx context.Context, t terminal, d doorFile) (aws.CredentialsProvider, error) {
 	if d.Key == "" {
 		cfg, err := awsConfig(ctx, t, d.Profile, d.Region)
-		return cfg.Credentials, err
+		if err != nil {
+			return nil, err
+		}
+		if _, err := cfg.Credentials.Retrieve(ctx); noAnswer(err) { // other errors are the door's client's to word
+			return nil, fmt.Errorf("find credentials to call the door with: %s; %s", awserr.Cause(err), wayOut)
+		}
+		return cfg.Credentials, nil
 	}
 	s := sessionFlags{deviceFlags: deviceFlags{unlocking: f.unlocking, profile: d.Profile, region: d.Region}, key: d.Key}
 	b, err := s.bench(ctx, t)
 	if err != nil {
 		return nil, err
 	}
+	var silent bool
+	b.cfg.APIOptions = append(b.cfg.APIOptions, noting(&silent))
 	c, err := s.session(ctx, b)
+	if err != nil && (silent || noAnswer(err)) {
+		return nil, fmt.Errorf("%w; %s", err, wayOut)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return staticCredentials(c), nil
+}
+
+// noAnswer tells that nobody was reached. An instance's metadata, which a laptop asks for
+// where it has no credentials, is nobody to be reached.
+func noAnswer(err error) bool {
+	var network net.Error
+	var asked *smithy.OperationError
+	metadata := errors.As(err, &asked) && asked.ServiceID == "ec2imds"
+	return errors.As(err, &network) && awserr.Status(err) == 0 && !metadata
+}
+
+// noting notes whether the last call of a client had no answer: the words of an error that
+// a person is shown do not tell a program.
+func noting(silent *bool) func(*middleware.Stack) error {
+	return func(s *middleware.Stack) error {
+		return s.Deserialize.Add(middleware.DeserializeMiddlewareFunc("BreakglassNoAnswer", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			out, more, err := next.HandleDeserialize(ctx, in)
+			*silent = noAnswer(err)
+			return out, more, err
+		}), middleware.Before)
+	}
 }
 
 // requests are the identities of requests made here.

@@ -443,8 +443,9 @@ func newBreakglassStatus(t terminal, offline *bool) *cobra.Command {
 		Use:   "status [REQUEST]",
 		Short: "List the requests that are open, or show one",
 		Long: strings.TrimSpace(`
-Lists the requests that are not over, or shows one. With --offline: what the local record
-says, when the last drill was, and whether a key is to be rotated.`),
+Lists the requests that are not over, or shows one. Which door is asked, and whether a
+bundle is on this machine, is said before anything is asked for. With --offline: what the
+local record says, when the last drill was, and whether a key is to be rotated.`),
 		Example: strings.TrimRight(`
   mfawatch breakglass status
   mfawatch breakglass status 7QK3V1T0Z5N8B2MX --format json
@@ -454,7 +455,7 @@ says, when the last drill was, and whether a key is to be rotated.`),
 			if *offline {
 				return doorError(runOfflineStatus(t, o, format))
 			}
-			return doorError(runStatus(c.Context(), t, f, args, format))
+			return doorError(runStatus(c.Context(), t, f, o, args, format))
 		},
 	}
 	f.add(c)
@@ -463,8 +464,19 @@ says, when the last drill was, and whether a key is to be rotated.`),
 	return c
 }
 
-func runStatus(ctx context.Context, t terminal, f doorFlags, args []string, format string) error {
-	c, err := f.caller(ctx, t)
+func runStatus(ctx context.Context, t terminal, f doorFlags, o offlineFlags, args []string, format string) error {
+	h, err := openHome()
+	if err != nil {
+		return err
+	}
+	d, err := f.place(h)
+	if format != "json" {
+		sayKnown(t, d, o.file(h))
+	}
+	if err != nil {
+		return err
+	}
+	c, err := f.callerOf(ctx, t, h, d)
 	if err != nil {
 		return err
 	}
@@ -484,6 +496,18 @@ func runStatus(ctx context.Context, t terminal, f doorFlags, args []string, form
 		return printJSON(t, append([]wire.Asked{}, all...))
 	}
 	return printRequests(t, all)
+}
+
+// sayKnown says what is known before a passphrase is asked for and STS answers.
+func sayKnown(t terminal, d doorFile, bundle string) {
+	url, there := "not known", ""
+	if d.URL != "" {
+		url = d.URL + " (" + d.Door + ")"
+	}
+	if !isThere(bundle) {
+		there = " (not there)"
+	}
+	fmt.Fprintf(t.err, "Door:    %s\nBundle:  %s\n", report.Plain(url), report.Plain(bundle+there))
 }
 
 func printRequests(t terminal, all []wire.Asked) error {

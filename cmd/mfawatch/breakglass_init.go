@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,8 @@ import (
 	"mfawatch/audit/report"
 	"mfawatch/totp/breakglass/bundle"
 	"mfawatch/totp/breakglass/client"
+	"mfawatch/totp/device"
+	"mfawatch/totp/keyring"
 	"mfawatch/totp/seal"
 )
 
@@ -43,8 +46,17 @@ what 'aws iam create-access-key' prints. It is sealed to every recipient of --to
 with --yubikey-slot to a YubiKey's slot of HMAC-SHA1 besides: then nobody opens it
 without both. The bundle is seen to open before it takes its place.`),
 		Example: strings.TrimRight(`
-  mfawatch breakglass init --url https://abc123.lambda-url.eu-north-1.on.aws/ --profile door-ada --key ada-door --device ada-yubikey
-  aws iam create-access-key --user-name break-glass-ada | mfawatch breakglass init --seal --door prod --person ada --user arn:aws:iam::111122223333:user/break-glass-ada --role arn:aws:iam::111122223333:role/break-glass --serial arn:aws:iam::111122223333:mfa/break-glass-ada --regions eu-north-1,eu-west-1,us-east-1 --to age1… --yubikey-slot 2`, "\n"),
+  mfawatch breakglass init --profile door-ada --key ada-door \
+    --device ada-yubikey \
+    --url https://abc123.lambda-url.eu-north-1.on.aws/
+
+  aws iam create-access-key --user-name bg-ada |
+    mfawatch breakglass init --seal --door prod --person ada \
+      --user arn:aws:iam::…:user/bg-ada \
+      --role arn:aws:iam::…:role/bg \
+      --serial arn:aws:iam::…:mfa/bg-ada \
+      --regions eu-north-1,us-east-1 \
+      --to age1… --yubikey-slot 2`, "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return doorError(runBreakglassInit(c.Context(), t, f)) },
 	}
@@ -97,6 +109,9 @@ func (f glassFlags) remember(t terminal, h home) error {
 	}
 	d := f.doorFile
 	d.Door = f.contents.Door
+	if err := h.checkKey(d.Key); err != nil {
+		return err
+	}
 	if d.Region = cmp.Or(d.Region, client.RegionOf(d.URL)); d.Region == "" {
 		return usage("--region: the URL does not say the door's Region: name it")
 	}
@@ -104,6 +119,39 @@ func (f glassFlags) remember(t terminal, h home) error {
 		return err
 	}
 	fmt.Fprintf(t.err, "The door in %s is remembered. Try it: mfawatch breakglass status\n", d.Region)
+	return nil
+}
+
+// hardwareSerial is how serial numbers of tokens look, GAHT12345678 in the IAM user
+// guide. STS takes many more words for one, names of keys among them.
+var hardwareSerial = regexp.MustCompile(`^[A-Z0-9-]*[0-9]{6}[A-Z0-9-]*$`)
+
+// checkKey refuses a key that would be missed at night: one by name has to be here, and be
+// of a device at AWS.
+func (h home) checkKey(ref string) error {
+	if ref == "" {
+		return nil
+	}
+	serial := strings.HasPrefix(ref, "arn:") || hardwareSerial.MatchString(ref)
+	if serial && device.KindOf(ref).MakesCodes() {
+		return nil
+	}
+	if strings.HasPrefix(ref, "arn:") {
+		return usage("--key %q: it is the ARN of no MFA device that makes codes: arn:aws:iam::ACCOUNT:mfa/NAME is one", ref)
+	}
+	closed, err := h.closed()
+	if err != nil {
+		return err
+	}
+	e, err := closed.Find(ref)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return fmt.Errorf("--key %w; 'mfawatch device create NAME --user USER' makes the MFA device at AWS and seals its key here, and a device of which the key is elsewhere is named by its ARN or serial number", err)
+	case err != nil:
+		return fmt.Errorf("--key %w", err)
+	case e.Device == "":
+		return usage("--key %q: that key is of no device at AWS: name one that 'mfawatch device create' made, or the device by its ARN or serial number", ref)
+	}
 	return nil
 }
 

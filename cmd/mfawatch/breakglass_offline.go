@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,10 +73,27 @@ func (f offlineFlags) open(ctx context.Context, t terminal, u unlocking) (*desk,
 	if err != nil {
 		return nil, err
 	}
+	if !isThere(d.file) { // what opens it is of no use then
+		return nil, d.noBundle()
+	}
 	if d.opens.Identities, err = u.identities(t, d.home, false); err != nil {
 		return nil, err
 	}
 	return d, d.read(ctx)
+}
+
+// file is where the bundle is looked for.
+func (f offlineFlags) file(h home) string { return cmp.Or(f.bundle, h.glass("bundle.age")) }
+
+// isThere is of a file that may be one; what is wrong with it, its reader says.
+func isThere(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// noBundle says where else one may be.
+func (d *desk) noBundle() error {
+	return fmt.Errorf("there is no bundle %s: a copy may be on a stick or in the safe, with an identity that opens it: --bundle FILE --identity FILE; or go by the laptop of another person who has one; when all is well, 'mfawatch breakglass init --seal' makes one", d.file)
 }
 
 func (f offlineFlags) desk(t terminal, u unlocking) (*desk, error) {
@@ -86,15 +104,15 @@ func (f offlineFlags) desk(t terminal, u unlocking) (*desk, error) {
 	if err := h.makeGlass(); err != nil {
 		return nil, err
 	}
-	d := &desk{opener: &opener{unlocking: u, t: t, home: h}, file: cmp.Or(f.bundle, h.glass("bundle.age")), record: cmp.Or(f.record, h.glass("record")), key: &pluggedKey{serial: f.yubikey.serial, t: t}, f: f}
+	d := &desk{opener: &opener{unlocking: u, t: t, home: h}, file: f.file(h), record: cmp.Or(f.record, h.glass("record")), key: &pluggedKey{serial: f.yubikey.serial, t: t}, f: f}
 	d.opens.Second = func(ctx context.Context) (bundle.Responder, error) { return d.key, nil }
 	return d, nil
 }
 
 func (d *desk) read(ctx context.Context) error {
 	file, err := os.ReadFile(d.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("there is no bundle %s: 'mfawatch breakglass init --seal' makes one, when all is well", d.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.noBundle()
 	}
 	if err != nil {
 		return err
@@ -213,10 +231,7 @@ func runOffline(ctx context.Context, t terminal, f useFlags, named, command []st
 	if err != nil {
 		return err
 	}
-	if err := d.owe(); err != nil {
-		return err
-	}
-	s, err := way.Use(ctx, offline.Ask{Why: f.why, Ticket: f.ticket, Duration: f.duration})
+	s, err := d.use(ctx, way, offline.Ask{Why: f.why, Ticket: f.ticket, Duration: f.duration})
 	if err != nil {
 		return err
 	}
@@ -271,8 +286,32 @@ type offlineState struct {
 	Record   string     `json:"record"`
 	Entries  int64      `json:"entries"`
 	Drilled  *time.Time `json:"drilled,omitempty"`
-	Used     *time.Time `json:"used,omitempty"`
+	Used     *time.Time `json:"used,omitempty"`      // a session was given
+	Tried    *time.Time `json:"tried,omitempty"`     // none was, or nobody knows: the last
+	Outcome  string     `json:"outcome,omitempty"`   // of that: the record's reason, or not-recorded
 	ToRotate string     `json:"to_rotate,omitempty"` // access key id
+
+	asked string // the use whose end is not read yet
+}
+
+// notRecorded is the outcome of a use that was killed.
+const notRecorded = "not-recorded"
+
+// add takes the record's next entry.
+func (s *offlineState) add(e record.Entry) {
+	switch {
+	case e.What == record.Drilled && e.Outcome == record.Done:
+		s.Drilled = &e.At
+	case e.What == record.Asked && e.Facts[record.Drill] == "":
+		s.asked, s.Tried, s.Outcome = e.Request, &e.At, notRecorded
+	case e.What == record.Issued:
+		s.Used = &e.At
+		if e.Request == s.asked {
+			s.Tried, s.Outcome = nil, ""
+		}
+	case e.What == record.NotIssued && e.Request == s.asked:
+		s.Outcome = e.Reason
+	}
 }
 
 func runOfflineStatus(t terminal, f offlineFlags, format string) error {
@@ -281,8 +320,7 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 		return err
 	}
 	s := offlineState{Bundle: d.file, Record: d.record}
-	_, err = os.Stat(d.file)
-	s.There = err == nil
+	s.There = isThere(d.file)
 	j, err := journal(d.record, "new")
 	if err != nil {
 		return err
@@ -297,12 +335,7 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.What == record.Drilled && e.Outcome == record.Done:
-			s.Drilled = &e.At
-		case e.What == record.Issued:
-			s.Used = &e.At
-		}
+		s.add(e)
 	}
 	if o, err := d.owed(); err != nil {
 		return err
@@ -327,10 +360,34 @@ func (s offlineState) text() string {
 		bundle += " (not there)"
 	}
 	text := fmt.Sprintf("Bundle:      %s\nRecord:      %s, %d entries\nLast drill:  %s\nLast use:    %s\n", report.Plain(bundle), report.Plain(s.Record), s.Entries, when(s.Drilled), when(s.Used))
+	if s.Tried != nil {
+		text += "Last try:    " + when(s.Tried) + ": " + report.Plain(s.cameTo()) + "\n"
+	}
 	if s.ToRotate != "" {
 		text += "To rotate:   " + report.Plain(s.ToRotate) + ": mfawatch breakglass rotate --profile PROFILE\n"
 	}
 	return text
+}
+
+// cameTo says of a use that is not known to have given a session what it came to.
+func (s offlineState) cameTo() string {
+	what, given := s.Outcome, "no session was given"
+	switch s.Outcome {
+	case "unreachable":
+		what = "STS was not reached"
+	case "no-answer":
+		what, given = "it failed", "no session was handed out"
+	case "interrupted":
+		what, given = "it was interrupted", "no session was handed out"
+	case notRecorded:
+		what, given = "how it ended is not recorded", "a session may have been given"
+	default:
+		what = "AWS refused (" + s.Outcome + ")"
+	}
+	if s.ToRotate == "" {
+		given += ", and no rotation is owed"
+	}
+	return what + ": " + given
 }
 
 func newBreakglassReconcile(t terminal) *cobra.Command {

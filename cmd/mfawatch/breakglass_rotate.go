@@ -13,11 +13,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
+	"mfawatch/internal/awserr"
 	"mfawatch/internal/iam"
 	"mfawatch/totp/breakglass/bundle"
 	"mfawatch/totp/breakglass/offline"
+	"mfawatch/totp/device"
 )
 
 // owed is a rotation that is to be done. It is written before the key is used.
@@ -93,6 +96,68 @@ func (d *desk) owe() error {
 		return err
 	}
 	return d.note(p.Begun(d.Key))
+}
+
+// use goes the offline way. That a rotation is owed is written before the key is used, as
+// this may be killed; where AWS gave nothing it is taken back.
+func (d *desk) use(ctx context.Context, way offline.Way, a offline.Ask) (offline.Session, error) {
+	_, was, err := way.Journal.Read()
+	if err != nil {
+		return offline.Session{}, fmt.Errorf("no record, no grant: %w", err)
+	}
+	before, err := d.progress()
+	if err != nil {
+		return offline.Session{}, err
+	}
+	if err := d.owe(); err != nil {
+		return offline.Session{}, err
+	}
+	given := false
+	way.STS = func(region string) device.STS { return giving{d.sts(region), &given} }
+	s, err := way.Use(ctx, a)
+	switch {
+	case err == nil:
+		return s, nil
+	case given:
+		d.t.say("AWS may have given a session, which nobody has: the bundle's key is to be rotated: mfawatch breakglass rotate --profile PROFILE")
+	default:
+		if bad := d.takeBack(before, way.Journal, was.Entries); bad != nil {
+			d.t.say(bad.Error())
+		}
+	}
+	return s, err
+}
+
+// mostOfOne is how many entries a use has in the record that came to nothing.
+const mostOfOne = 2
+
+// takeBack puts what is owed back to what it was before a use that came to nothing, unless
+// another process went the same way meanwhile: what that owes is not to be lost.
+func (d *desk) takeBack(before bundle.Progress, j offline.Journal, was int64) error {
+	_, now, err := j.Read()
+	if err != nil || now.Entries > was+mostOfOne {
+		return err
+	}
+	if before.From == "" {
+		return d.settle()
+	}
+	return d.note(before)
+}
+
+// giving is an STS that tells whether it may have given a session of a role: only AWS's
+// own no is sure.
+type giving struct {
+	device.STS
+	given *bool
+}
+
+// AssumeRole is device.STS's.
+func (g giving) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, options ...func(*sts.Options)) (*sts.AssumeRoleOutput, error) {
+	out, err := g.STS.AssumeRole(ctx, in, options...)
+	if status := awserr.Status(err); status < 400 || status >= 500 {
+		*g.given = true
+	}
+	return out, err
 }
 
 // settle forgets a rotation that was done.

@@ -40,7 +40,7 @@ func TestExamples(t *testing.T) {
 	n := 0
 	for _, c := range everyCommand() {
 		named := false
-		for line := range strings.Lines(c.Example) {
+		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", " ")) {
 			for _, m := range inExamples.FindAllStringSubmatch(strings.TrimSpace(line), -1) {
 				n++
 				var words []string
