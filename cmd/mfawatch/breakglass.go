@@ -220,8 +220,8 @@ func (f doorFlags) place(h home) (doorFile, error) {
 	if d.URL == "" {
 		return d, usage("--url: the door's URL is not known on this machine: it is the output DoorUrl of the stack mfawatch-breakglass; name it, or 'mfawatch breakglass init --url URL' once; without it: mfawatch breakglass use --offline --why \"the door's URL is not known\"")
 	}
-	if err := client.CheckURL(d.URL); err != nil {
-		return d, usage("--url: %v", err)
+	if err := client.CheckURL(d.URL); err != nil { // it may hold what is not to be shown
+		return doorFile{}, usage("--url: %v", err)
 	}
 	if d.Region = cmp.Or(f.Region, client.RegionOf(d.URL), known.Region); d.Region == "" {
 		return d, usage("--region: the URL does not say the door's Region: name it")

@@ -51,12 +51,12 @@ without both. The bundle is seen to open before it takes its place.`),
     --url https://abc123.lambda-url.eu-north-1.on.aws/
 
   aws iam create-access-key --user-name bg-ada |
-    mfawatch breakglass init --seal --door prod --person ada \
-      --user arn:aws:iam::…:user/bg-ada \
-      --role arn:aws:iam::…:role/bg \
-      --serial arn:aws:iam::…:mfa/bg-ada \
-      --regions eu-north-1,us-east-1 \
-      --to age1… --yubikey-slot 2`, "\n"),
+  mfawatch breakglass init --seal --door prod --person ada \
+    --user arn:aws:iam::…:user/bg-ada \
+    --role arn:aws:iam::…:role/bg \
+    --serial arn:aws:iam::…:mfa/bg-ada \
+    --regions eu-north-1,us-east-1 \
+    --to age1… --yubikey-slot 2`, "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return doorError(runBreakglassInit(c.Context(), t, f)) },
 	}

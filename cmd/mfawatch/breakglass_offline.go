@@ -371,7 +371,8 @@ func (s offlineState) text() string {
 
 // cameTo says of a use that is not known to have given a session what it came to.
 func (s offlineState) cameTo() string {
-	what, given := s.Outcome, "no session was given"
+	var what string
+	given := "no session was given"
 	switch s.Outcome {
 	case "unreachable":
 		what = "STS was not reached"

@@ -164,6 +164,9 @@ func TestBreakglassWithoutAURL(t *testing.T) {
 		}
 		says(t, line, errs, "DoorUrl", "mfawatch-breakglass", "breakglass init --url URL", "use --offline --why")
 	}
+	if code, _, errs := stuck(t, "status", "--url", "https://ada:hunter2@door.example/"); code != exitUsage || strings.Contains(errs, "hunter2") {
+		t.Errorf("a URL with a password: %d %s", code, errs)
+	}
 	if _, _, errs := stuck(t, "status"); !strings.HasPrefix(errs, "Door:    not known\nBundle:  ") {
 		t.Errorf("status: %s", errs)
 	}
