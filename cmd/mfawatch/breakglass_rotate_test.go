@@ -179,6 +179,40 @@ func TestRotateOfABundleThatWasSealedToAnother(t *testing.T) {
 	}
 }
 
+// A run after one that had sealed, and did not get rid of the old key, says that it made
+// none; where it names recipients, a new key is sealed to them.
+func TestRotateAfterOneThatHadSealed(t *testing.T) {
+	other, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := other.Recipient().String()
+	for name, to := range map[string][]string{"to the same": nil, "to others": {"--to", second, "--to"}} {
+		n := newNight(t)
+		n.sealed()
+		n.Fault(fakeaws.Denied("iam:DeleteAccessKey"))
+		if code, _, errs := n.run("", "rotate"); code != exitCannotRun || strings.Contains(errs, "is rotated:") || len(n.keys()) != 2 {
+			t.Fatalf("%s: rotate ends with %d: %s", name, code, errs)
+		}
+		n.Mend()
+		sealed, want := n.contents().Key, []string{n.to}
+		args := []string{"rotate"}
+		if to != nil {
+			args, want = append(append(args, to...), n.to), []string{second, n.to}
+		}
+		code, _, errs := n.run("", args...)
+		if anew := to != nil; code != 0 || strings.Contains(errs, "is rotated:") != anew || strings.Contains(errs, "no other was made, and nothing was sealed") == anew || (n.contents().Key != sealed) != anew {
+			t.Errorf("%s: rotate ends with %d: %s", name, code, errs)
+		}
+		if got := n.contents(); !slices.Equal(got.To, want) || !slices.Equal(n.keys(), []string{got.Key}) {
+			t.Errorf("%s: the bundle with %s is for %v, want %v; keys %v", name, got.Key, got.To, want, n.keys())
+		}
+		if code, _, errs := n.run("", "rotate"); code != 0 || !strings.Contains(errs, "is rotated:") {
+			t.Errorf("%s: the next rotate ends with %d: %s", name, code, errs)
+		}
+	}
+}
+
 func opensWith(t *testing.T, file []byte, id age.Identity) bool {
 	_, err := bundle.Opener{Identities: []age.Identity{id}}.Open(t.Context(), file)
 	return err == nil
