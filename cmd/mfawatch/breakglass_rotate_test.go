@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -209,6 +210,38 @@ func TestRotateAfterOneThatHadSealed(t *testing.T) {
 		}
 		if code, _, errs := n.run("", "rotate"); code != 0 || !strings.Contains(errs, "is rotated:") {
 			t.Errorf("%s: the next rotate ends with %d: %s", name, code, errs)
+		}
+	}
+}
+
+// After an answer that no key was made, a key of that minute is another machine's, which
+// this one leaves alone; after a failure of AWS it is the one that was asked for.
+func TestRotateAfterARefusal(t *testing.T) {
+	for name, fault := range map[string]fakeaws.Fault{
+		"denied": fakeaws.Denied("iam:CreateAccessKey"), "two keys": {Action: "iam:CreateAccessKey", Status: 409, Code: "LimitExceeded"}, "broken": fakeaws.Broken("iam:CreateAccessKey", 0),
+	} {
+		n := newNight(t)
+		n.sealed()
+		n.Fault(fault)
+		if code, _, errs := n.run("", "rotate"); code != exitCannotRun || n.contents().Key != n.key || !slices.Equal(n.keys(), []string{n.key}) {
+			t.Fatalf("%s: rotate ends with %d: %s", name, code, errs)
+		}
+		n.Mend()
+		var other string
+		n.Change(func() {
+			k := n.own.Key()
+			k.Created = time.Now().UTC()
+			n.user.Keys, other = append(n.user.Keys, k), k.ID
+		})
+		code, _, errs := n.run("", "rotate")
+		if name == "broken" {
+			if code != 0 || !slices.Equal(n.keys(), []string{n.contents().Key}) {
+				t.Errorf("%s: rotate ends with %d: %s, keys %v", name, code, errs, n.keys())
+			}
+			continue
+		}
+		if code != exitCannotRun || !strings.Contains(errs, "--remove "+other) || !slices.Contains(n.keys(), other) {
+			t.Errorf("%s: rotate ends with %d: %s, keys %v", name, code, errs, n.keys())
 		}
 	}
 }
