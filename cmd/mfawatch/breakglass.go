@@ -301,7 +301,7 @@ func (c *caller) requests(ctx context.Context) (client.Requests, error) {
 		return client.Requests{}, err
 	}
 	s, err := seal.OpenStore(c.home.glass("requests"), keys)
-	return client.Requests{Seals: s}, err
+	return client.Requests{Seals: s, Say: c.t.say}, err
 }
 
 // proofFlags say which device proves who is there.

@@ -260,8 +260,18 @@ func (d *desk) rotate(ctx context.Context, cfg aws.Config, remove string) error 
 	if err := d.settle(); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.t.err, "The bundle's key is rotated: %s is gone, %s is in %s. Copy the new bundle to where copies are kept.\n", p.From, fresh.Key, d.file)
+	d.sayRotated(p.From, before.Key, fresh.Key)
 	return nil
+}
+
+// sayRotated says what was done: a bundle that an earlier run had sealed is none that this
+// one did, nor are its recipients.
+func (d *desk) sayRotated(from, had, has string) {
+	done := fmt.Sprintf("The bundle's key is rotated: %s is gone, %s is in %s.", from, has, d.file)
+	if has == had {
+		done = fmt.Sprintf("An earlier rotation had put %s into %s. The key before it, %s, is gone now; no other was made, and nothing was sealed.", has, d.file, from)
+	}
+	fmt.Fprintf(d.t.err, "%s Copy the new bundle to where copies are kept.\n", done)
 }
 
 // pins are the recipients that each user's bundle was sealed to by who made it here. They
@@ -365,7 +375,7 @@ func runRotate(ctx context.Context, t terminal, f rotateFlags) error {
 	if err := f.aim(ctx, d); err != nil {
 		return err
 	}
-	if l.of(d.place()) < 0 {
+	if d.aimed || l.of(d.place()) < 0 { // what an earlier run sealed is for the recipients of then
 		if err := d.owe(); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -176,6 +177,72 @@ func TestRotateOfABundleThatWasSealedToAnother(t *testing.T) {
 	}
 	if code, _, errs := n.run("", "rotate"); code != exitCannotRun || !strings.Contains(errs, "this machine did not make it") || !strings.Contains(errs, n.to) {
 		t.Errorf("rotate on another machine ends with %d: %s", code, errs)
+	}
+}
+
+// A run after one that had sealed, and did not get rid of the old key, says that it made
+// none; where it names recipients, a new key is sealed to them.
+func TestRotateAfterOneThatHadSealed(t *testing.T) {
+	other, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := other.Recipient().String()
+	for name, to := range map[string][]string{"to the same": nil, "to others": {"--to", second, "--to"}} {
+		n := newNight(t)
+		n.sealed()
+		n.Fault(fakeaws.Denied("iam:DeleteAccessKey"))
+		if code, _, errs := n.run("", "rotate"); code != exitCannotRun || strings.Contains(errs, "is rotated:") || len(n.keys()) != 2 {
+			t.Fatalf("%s: rotate ends with %d: %s", name, code, errs)
+		}
+		n.Mend()
+		sealed, want := n.contents().Key, []string{n.to}
+		args := []string{"rotate"}
+		if to != nil {
+			args, want = append(append(args, to...), n.to), []string{second, n.to}
+		}
+		code, _, errs := n.run("", args...)
+		if anew := to != nil; code != 0 || strings.Contains(errs, "is rotated:") != anew || strings.Contains(errs, "no other was made, and nothing was sealed") == anew || (n.contents().Key != sealed) != anew {
+			t.Errorf("%s: rotate ends with %d: %s", name, code, errs)
+		}
+		if got := n.contents(); !slices.Equal(got.To, want) || !slices.Equal(n.keys(), []string{got.Key}) {
+			t.Errorf("%s: the bundle with %s is for %v, want %v; keys %v", name, got.Key, got.To, want, n.keys())
+		}
+		if code, _, errs := n.run("", "rotate"); code != 0 || !strings.Contains(errs, "is rotated:") {
+			t.Errorf("%s: the next rotate ends with %d: %s", name, code, errs)
+		}
+	}
+}
+
+// After an answer that no key was made, a key of that minute is another machine's, which
+// this one leaves alone; after a failure of AWS it is the one that was asked for.
+func TestRotateAfterARefusal(t *testing.T) {
+	for name, fault := range map[string]fakeaws.Fault{
+		"denied": fakeaws.Denied("iam:CreateAccessKey"), "two keys": {Action: "iam:CreateAccessKey", Status: 409, Code: "LimitExceeded"}, "broken": fakeaws.Broken("iam:CreateAccessKey", 0),
+	} {
+		n := newNight(t)
+		n.sealed()
+		n.Fault(fault)
+		if code, _, errs := n.run("", "rotate"); code != exitCannotRun || n.contents().Key != n.key || !slices.Equal(n.keys(), []string{n.key}) {
+			t.Fatalf("%s: rotate ends with %d: %s", name, code, errs)
+		}
+		n.Mend()
+		var other string
+		n.Change(func() {
+			k := n.own.Key()
+			k.Created = time.Now().UTC()
+			n.user.Keys, other = append(n.user.Keys, k), k.ID
+		})
+		code, _, errs := n.run("", "rotate")
+		if name == "broken" {
+			if code != 0 || !slices.Equal(n.keys(), []string{n.contents().Key}) {
+				t.Errorf("%s: rotate ends with %d: %s, keys %v", name, code, errs, n.keys())
+			}
+			continue
+		}
+		if code != exitCannotRun || !strings.Contains(errs, "--remove "+other) || !slices.Contains(n.keys(), other) {
+			t.Errorf("%s: rotate ends with %d: %s, keys %v", name, code, errs, n.keys())
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/storetest"
 	"mfawatch/totp/breakglass/wire"
+	"mfawatch/totp/seal"
 )
 
 // house is a door behind a URL, with real decisions over a store in memory, and people
@@ -339,6 +340,65 @@ func TestBreakglassUnlock(t *testing.T) {
 	}
 	if out := h.does("cyd", sheet("cyd", 0), "unlock", "ada-totp", "--device", "cyd-sheet"); !strings.Contains(out, "It is unlocked") {
 		t.Errorf("the second: %s", out)
+	}
+}
+
+// An identity of another passphrase or machine among those of requests is in nobody's way,
+// and is said where the request's own is not there under its id.
+func TestBreakglassUseBesideAnothersIdentity(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		h := newHouse(t)
+		id := h.ask()
+		h.does("bob", h.code("bob-totp", 0), "approve", id, "--device", "bob-totp")
+		h.strange("ada")
+		if lost {
+			h.unbind("ada", id)
+		}
+		code, out, errs := h.as("ada", h.code("ada-totp", 0), "use", id, "--device", "ada-totp")
+		if code != 0 || !strings.Contains(out, grantedToken) || strings.Contains(errs, "was left out") != lost {
+			t.Errorf("lost %v: use ends with %d: %s", lost, code, errs)
+		}
+	}
+}
+
+func (h *house) requestsOf(name string, id age.Identity, to age.Recipient) *seal.Store {
+	h.Helper()
+	s, err := seal.OpenStore(h.homes[name].glass("requests"), seal.Keys{Recipients: []age.Recipient{to}, Identities: []age.Identity{id}})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return s
+}
+
+// strange puts an identity beside a person's that another machine sealed.
+func (h *house) strange(name string) {
+	h.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		h.Fatal(err)
+	}
+	s := h.requestsOf(name, id, id.Recipient())
+	if err := s.Put(h.Context(), seal.Header{ID: "unsent-0", Kind: "break-glass-request"}, seal.NewSecret([]byte(id.String()))); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// unbind makes of a request's identity one whose request is not known, as where the
+// door's answer was lost.
+func (h *house) unbind(name, request string) {
+	h.Helper()
+	ids, err := seal.ReadIdentities(h.homes[name].path("identity.txt"), nil)
+	if err != nil {
+		h.Fatal(err)
+	}
+	s := h.requestsOf(name, ids[0], ids[0].(*age.X25519Identity).Recipient())
+	header, secret, err := s.Get(h.Context(), request)
+	if err != nil {
+		h.Fatal(err)
+	}
+	header.ID = "unsent-1"
+	if err := errors.Join(s.Put(h.Context(), header, secret), s.Delete(request)); err != nil {
+		h.Fatal(err)
 	}
 }
 

@@ -161,6 +161,6 @@ func (b *builder) doorAlarms() []alarm {
 		{name: "breakglass-owed", namespace: own, metric: settings.GrantsOwed, statistic: "Minimum", period: 60, of: 5, in: 5, dimensions: door, silence: notBreaching,
 			why: "Credentials of the emergency door were taken back, and AWS does not refuse them yet. Deny the role's sessions by hand (docs/break-glass.md)."},
 		{name: "breakglass-drill-age", namespace: own, metric: settings.DrillAge, statistic: "Maximum", period: oneHour, most: drillDays * oneDay, dimensions: door, silence: notBreaching,
-			why: "For " + number(drillDays) + " days nobody has practised the emergency door, or nobody ever has: mfawatch breakglass drill."},
+			why: "For " + number(drillDays) + " days nobody has practised one of the roles of the emergency door, or nobody ever has: mfawatch breakglass drill --role, for each."},
 	}
 }

@@ -25,9 +25,20 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t
 // fails is the SDK's own error of a call that ends like this.
 func fails(t *testing.T, credentials, network error) error {
 	t.Helper()
+	return call(t, credentials, func(*http.Request) (*http.Response, error) { return nil, network })
+}
+
+// answered is the SDK's own error of a call with such an answer.
+func answered(t *testing.T, answer transport) error {
+	t.Helper()
+	return call(t, nil, answer)
+}
+
+func call(t *testing.T, credentials error, network transport) error {
+	t.Helper()
 	client := iam.New(iam.Options{
 		Region: "eu-north-1", RetryMaxAttempts: 1,
-		HTTPClient: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) { return nil, network })},
+		HTTPClient: &http.Client{Transport: network},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "x"}, credentials
 		}),

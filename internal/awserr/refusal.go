@@ -3,6 +3,7 @@ package awserr
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/aws/smithy-go"
 )
@@ -21,3 +22,14 @@ func Code(err error) string {
 	}
 	return "no answer"
 }
+
+// Refused tells an answer of AWS by which nothing was done: one of the 4xx with a code of
+// AWS's. After one of the 5xx, or none at all, it may have been; nor is 408 an answer.
+func Refused(err error) bool {
+	var answer smithy.APIError
+	status := Status(err)
+	return errors.As(err, &answer) && answer.ErrorCode() != unknown && status/100 == 4 && status != http.StatusRequestTimeout
+}
+
+// unknown is the SDK's word for an answer without a code.
+const unknown = "UnknownError"

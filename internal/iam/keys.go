@@ -43,12 +43,22 @@ func (k AccessKeys) List(ctx context.Context, user string) (made map[string]time
 	return made, nil
 }
 
+// noneMade is AWS's answer that it made no key.
+type noneMade struct{ error }
+
+func (noneMade) NoneMade() {}
+
+func (n noneMade) Unwrap() error { return n.error }
+
 // Make makes an access key. It is not repeated where the answer is lost: there would
-// be two.
+// be two. Where AWS has answered that it made none, the error has a method NoneMade.
 func (k AccessKeys) Make(ctx context.Context, user string) (id string, secret []byte, err error) {
 	out, err := k.client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name(user)}, func(o *iam.Options) { o.RetryMaxAttempts = 1 })
 	if full := (*types.LimitExceededException)(nil); errors.As(err, &full) {
-		return "", nil, fmt.Errorf("iam:CreateAccessKey of %s: the user has two access keys meanwhile, and IAM makes no third: another rotation is on its way; wait for its end, and look which copy of the bundle it sealed", user)
+		return "", nil, noneMade{fmt.Errorf("iam:CreateAccessKey of %s: the user has two access keys meanwhile, and IAM makes no third: another rotation is on its way; wait for its end, and look which copy of the bundle it sealed", user)}
+	}
+	if awserr.Refused(err) {
+		return "", nil, noneMade{refused("CreateAccessKey", user, err)}
 	}
 	if err != nil {
 		return "", nil, refused("CreateAccessKey", user, err)

@@ -15,10 +15,17 @@ import (
 type Keys interface {
 	// List tells when each key was made, by its id.
 	List(ctx context.Context, user string) (made map[string]time.Time, err error)
-	// Make makes a key. AWS shows its secret once, and a user has two keys at most.
+	// Make makes a key. AWS shows its secret once, and a user has two keys at most. Its
+	// error is a Refusal where AWS has answered that it made none.
 	Make(ctx context.Context, user string) (id string, secret []byte, err error)
 	Deactivate(ctx context.Context, user, id string) error
 	Delete(ctx context.Context, user, id string) error
+}
+
+// Refusal is an error of Keys.Make after which there is no new key for certain.
+type Refusal interface {
+	error
+	NoneMade()
 }
 
 // Progress is how far the rotation of one bundle has come, for a run after one that was
@@ -129,11 +136,16 @@ func (p Progress) asked(made time.Time) bool {
 // renew makes a key and has it in the bundle. Where Keep fails nobody knows which of the
 // two is on the disk, so none is removed: the next run looks, and removes the other.
 func (r Rotation) renew(ctx context.Context, c Contents, p Progress) (Contents, error) {
+	before := p.Making
 	p.Making, p.Made = r.Now().UTC(), ""
 	if err := r.Note(p); err != nil {
 		return c, err
 	}
 	id, secret, err := r.Keys.Make(ctx, c.User)
+	if none := Refusal(nil); errors.As(err, &none) { // a key of now is another machine's
+		p.Making = before
+		return c, errors.Join(err, r.Note(p))
+	}
 	if err != nil {
 		return c, err
 	}

@@ -29,7 +29,13 @@ type iam struct {
 	kill     int           // the step; 0: none
 	after    bool
 	step     int
+	answer   error // of Make, which makes none
 }
+
+// noneMade is an answer of AWS that it made no key.
+type noneMade struct{ error }
+
+func (noneMade) NoneMade() {}
 
 func (i *iam) do(f func() error) error {
 	i.step++
@@ -51,7 +57,10 @@ func (i *iam) List(context.Context, string) (keys map[string]time.Time, err erro
 func (i *iam) Make(context.Context, string) (id string, secret []byte, err error) {
 	err = i.do(func() error {
 		if len(i.keys) > 1 {
-			return errors.New("LimitExceeded")
+			return noneMade{errors.New("LimitExceeded")}
+		}
+		if i.answer != nil {
+			return i.answer
 		}
 		i.made++
 		id = fmt.Sprintf("AKIAMADE%012d", i.made)
@@ -200,5 +209,39 @@ func TestRotationLeavesOtherKeys(t *testing.T) {
 	m := newMachine(t)
 	if err := m.rotate(t, own); err == nil || !strings.Contains(err.Error(), "nothing to remove") || len(m.aws.keys) != 1 {
 		t.Errorf("the bundle's own key: %v", err)
+	}
+}
+
+// After an answer that no key was made, a key of that minute is another machine's; after
+// none, it is this one's.
+func TestRotationThatIsRefused(t *testing.T) {
+	const other = "AKIAOFANOTHER0000001"
+	lost := night.Add(-time.Hour)
+	for name, c := range map[string]struct {
+		answer error
+		before time.Time // since when an earlier run asked
+		making time.Time
+		want   error
+	}{
+		"refused":             {noneMade{errors.New("AccessDenied")}, time.Time{}, time.Time{}, bundle.ErrStale},
+		"refused and wrapped": {fmt.Errorf("iam: %w", noneMade{errors.New("AccessDenied")}), time.Time{}, time.Time{}, bundle.ErrStale},
+		"refused the second":  {noneMade{errors.New("AccessDenied")}, lost, lost, bundle.ErrStale},
+		"no answer":           {errors.New("no answer"), time.Time{}, night, nil},
+	} {
+		m := newMachine(t)
+		m.aws.answer, m.progress.Making = c.answer, c.before
+		if err := m.rotate(t, ""); !errors.Is(err, c.answer) || !m.progress.Making.Equal(c.making) {
+			t.Errorf("%s: %v, making since %v, want %v", name, err, m.progress.Making, c.making)
+		}
+		m.aws.answer, m.aws.keys[other] = nil, night.Add(time.Minute)
+		err := m.rotate(t, "")
+		if _, there := m.aws.keys[other]; !errors.Is(err, c.want) || there != (c.want != nil) {
+			t.Errorf("%s: run again: %v, want %v; keys %v", name, err, c.want, m.aws.keys)
+		}
+	}
+	m := newMachine(t)
+	m.aws.answer, m.aws.kill = noneMade{errors.New("AccessDenied")}, 4 // its Note
+	if err := m.rotate(t, ""); !errors.Is(err, m.aws.answer) || !errors.Is(err, errKilled) {
+		t.Errorf("a disk that is full: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -211,5 +212,99 @@ func TestRequests(t *testing.T) {
 	other, _ := requests(t)
 	if _, err := other.Open(ctx, grant(t, one)); err == nil || !strings.Contains(err.Error(), "has no identity of request") {
 		t.Errorf("on another machine: %v", err)
+	}
+}
+
+// An identity that does not open, because it is damaged or somebody else's, is in the way
+// of none that does; it is said only where it was come by.
+func TestRequestsBesideOnesThatDoNotOpen(t *testing.T) {
+	ctx := t.Context()
+	for name, bound := range map[string]bool{"the request's own": true, "one whose answer was lost": false} {
+		r, dir := requests(t)
+		var said []string
+		r.Say = func(text string) { said = append(said, text) }
+		mine, err := r.New(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bound {
+			err = r.Bind(ctx, mine, "0123456789ABCDEF")
+		}
+		other, from := requests(t)
+		strange, bad := other.New(ctx)
+		cut, worse := r.New(ctx)
+		if err := errors.Join(err, bad, worse); err != nil {
+			t.Fatal(err)
+		}
+		move(t, from, dir)
+		shorten(t, dir, "unsent-"+cut[len(cut)-16:]+"*")
+		c, err := r.Open(ctx, grant(t, mine))
+		if err != nil || c.SessionToken != "token" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if bound && len(said) > 0 {
+			t.Errorf("%s: said %q, though it is tried first", name, said)
+		}
+		for _, one := range said {
+			if !strings.Contains(one, "was left out") || strings.Contains(one, "AGE-SECRET-KEY") {
+				t.Errorf("%s: said %q", name, one)
+			}
+		}
+		_, err = r.Open(ctx, grant(t, strange))
+		if err == nil || !strings.Contains(err.Error(), "cannot be read") || !strings.Contains(err.Error(), strange[len(strange)-16:]) {
+			t.Errorf("%s: the stranger's: %v", name, err)
+		}
+	}
+}
+
+// The request's own that does not open is the error, and one that is left out is said.
+func TestRequestsOfADamagedIdentity(t *testing.T) {
+	r, dir := requests(t)
+	own, err := r.New(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := r.New(t.Context())
+	if err := errors.Join(err, r.Bind(t.Context(), own, "0123456789ABCDEF")); err != nil {
+		t.Fatal(err)
+	}
+	shorten(t, dir, "0123456789*")
+	if _, err := r.Open(t.Context(), grant(t, own)); err == nil || !strings.Contains(err.Error(), "0123456789ABCDEF") || !strings.Contains(err.Error(), "it is damaged or cut short") {
+		t.Errorf("open: %v", err)
+	}
+	var said []string
+	r.Say = func(text string) { said = append(said, text) }
+	if _, err := r.Open(t.Context(), grant(t, lost)); err != nil || len(said) != 1 || !strings.Contains(said[0], "was left out") || !strings.Contains(said[0], "it is damaged or cut short") {
+		t.Errorf("open: %v, said %q", err, said)
+	}
+}
+
+// move puts the files of one folder into another.
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	files, err := filepath.Glob(from + "/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, files %v", err, files)
+	}
+	for _, f := range files {
+		if err := os.Rename(f, filepath.Join(to, filepath.Base(f))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// shorten damages the identity whose file has a name of this pattern.
+func shorten(t *testing.T, dir, pattern string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, files %v", err, files)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[0], text[:len(text)-8], 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
