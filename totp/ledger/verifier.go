@@ -31,6 +31,7 @@ const (
 	lockFailures = 20               // and before the key is locked
 	firstWait    = 30 * time.Second // it doubles with each wrong code
 	longestWait  = time.Hour
+	clockSlack   = 2 * time.Minute // between the clocks of two who count
 	resyncReach  = 50 // steps to each side, when two codes are given
 )
 
@@ -122,22 +123,35 @@ func (v Verifier) Begin(ctx context.Context, id string, k totp.Key, now time.Tim
 
 func (v Verifier) begin(ctx context.Context, id string, first int64, now time.Time) (Attempt, error) {
 	a := Attempt{id: id, at: now}
+	var no error
 	err := update(ctx, v.Store, verifierKey(id), func(r *verified) error {
-		if err := r.count(now); err != nil {
-			return fmt.Errorf("key %s: %w", id, err)
+		was := r.Last
+		if no = r.count(now); no != nil {
+			no = fmt.Errorf("key %s: %w", id, no)
+			if r.Last != was {
+				return nil // kept, or the wait would begin again with each attempt
+			}
+			return no
 		}
 		a.number = r.Attempts
 		a.used = totp.Used{Next: max(r.Next, first), Drift: r.Drift, Slack: v.Slack}
 		return nil
 	})
+	if err == nil {
+		err = no
+	}
 	return a, err
 }
 
-// count is one attempt more, where one may be made.
+// count is one attempt more, where one may be made. The last one counts as made now where
+// the clock that counted it was ahead: nobody waits longer than the longest wait for that.
 func (r *verified) count(now time.Time) error {
 	failures := r.Attempts - r.Cleared
 	if failures >= lockFailures {
 		return ErrLocked
+	}
+	if time.UnixMilli(r.Last).After(now.Add(clockSlack)) {
+		r.Last = now.UnixMilli()
 	}
 	if failures >= freeFailures {
 		if until := time.UnixMilli(r.Last).Add(backOff(failures)); now.Before(until) {
