@@ -150,9 +150,18 @@ func (t *turn) firstOfTwo(device string) (unlocking, error) {
 
 func (t *turn) unlock(device string) error {
 	owner, _ := t.door.Rules.owner(device)
-	err := errors.Join(t.tx.Delete(unlockKey(device)), ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, device))
+	err := errors.Join(t.forget(unlockKey(device)), ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, device))
 	for _, principal := range owner.Principals {
-		err = errors.Join(err, t.tx.Delete(guardKey(principal)), t.forgetNobody(principal))
+		err = errors.Join(err, t.forget(guardKey(principal)), t.forgetNobody(principal))
 	}
 	return err
+}
+
+// forget deletes a row, one that cannot be read too: it is read first, so that the store knows
+// that this is meant.
+func (t *turn) forget(key string) error {
+	if _, err := t.tx.Get(key); err != nil && !isDamaged(err) {
+		return err
+	}
+	return t.tx.Delete(key)
 }

@@ -32,7 +32,7 @@ const (
 	firstWait    = 30 * time.Second // it doubles with each wrong code
 	longestWait  = time.Hour
 	clockSlack   = 2 * time.Minute // between the clocks of two who count
-	resyncReach  = 50 // steps to each side, when two codes are given
+	resyncReach  = 50              // steps to each side, when two codes are given
 )
 
 // Verifier checks codes against a ledger.
