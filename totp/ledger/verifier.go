@@ -223,6 +223,26 @@ func (v Verifier) Proved(ctx context.Context, id string, m totp.Match, now time.
 	})
 }
 
+// Remember writes a row of a key that has none: nothing of it was used yet. So a row that is
+// missing later is one that was lost.
+func (v Verifier) Remember(ctx context.Context, id string) error {
+	return update(ctx, v.Store, verifierKey(id), func(*verified) error { return nil })
+}
+
+// Remembers tells whether there is a row of a key. For others here a missing one is of a key
+// that was never used.
+func (v Verifier) Remembers(ctx context.Context, id string) (there bool, err error) {
+	looked := errors.New("nothing is to be changed")
+	err = v.Store.Update(ctx, verifierKey(id), func(old []byte) ([]byte, error) {
+		there = old != nil
+		return nil, looked
+	})
+	if errors.Is(err, looked) {
+		return there, nil
+	}
+	return false, err
+}
+
 // Unlock forgets the failures of a key. Who may is the caller's to decide.
 func (v Verifier) Unlock(ctx context.Context, id string) error {
 	return update(ctx, v.Store, verifierKey(id), func(r *verified) error {
