@@ -166,6 +166,8 @@ func (a *try) count(t *turn) (*Refusal, error) {
 	id := a.device.ID
 	if !a.own {
 		id = nobody(a.caller.Principal)
+	} else if r, err := t.forgotten(a.device); r != nil || err != nil {
+		return r, err
 	}
 	a.guess, err = a.factor.Begin(t.ctx, t.tx, id, t.now)
 	if isDamaged(err) {
@@ -229,7 +231,7 @@ func (a *try) end(t *turn, compared error) error {
 	}
 	t.desk.Pending = slices.Delete(t.desk.Pending, at, at+1)
 	if compared == nil {
-		compared = a.guess.Spend(t.ctx, t.tx)
+		compared = a.spend(t)
 	}
 	if compared != nil {
 		return a.wrong(t, compared)
@@ -248,11 +250,21 @@ func (a *try) end(t *turn, compared error) error {
 	return a.step.do(t, a.person, a.device)
 }
 
+// spend uses the code up, where the ledger still remembers the device.
+func (a *try) spend(t *turn) error {
+	if err := either(t.forgotten(a.device)); err != nil {
+		return err
+	}
+	return a.guess.Spend(t.ctx, t.tx)
+}
+
 func (a *try) wrong(t *turn, compared error) error {
-	r := refuse(NotAccepted)
+	r, forgotten := refuse(NotAccepted), (*Refusal)(nil)
 	switch {
 	case !a.own:
 		r.inner = unknownDevice
+	case errors.As(compared, &forgotten):
+		r = forgotten
 	case isDamaged(compared):
 		r = damagedDevice(compared)
 	case errors.Is(compared, ErrHeld):

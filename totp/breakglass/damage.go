@@ -100,6 +100,23 @@ func isDamaged(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, ledger.ErrDamaged)
 }
 
+// forgotten refuses a device without its row in the ledger. Enrolment wrote one, so it was
+// lost, and which codes were used with it. A sheet's codes are rows of the door.
+func (t *turn) forgotten(d Device) (*Refusal, error) {
+	if d.Kind == RecoveryCodes {
+		return nil, nil
+	}
+	there, err := ledger.Verifier{Store: Rows(t.tx)}.Remembers(t.ctx, d.ID)
+	switch {
+	case isDamaged(err):
+		return damagedDevice(err), nil
+	case err != nil || there:
+		return nil, err
+	}
+	why := fmt.Sprintf("row verify#%s is gone, and nobody knows which codes were used: enrol the device under another id (docs/break-glass.md, Restore)", d.ID)
+	return &Refusal{Reason: Unavailable, inner: why, cause: errors.New(why)}, nil
+}
+
 // damagedDevice refuses a device whose rows cannot be read: nobody knows which of its
 // codes were used.
 func damagedDevice(err error) *Refusal {

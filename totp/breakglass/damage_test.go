@@ -406,6 +406,75 @@ func TestDamagedDevice(t *testing.T) {
 	}
 }
 
+// TestForgottenDevice: a code that was used opens nothing more when the ledger's row of its
+// device is lost, and nor does any other, before or while it is compared. The record says which row and what to do,
+// two people do not unlock it into being, and the person's other devices open.
+func TestForgottenDevice(t *testing.T) {
+	for _, device := range []string{"ada-totp", "ada-hotp"} {
+		for _, late := range []bool{false, true} {
+			s := newScene(t)
+			s.Door.Rules.Roles[0].Grade = breakglass.NoTouch
+			proof := s.Proof(device, 0)
+			if device == "ada-totp" {
+				proof = s.Cast.Now(device, s.now)
+			}
+			r := s.ready()
+			if _, err := s.Door.Use(t.Context(), as("ada"), r.ID, proof, s.now); err != nil {
+				t.Fatal(err)
+			}
+			s.wait(29 * time.Second / 2) // within the slack of TOTP
+			again := s.ask("ada", "admin")
+			if _, err := s.Door.Approve(t.Context(), as("cyd"), again.ID, s.Cast.Now("cyd-totp", s.now), s.now); err != nil {
+				t.Fatal(err)
+			}
+			if late { // as a used one would not come so far
+				if proof = s.Proof(device, 1); device == "ada-totp" {
+					proof = s.Cast.Now(device, s.now.Add(30*time.Second))
+				}
+			}
+			n := 0
+			s.faulty.Before = func() error {
+				if n++; !late && n == 1 || late && n == 3 { // the pace, the count, and what spends
+					delete(s.memory.Rows, "verify#"+device)
+				}
+				return nil
+			}
+			const why = " is gone, and nobody knows which codes were used: enrol the device under another id (docs/break-glass.md, Restore)"
+			for range 2 {
+				_, err := s.Door.Use(t.Context(), as("ada"), again.ID, proof, s.now)
+				s.wants(fmt.Sprintf("%s forgotten, late %v", device, late), err, breakglass.Unavailable, "row verify#"+device+why)
+			}
+			if e := s.last(); e.Outcome != record.Failed || e.Facts[record.Device] != device {
+				t.Errorf("the record ends with %+v", e)
+			}
+			s.wait(time.Minute)
+			_, err := s.Door.Unlock(t.Context(), as("bob"), device, s.Cast.Now("bob-totp", s.now), s.now)
+			s.wants("unlocking", err, breakglass.Unavailable, "row verify#"+device+why)
+			if s.memory.Rows["verify#"+device] != nil {
+				t.Errorf("%s: the row is begun anew", device)
+			}
+			if _, err := s.Door.Use(t.Context(), as("ada"), again.ID, s.Proof("ada-sheet", 0), s.now); err != nil {
+				t.Errorf("ada's sheet: %v", err)
+			}
+		}
+	}
+}
+
+// TestUnlockADamagedDevice: where its row cannot be read it stays shut, and the record says so;
+// nothing is told as unlocked.
+func TestUnlockADamagedDevice(t *testing.T) {
+	s := newScene(t)
+	if _, err := s.Door.Unlock(t.Context(), as("bob"), "ada-totp", s.Cast.Now("bob-totp", s.now), s.now); err != nil {
+		t.Fatal(err)
+	}
+	s.damage("verify#ada-totp", "{")
+	unlocked, err := s.Door.Unlock(t.Context(), as("cyd"), "ada-totp", s.Cast.Now("cyd-totp", s.now), s.now)
+	s.wants("unlocking", err, breakglass.Unavailable, "device-unavailable")
+	if e := s.last(); unlocked || e.Outcome != record.Failed || s.memory.Rows["unlock#ada-totp"] == nil || string(s.memory.Rows["verify#ada-totp"]) != "{" {
+		t.Errorf("unlocked %v, the record ends with %+v", unlocked, e)
+	}
+}
+
 // TestDamagedUnlocking: the first of two begins again.
 func TestDamagedUnlocking(t *testing.T) {
 	for _, row := range damages {

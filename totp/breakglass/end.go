@@ -114,8 +114,13 @@ func (d *Door) Unlock(ctx context.Context, c Caller, device string, proof Proof,
 	err = d.attempt(ctx, c, proof, now, step{
 		what: record.Unlocked, target: device,
 		possible: func(t *turn, who Person, with Device) (_ bool, _ *Refusal, err error) {
-			if _, known := d.Rules.owner(device); !known {
+			owner, known := d.Rules.owner(device)
+			if !known {
 				return false, refuse(NoSuchDevice), nil
+			}
+			target, _ := owner.device(device)
+			if no, err := t.forgotten(target); no != nil || err != nil { // unlocking would begin its row anew
+				return false, no, err
 			}
 			if first, err = t.firstOfTwo(device); err == nil && first.Person == who.Name {
 				return false, refuse(SamePerson), nil
@@ -124,13 +129,15 @@ func (d *Door) Unlock(ctx context.Context, c Caller, device string, proof Proof,
 		},
 		do: func(t *turn, who Person, with Device) (err error) {
 			e := by(record.Entry{What: record.Unlocked, Outcome: record.Done, Facts: map[record.Fact]string{record.Target: device, record.Device: with.ID, record.Wanted: "2"}}, c, who)
-			unlocked = first.Person != ""
-			if !unlocked {
+			if unlocked = first.Person != ""; !unlocked {
 				e.Facts[record.Approvers] = who.Name
 				return errors.Join(t.enter(e), put(t.tx, unlockKey(device), unlocking{who.Name, t.now}))
 			}
 			e.Facts[record.Approvers] = first.Person + " " + who.Name
-			return errors.Join(t.enter(e), t.unlock(device))
+			if err = t.unlock(device); isDamaged(err) {
+				return t.refused(e, damagedDevice(err))
+			}
+			return errors.Join(t.enter(e), err)
 		},
 	})
 	return unlocked && err == nil, err
@@ -149,10 +156,22 @@ func (t *turn) firstOfTwo(device string) (unlocking, error) {
 }
 
 func (t *turn) unlock(device string) error {
+	if err := (ledger.Verifier{Store: Rows(t.tx)}).Unlock(t.ctx, device); err != nil {
+		return err
+	}
 	owner, _ := t.door.Rules.owner(device)
-	err := errors.Join(t.tx.Delete(unlockKey(device)), ledger.Verifier{Store: Rows(t.tx)}.Unlock(t.ctx, device))
+	err := t.forget(unlockKey(device))
 	for _, principal := range owner.Principals {
-		err = errors.Join(err, t.tx.Delete(guardKey(principal)), t.forgetNobody(principal))
+		err = errors.Join(err, t.forget(guardKey(principal)), t.forgetNobody(principal))
 	}
 	return err
+}
+
+// forget deletes a row, one that cannot be read too: it is read first, so that the store knows
+// that this is meant.
+func (t *turn) forget(key string) error {
+	if _, err := t.tx.Get(key); err != nil && !isDamaged(err) {
+		return err
+	}
+	return t.tx.Delete(key)
 }

@@ -47,6 +47,14 @@ func Example() {
 			}},
 		},
 	}
+	// Whoever enrols a device begins its row in the ledger (package devices does): the door
+	// refuses one without.
+	err = door.Store.Transact(ctx, func(tx breakglass.Tx) error {
+		return errors.Join(breakglass.Remember(ctx, tx, "ada-totp"), breakglass.Remember(ctx, tx, "bob-totp"))
+	})
+	if err != nil {
+		panic(err)
+	}
 	ada, bob := breakglass.Caller{Principal: "arn:aws:iam::111122223333:user/ada"}, breakglass.Caller{Principal: "arn:aws:iam::111122223333:user/bob"}
 	code, _, err := key.Generate(now)
 	if err != nil {

@@ -141,6 +141,12 @@ func Proved(ctx context.Context, tx Tx, device string, m totp.Match, now time.Ti
 	return ledger.Verifier{Store: Rows(tx)}.Proved(ctx, device, m, now)
 }
 
+// Remember begins the ledger's row of a device that is being enrolled, if there is none: the
+// door refuses a device without one.
+func Remember(ctx context.Context, tx Tx, device string) error {
+	return ledger.Verifier{Store: Rows(tx)}.Remember(ctx, device)
+}
+
 // refusedAs is a ledger's refusal in the words of factors. A code that may have been
 // used before the ledger was restored counts as used.
 func refusedAs(err error) error {

@@ -309,3 +309,29 @@ func TestWrongNamesAreForgiven(t *testing.T) {
 	_, err := s.Door.Approve(t.Context(), as("ada"), other.ID, s.Wrong("bob-totp", s.now), s.now)
 	s.wants("after a right code", err, breakglass.NotAccepted, "unknown-device")
 }
+
+// TestAClockAhead: one wrong code that a clock six hours ahead counted keeps the device's person
+// waiting no longer than one of now would, and only once.
+func TestAClockAhead(t *testing.T) {
+	s := newScene(t)
+	s.patient()
+	r := s.ready()
+	for i := range 6 {
+		now := s.now
+		if i == 5 {
+			now = now.Add(6 * time.Hour)
+		}
+		_, err := s.Door.Use(t.Context(), as("ada"), r.ID, s.Wrong("ada-totp", now), now)
+		s.wants("a wrong code", err, breakglass.NotAccepted, "wrong-code")
+	}
+	s.wait(time.Second)
+	_, err := s.use("ada", r.ID)
+	s.wants("a right code, too early", err, breakglass.Wait, "wait")
+	if no := (*breakglass.Refusal)(nil); !errors.As(err, &no) || no.Until.Sub(s.now) != time.Minute {
+		t.Errorf("right after it: %v, want a minute's wait", err)
+	}
+	s.wait(time.Minute)
+	if _, err := s.use("ada", r.ID); err != nil {
+		t.Errorf("when it is over: %v", err)
+	}
+}

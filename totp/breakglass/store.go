@@ -25,7 +25,8 @@ type Store interface {
 type Tx interface {
 	// Get is the row of a key as the transaction sees it, its own changes included;
 	// nil where there is none. ErrDamaged is a row that nobody can read, without
-	// which the transaction may go on.
+	// which the transaction may go on, or which it may then put or delete: that ends
+	// the damage, and what was in it.
 	Get(key string) ([]byte, error)
 	// Put keeps a row. nil is none and an error.
 	Put(key string, row []byte) error

@@ -54,3 +54,38 @@ func TestTurnAway(t *testing.T) {
 		t.Errorf("with the store down: %v", err)
 	}
 }
+
+// TestPretendersAreHeard: after as many strangers as have entries, and though the pretender is
+// one, each time has an entry and wakes people, until the pace of that one principal.
+func TestPretendersAreHeard(t *testing.T) {
+	cast, memory := storetest.NewCast(t), &storetest.Memory{}
+	d, now := cast.Door(memory), storetest.Start
+	no := &breakglass.Refusal{Reason: breakglass.NotAllowed}
+	for i := range 45 {
+		_ = d.TurnAway(t.Context(), as([]string{"eve", "mallory"}[i%2]), record.Looked, no, now)
+	}
+	if got := len(storetest.Entries(t, memory)); got != 20 {
+		t.Fatalf("strangers have %d entries, want 20", got)
+	}
+	now = now.Add(2 * time.Minute) // another minute of the same hour
+	for i := range 35 {
+		err := d.TurnAway(t.Context(), as("eve"), record.Pretended, no, now)
+		want := breakglass.NotAllowed
+		if i >= 30 {
+			want = breakglass.TooOften
+		}
+		if r := (*breakglass.Refusal)(nil); !errors.As(err, &r) || r.Reason != want {
+			t.Errorf("time %d: %v, want %s", i, err, want)
+		}
+	}
+	all := storetest.Entries(t, memory)
+	told, err := d.Notices(t.Context(), 50)
+	if err != nil || len(all) != 50 || len(told) != 50 {
+		t.Fatalf("%d entries and %d notices, %v, want 50", len(all), len(told), err)
+	}
+	for i := 20; i < 50; i++ {
+		if e := all[i]; e.What != record.Pretended || e.Actor != storetest.User("eve") || e.Person != "" || e.Reason != "not-enrolled" || told[i].Level != breakglass.Critical || told[i].What != record.Pretended {
+			t.Errorf("entry %d is %+v, told as %+v", i, e, told[i])
+		}
+	}
+}

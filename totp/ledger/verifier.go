@@ -31,7 +31,8 @@ const (
 	lockFailures = 20               // and before the key is locked
 	firstWait    = 30 * time.Second // it doubles with each wrong code
 	longestWait  = time.Hour
-	resyncReach  = 50 // steps to each side, when two codes are given
+	clockSlack   = 2 * time.Minute // between the clocks of two who count
+	resyncReach  = 50              // steps to each side, when two codes are given
 )
 
 // Verifier checks codes against a ledger.
@@ -122,22 +123,35 @@ func (v Verifier) Begin(ctx context.Context, id string, k totp.Key, now time.Tim
 
 func (v Verifier) begin(ctx context.Context, id string, first int64, now time.Time) (Attempt, error) {
 	a := Attempt{id: id, at: now}
+	var no error
 	err := update(ctx, v.Store, verifierKey(id), func(r *verified) error {
-		if err := r.count(now); err != nil {
-			return fmt.Errorf("key %s: %w", id, err)
+		was := r.Last
+		if no = r.count(now); no != nil {
+			no = fmt.Errorf("key %s: %w", id, no)
+			if r.Last != was {
+				return nil // kept, or the wait would begin again with each attempt
+			}
+			return no
 		}
 		a.number = r.Attempts
 		a.used = totp.Used{Next: max(r.Next, first), Drift: r.Drift, Slack: v.Slack}
 		return nil
 	})
+	if err == nil {
+		err = no
+	}
 	return a, err
 }
 
-// count is one attempt more, where one may be made.
+// count is one attempt more, where one may be made. The last one counts as made now where
+// the clock that counted it was ahead: nobody waits longer than the longest wait for that.
 func (r *verified) count(now time.Time) error {
 	failures := r.Attempts - r.Cleared
 	if failures >= lockFailures {
 		return ErrLocked
+	}
+	if time.UnixMilli(r.Last).After(now.Add(clockSlack)) {
+		r.Last = now.UnixMilli()
 	}
 	if failures >= freeFailures {
 		if until := time.UnixMilli(r.Last).Add(backOff(failures)); now.Before(until) {
@@ -207,6 +221,26 @@ func (v Verifier) Proved(ctx context.Context, id string, m totp.Match, now time.
 		r.Next, r.Drift, r.Known = m.Step+1, m.Drift, max(r.Known, now.UnixMilli())
 		return nil
 	})
+}
+
+// Remember writes a row of a key that has none: nothing of it was used yet. So a row that is
+// missing later is one that was lost.
+func (v Verifier) Remember(ctx context.Context, id string) error {
+	return update(ctx, v.Store, verifierKey(id), func(*verified) error { return nil })
+}
+
+// Remembers tells whether there is a row of a key. For others here a missing one is of a key
+// that was never used.
+func (v Verifier) Remembers(ctx context.Context, id string) (there bool, err error) {
+	looked := errors.New("nothing is to be changed")
+	err = v.Store.Update(ctx, verifierKey(id), func(old []byte) ([]byte, error) {
+		there = old != nil
+		return nil, looked
+	})
+	if errors.Is(err, looked) {
+		return there, nil
+	}
+	return false, err
 }
 
 // Unlock forgets the failures of a key. Who may is the caller's to decide.

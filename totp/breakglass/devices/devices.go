@@ -45,10 +45,16 @@ func Row(device string) string { return "device#" + device }
 // ErrEnrolled is a device that has a secret already.
 var ErrEnrolled = errors.New("the device is enrolled: another secret is another device, with another id in the rules")
 
-// Enrol keeps a secret of a device of the rules, which has none yet. It looks whether
-// the secret is of the device's kind, before anything is sealed.
+// Enrol keeps a secret of a device of the rules, which has none yet, and begins its row in
+// the ledger, without which the door refuses it. It looks whether the secret is of the
+// device's kind, before anything is sealed.
 func Enrol(ctx context.Context, store breakglass.Store, keys seal.Keys, d breakglass.Device, secret seal.Secret) error {
-	return enrol(ctx, store, keys, d, secret, func(breakglass.Tx) error { return nil })
+	return enrol(ctx, store, keys, d, secret, func(tx breakglass.Tx) error {
+		if d.Kind == breakglass.RecoveryCodes { // whose rows are the door's own
+			return nil
+		}
+		return breakglass.Remember(ctx, tx, d.ID)
+	})
 }
 
 // EnrolProved is Enrol of a device that showed two codes: they are spent with it, or it is

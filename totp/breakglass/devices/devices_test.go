@@ -15,6 +15,7 @@ import (
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/codes"
 	"mfawatch/totp/breakglass/devices"
+	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/storetest"
 	"mfawatch/totp/seal"
 	"mfawatch/totp/yubikey/otp"
@@ -176,8 +177,89 @@ func TestWhatIsNotEnrolled(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.kind, err, c.want)
 		}
 	}
-	if len(store.Rows) != 4 {
-		t.Errorf("%d rows, want 4", len(store.Rows))
+	for _, row := range []string{"device#new", "verify#new", "verify#ada-recovery-codes"} {
+		if store.Rows[row] != nil {
+			t.Errorf("there is a row %s", row)
+		}
+	}
+	if len(store.Rows) != 7 { // three of the ledger
+		t.Errorf("%d rows, want 7", len(store.Rows))
+	}
+}
+
+// TestEnrolmentBeginsTheLedger: each device whose codes it counts has a row then, and one that
+// is there stays as it is; where that cannot be, the device is not enrolled.
+func TestEnrolmentBeginsTheLedger(t *testing.T) {
+	_, secrets, _ := all(t)
+	k := &fakeKMS{}
+	for _, kind := range []breakglass.Kind{breakglass.TOTP, breakglass.HOTP, breakglass.YubicoOTP} {
+		d := breakglass.Device{ID: "ada-" + string(kind), Kind: kind}
+		row := "verify#" + d.ID
+		const used = `{"Format":1,"Row":{"Next":7,"Drift":0,"Attempts":3,"Cleared":1,"Last":5,"Known":5}}`
+		for was, want := range map[string]string{"": `{"Format":1,"Row":{"Next":0,"Drift":0,"Attempts":0,"Cleared":0,"Last":0,"Known":0}}`, used: used, "{": "{"} {
+			store := &storetest.Memory{Rows: map[string][]byte{}}
+			if was != "" {
+				store.Rows[row] = []byte(was)
+			}
+			err := devices.Enrol(t.Context(), store, devices.Keys(k, keyARN, "main"), d, seal.NewSecret(bytes.Clone(secrets[d.ID])))
+			if damaged := was == "{"; damaged != (err != nil) || damaged == (store.Rows[devices.Row(d.ID)] != nil) || string(store.Rows[row]) != want {
+				t.Errorf("%s over %q: %v, %s", d.ID, was, err, store.Rows[row])
+			}
+		}
+	}
+}
+
+// factors are devices of two origins.
+type factors struct {
+	sealed devices.Sealed
+	cast   *storetest.Cast
+}
+
+func (f factors) Open(ctx context.Context, device string) (breakglass.Factor, error) {
+	if device == "ada-slot" {
+		return f.sealed.Open(ctx, device)
+	}
+	return f.cast.Open(ctx, device)
+}
+
+// TestForgottenYubico: an OTP that opened the door opens nothing when the ledger is lost.
+func TestForgottenYubico(t *testing.T) {
+	_, _, c := all(t)
+	cast, store, now := storetest.NewCast(t), &storetest.Memory{}, storetest.Start
+	d := breakglass.Device{ID: "ada-slot", Kind: breakglass.YubicoOTP, Grade: breakglass.Touch}
+	cast.Rules.People[0].Devices = append(cast.Rules.People[0].Devices, d)
+	door := cast.Door(store)
+	sealed := devices.Sealed{Store: store, Keys: devices.Keys(&fakeKMS{}, keyARN, "main"), Rules: cast.Rules}
+	door.Factors = factors{sealed, cast}
+	if err := devices.Enrol(t.Context(), store, sealed.Keys, d, devices.Yubico{Credential: c}.Secret()); err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.Simulate(otp.Token{Session: 5, Use: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	use := func(n int) error {
+		r, err := door.Ask(t.Context(), storetest.As("ada"), storetest.Ask("admin", n), now)
+		if err == nil {
+			_, err = door.Approve(t.Context(), storetest.As("bob"), r.ID, cast.Now("bob-totp", now), now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = door.Use(t.Context(), storetest.As("ada"), r.ID, breakglass.Proof{Device: "ada-slot", Code: breakglass.Typed(o.Text())}, now)
+		return err
+	}
+	if err := use(1); err != nil {
+		t.Fatal(err)
+	}
+	delete(store.Rows, "verify#ada-slot")
+	now = now.Add(time.Minute)
+	if no := (*breakglass.Refusal)(nil); !errors.As(use(2), &no) || no.Reason != breakglass.Unavailable {
+		t.Errorf("the same OTP, of which nobody knows that it was used: %v", no)
+	}
+	all := storetest.Entries(t, store)
+	if e := all[len(all)-1]; e.Outcome != record.Failed || !strings.Contains(e.Reason, "verify#ada-slot") {
+		t.Errorf("the record ends with %+v", e)
 	}
 }
 

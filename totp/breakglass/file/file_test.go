@@ -132,6 +132,7 @@ func TestOpens(t *testing.T) {
 	}
 	c := storetest.NewCast(t)
 	d := &breakglass.Door{Store: file.Store{Path: path}, Rules: c.Rules, Factors: c, Random: rand.Reader}
+	c.Remember(d.Store)
 	for i := n * 1000; ; i++ {
 		now := storetest.Start.Add(time.Duration(i) * time.Minute)
 		r, err := d.Ask(t.Context(), storetest.As("ada"), storetest.Ask("admin", i+1), now)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -110,7 +111,7 @@ func (c *Cast) Open(_ context.Context, device string) (breakglass.Factor, error)
 	return nil, fmt.Errorf("device %s is nobody's", device)
 }
 
-// Door is a door over a store that has the sheets enrolled.
+// Door is a door over a store that has the sheets enrolled, and a row of each device.
 func (c *Cast) Door(store breakglass.Store) *breakglass.Door {
 	c.t.Helper()
 	for _, s := range c.Sheets {
@@ -119,7 +120,22 @@ func (c *Cast) Door(store breakglass.Store) *breakglass.Door {
 			c.t.Fatal(err)
 		}
 	}
+	c.Remember(store)
 	return &breakglass.Door{Store: store, Rules: c.Rules, Factors: c, Random: rand.Reader}
+}
+
+// Remember begins the ledger's rows of the devices, as their enrolment would.
+func (c *Cast) Remember(store breakglass.Store) {
+	c.t.Helper()
+	err := store.Transact(c.t.Context(), func(tx breakglass.Tx) (err error) {
+		for id := range c.Keys {
+			err = errors.Join(err, breakglass.Remember(c.t.Context(), tx, id))
+		}
+		return err
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // Proof is a code of a device: of a time, a counter, or a number on a sheet.

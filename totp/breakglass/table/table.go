@@ -3,7 +3,8 @@
 //
 // It promises that every row a transaction read or wrote is still the one that was read
 // when it is kept, those that were missing included, and that the whole change is made
-// again if not. Reads are consistent. A transaction whose answer was lost is not done
+// again if not. An item that is no row of this store is written over only by a change that
+// was told so, and only if it is still as it was. Reads are consistent. A transaction whose answer was lost is not done
 // twice: a try again carries the same token, and where nobody knows, the rows say.
 //
 // The tables: partition key "key" and, where a place has one, sort key "sort", both
@@ -20,6 +21,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,9 +79,16 @@ type run struct {
 	ctx    context.Context
 	store  *Store
 	read   map[string]rowitem.Row
-	write  map[string][]byte // nil deletes
-	order  []string          // of keys as they were first read
-	failed error             // of a read, or of a row that is not to be changed: the change may not have told it
+	bad    map[string]spoiled // of those that cannot be read: the change was told
+	write  map[string][]byte  // nil deletes
+	order  []string           // of keys as they were first read, or are written over
+	failed error              // of a read, or of a row that is not to be changed: the change may not have told it
+}
+
+// spoiled is an item that cannot be read as a row.
+type spoiled struct {
+	item rowitem.Item
+	why  error
 }
 
 // Transact runs a change: breakglass.Store. Where others come first for longer than
@@ -87,7 +96,7 @@ type run struct {
 func (s *Store) Transact(ctx context.Context, change func(breakglass.Tx) error) error {
 	began := time.Now()
 	for n := 0; ; n++ {
-		r := &run{ctx: ctx, store: s, read: map[string]rowitem.Row{}, write: map[string][]byte{}}
+		r := &run{ctx: ctx, store: s, read: map[string]rowitem.Row{}, bad: map[string]spoiled{}, write: map[string][]byte{}}
 		err := change(r)
 		if r.failed != nil {
 			return r.failed
@@ -127,12 +136,18 @@ func pause(ctx context.Context, n int) error {
 
 // Get reads a row once in a run, and then remembers it: breakglass.Tx.
 func (r *run) Get(key string) ([]byte, error) {
-	old, err := r.fetch(key)
-	if err != nil {
-		return nil, err
-	}
 	if text, written := r.write[key]; written {
 		return bytes.Clone(text), nil
+	}
+	if b, told := r.bad[key]; told {
+		return nil, b.why
+	}
+	old, item, err := r.fetch(key)
+	if item != nil { // a change can do without it, or writes over it
+		r.bad[key] = spoiled{item, err}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return bytes.Clone(old.Text), nil
 }
@@ -142,8 +157,7 @@ func (r *run) Put(key string, text []byte) error {
 	if text == nil {
 		return fmt.Errorf("row %s is nil: delete it", key)
 	}
-	if _, err := r.fetch(key); err != nil {
-		r.failed = err
+	if err := r.claim(key); err != nil {
 		return err
 	}
 	r.write[key] = bytes.Clone(text)
@@ -152,30 +166,46 @@ func (r *run) Put(key string, text []byte) error {
 
 // Delete removes a row: breakglass.Tx.
 func (r *run) Delete(key string) error {
-	if _, err := r.fetch(key); err != nil {
-		r.failed = err
+	if err := r.claim(key); err != nil {
 		return err
 	}
 	r.write[key] = nil
 	return nil
 }
 
-func (r *run) fetch(key string) (rowitem.Row, error) {
+// claim makes a row one that the transaction writes. One that cannot be read is written over
+// only by a change that has read it, and so was told: any other takes it for what it is not.
+func (r *run) claim(key string) error {
+	if _, told := r.bad[key]; told {
+		if !slices.Contains(r.order, key) {
+			r.order = append(r.order, key)
+		}
+		return nil
+	}
+	if _, _, err := r.fetch(key); err != nil {
+		r.failed = err
+		return err
+	}
+	return nil
+}
+
+// fetch reads a row, or gives the item that is none.
+func (r *run) fetch(key string) (rowitem.Row, rowitem.Item, error) {
 	if old, there := r.read[key]; there {
-		return old, nil
+		return old, nil, nil
 	}
 	p := r.store.Place(key)
 	out, err := r.store.Client.GetItem(r.ctx, &dynamodb.GetItemInput{TableName: &p.Table, Key: p.item(), ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		r.failed = fmt.Errorf("dynamodb read of %s in %s: %w", key, p.Table, err)
-		return rowitem.Row{}, r.failed
+		return rowitem.Row{}, nil, r.failed
 	}
 	old, err := rowOf(key, out.Item)
-	if err != nil { // a change can do without it: this store never writes over it
-		return rowitem.Row{}, err
+	if err != nil {
+		return rowitem.Row{}, out.Item, err
 	}
 	r.read[key], r.order = old, append(r.order, key)
-	return old, nil
+	return old, nil, nil
 }
 
 // commit keeps what was written, if all that was read is still so. Of a refused change
@@ -203,22 +233,48 @@ func (r *run) commit(refused bool) (kept bool, err error) {
 // item is one row of a transaction: what it becomes, and what it must have been.
 func (r *run) item(key string, text []byte, written bool, writer string) types.TransactWriteItem {
 	old, p := r.read[key], r.store.Place(key)
-	names, values := map[string]string{"#key": "key"}, rowitem.Item(nil)
-	condition := aws.String("attribute_not_exists(#key)")
-	if old.Version > 0 {
-		condition = aws.String("#version = :version AND #writer = :writer")
-		names = map[string]string{"#version": "version", "#writer": "writer"}
-		values = rowitem.Item{":version": rowitem.Number(old.Version), ":writer": rowitem.Text(old.Writer)}
+	bad, spoiled := r.bad[key]
+	condition, names, values := unchanged(old)
+	if spoiled {
+		condition, names, values = stillBad(bad.item)
 	}
 	switch {
 	case written && text != nil:
 		i := p.item()
 		rowitem.Row{Version: old.Version + 1, Writer: writer, Text: text}.Put(i)
-		return types.TransactWriteItem{Put: &types.Put{TableName: &p.Table, Item: i, ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
-	case written && old.Version > 0:
-		return types.TransactWriteItem{Delete: &types.Delete{TableName: &p.Table, Key: p.item(), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+		return types.TransactWriteItem{Put: &types.Put{TableName: &p.Table, Item: i, ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+	case written && (old.Version > 0 || spoiled):
+		return types.TransactWriteItem{Delete: &types.Delete{TableName: &p.Table, Key: p.item(), ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
 	}
-	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &p.Table, Key: p.item(), ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &p.Table, Key: p.item(), ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values}}
+}
+
+// unchanged is the condition that a row is the one that was read, or that there is none yet.
+func unchanged(old rowitem.Row) (condition string, names map[string]string, values rowitem.Item) {
+	if old.Version == 0 {
+		return "attribute_not_exists(#key)", map[string]string{"#key": "key"}, nil
+	}
+	return "#version = :version AND #writer = :writer", map[string]string{"#version": "version", "#writer": "writer"},
+		rowitem.Item{":version": rowitem.Number(old.Version), ":writer": rowitem.Text(old.Writer)}
+}
+
+// stillBad is the condition that an item is the one that could not be read: of what makes a
+// row it has what it had, and lacks what it lacked.
+func stillBad(i rowitem.Item) (condition string, names map[string]string, values rowitem.Item) {
+	condition, names = "attribute_exists(#key)", map[string]string{"#key": "key"}
+	for _, name := range []string{"version", "writer", "row"} {
+		names["#"+name] = name
+		value, there := i[name]
+		if !there {
+			condition += " AND attribute_not_exists(#" + name + ")"
+			continue
+		}
+		if values == nil { // which DynamoDB does not take where it is empty
+			values = rowitem.Item{}
+		}
+		condition, values[":"+name] = condition+" AND #"+name+" = :"+name, value
+	}
+	return condition, names, values
 }
 
 // send sends a transaction. Not kept without an error is one that others came before.

@@ -110,6 +110,9 @@ func (s *tables) conditions(in *dynamodb.TransactWriteItemsInput) error {
 		if !strings.HasPrefix(*condition, "attribute_not_exists") {
 			ok = there != nil && same(there["version"], values[":version"]) && same(there["writer"], values[":writer"])
 		}
+		if strings.HasPrefix(*condition, "attribute_exists") { // of an item that was no row
+			ok = ok && same(there["row"], values[":row"])
+		}
 		code := "None"
 		if !ok {
 			code, failed = "ConditionalCheckFailed", true
@@ -512,5 +515,156 @@ func TestTableHasNoTimeToLive(t *testing.T) {
 	in := CreateTable("breakglass")
 	if len(in.KeySchema) != 2 || *in.KeySchema[0].AttributeName != "key" || *in.KeySchema[1].AttributeName != "sort" || in.KeySchema[1].KeyType != types.KeyTypeRange || len(in.GlobalSecondaryIndexes) != 0 {
 		t.Errorf("the table is %+v, want key and sort alone", in)
+	}
+}
+
+// spoilt are the kinds of rows that the door does without.
+var spoilt = []string{"guard", "pace", "unlock"}
+
+// spoil takes the writer out of all rows of a kind, as somebody would who edits the table.
+func (s *tables) spoil(t *testing.T, kind string) {
+	t.Helper()
+	n := 0
+	for name, i := range s.items {
+		if strings.HasPrefix(name, "door/"+kind+"/") {
+			i = maps.Clone(i)
+			delete(i, "writer")
+			s.items[name], n = i, n+1
+		}
+	}
+	if n == 0 {
+		t.Fatalf("there is no row of kind %s", kind)
+	}
+}
+
+// whole tells whether ada's row of a kind is a row.
+func (s *tables) whole(kind string) bool {
+	item := s.items["door/"+kind+"/"+storetest.Short(storetest.User("ada"))]
+	_, err := rowOf(kind, item)
+	return item != nil && err == nil
+}
+
+// TestTheDoorMendsItems: an item of a guard, a pace or an unlocking that is no row any more
+// shuts nobody out: the door goes on, and writes it anew.
+func TestTheDoorMendsItems(t *testing.T) {
+	for _, kind := range spoilt {
+		s, c, now := &tables{}, storetest.NewCast(t), storetest.Start
+		d := c.Door(store(s))
+		as, step := storetest.As, func() { now = now.Add(30 * time.Second) }
+		r, err := d.Ask(t.Context(), as("ada"), storetest.Ask("admin", 1), now)
+		if err == nil {
+			_, err = d.Approve(t.Context(), as("bob"), r.ID, c.Now("bob-totp", now), now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			_, _ = d.Use(t.Context(), as("ada"), r.ID, c.Wrong("ada-totp", now), now)
+		}
+		step()
+		if _, err := d.Unlock(t.Context(), as("bob"), "ada-totp", c.Now("bob-totp", now), now); err != nil {
+			t.Fatal(err)
+		}
+		s.spoil(t, kind)
+		step()
+		unlocked, err := d.Unlock(t.Context(), as("cyd"), "ada-totp", c.Now("cyd-totp", now), now)
+		if step(); kind == "unlock" && err == nil { // the first of two began again
+			unlocked, err = d.Unlock(t.Context(), as("bob"), "ada-totp", c.Now("bob-totp", now), now)
+		}
+		if err != nil || !unlocked {
+			t.Errorf("%s: unlocking: %v, %v", kind, unlocked, err)
+		}
+		if kind == "guard" {
+			_, _ = d.Use(t.Context(), as("ada"), r.ID, c.Wrong("ada-totp", now), now)
+			s.spoil(t, kind)
+		}
+		if _, err := d.Use(t.Context(), as("ada"), r.ID, c.Now("ada-totp", now), now); err != nil {
+			t.Errorf("%s: a right code: %v", kind, err)
+		}
+		now = now.Add(time.Hour)
+		if err := d.Tend(t.Context(), now); err != nil || kind == "guard" && !s.whole(kind) {
+			t.Errorf("%s: %v, all mended: %v", kind, err, s.whole(kind))
+		}
+		storetest.Entries(t, store(s))
+	}
+}
+
+// TestPaceIsMended: a principal whose pace is no row any more calls, and is counted again.
+func TestPaceIsMended(t *testing.T) {
+	s, c, now := &tables{}, storetest.NewCast(t), storetest.Start
+	d := c.Door(store(s))
+	ask := func() error {
+		_, err := d.Ask(t.Context(), storetest.As("ada"), breakglass.Ask{}, now)
+		return err
+	}
+	_ = ask()
+	s.spoil(t, "pace")
+	for n := range 31 {
+		no, want := (*breakglass.Refusal)(nil), breakglass.NotAllowed
+		if n == 30 {
+			want = breakglass.TooOften
+		}
+		if err := ask(); !errors.As(err, &no) || no.Reason != want {
+			t.Fatalf("call %d: %v, want %s", n, err, want)
+		}
+	}
+	if !s.whole("pace") {
+		t.Error("it is not mended")
+	}
+}
+
+// TestWrittenOverAsItWasRead: a change that was told writes over an item that is no row,
+// if nobody else did anything to it; and what is read after that in the run is its own.
+func TestWrittenOverAsItWasRead(t *testing.T) {
+	for what, item := range map[string]rowitem.Item{
+		"nothing of a row": {"note": rowitem.Text("not ours")},
+		"no writer":        {"version": rowitem.Number(7), "row": rowitem.Text("r")},
+		"all but a number": {"version": rowitem.Text("7"), "writer": rowitem.Text("w"), "row": rowitem.Text("r")},
+	} {
+		for _, text := range [][]byte{[]byte("new"), nil} {
+			s := &tables{}
+			s.put("door/k/a", item)
+			runs := 0
+			s.write = func(n int) error {
+				if n == 1 {
+					s.other("door/k/a", 3, "o") // somebody mends it between
+				}
+				return nil
+			}
+			change := func(tx breakglass.Tx) error {
+				runs++
+				row, err := tx.Get("k#a")
+				if runs == 2 && (string(row) != "o" || err != nil) || runs != 2 && !errors.Is(err, breakglass.ErrDamaged) {
+					t.Errorf("%s: run %d reads %q, %v", what, runs, row, err)
+				}
+				if text == nil {
+					return tx.Delete("k#a")
+				}
+				if err := tx.Put("k#a", text); err != nil {
+					return err
+				}
+				if row, err := tx.Get("k#a"); string(row) != "new" || err != nil {
+					t.Errorf("%s: its own is read as %q, %v", what, row, err)
+				}
+				return nil
+			}
+			for want := 2; want < 4; want++ { // with another, and without
+				if err := store(s).Transact(t.Context(), change); err != nil || runs != want || text != nil && s.row("door/k/a") != "new" || text == nil && s.items["door/k/a"] != nil {
+					t.Errorf("%s: %v after %d runs: %v", what, err, runs, s.items)
+				}
+				s.put("door/k/a", item)
+			}
+		}
+	}
+}
+
+// TestStillBad: the condition names what the item has and what it lacks.
+func TestStillBad(t *testing.T) {
+	condition, names, values := stillBad(rowitem.Item{"key": rowitem.Text("k"), "version": rowitem.Number(7), "row": rowitem.Text("r")})
+	if condition != "attribute_exists(#key) AND #version = :version AND attribute_not_exists(#writer) AND #row = :row" || len(names) != 4 || len(values) != 2 {
+		t.Errorf("%s, %v, %v", condition, names, values)
+	}
+	if condition, _, values := stillBad(rowitem.Item{"key": rowitem.Text("k")}); values != nil || strings.Count(condition, "attribute_not_exists") != 3 {
+		t.Errorf("of an item with nothing: %s, %v", condition, values)
 	}
 }

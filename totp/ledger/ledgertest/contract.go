@@ -68,6 +68,7 @@ func TestStore(t *testing.T, store ledger.Store) {
 		"a code is accepted once of many":     once,
 		"an older code is refused":            older,
 		"guesses at once are all counted":     counted,
+		"a clock that was ahead locks nobody": ahead,
 		"a counter grows":                     counter,
 		"a step is leased once of many":       leased,
 		"a counter is leased once of many":    leasedCounter,
@@ -215,6 +216,39 @@ func counted(c contract) {
 	}
 	if len(errs) != callers || compared != 5 {
 		c.Errorf("of %d wrong guesses at once %d were refused and %d compared, want 5: %v", callers, len(errs), compared, errs)
+	}
+}
+
+// ahead has five wrong codes of now and one of a clock that is a day ahead: the next wait is
+// as long as after six of now, and does not begin again with each attempt. A clock that is
+// ahead by less than two minutes counts as it says.
+func ahead(c contract) {
+	k, v := c.key(totp.TOTP), ledger.Verifier{Store: c.Store}
+	for _, off := range []time.Duration{24 * time.Hour, 2*time.Minute + time.Millisecond, 2 * time.Minute} {
+		id := c.run + off.String()
+		step, _ := k.Step(start)
+		for i := range 6 {
+			now := start
+			if i == 5 {
+				now = start.Add(off)
+			}
+			if _, err := v.Check(c.ctx, id, k, c.code(k, step+500_000), now); !errors.Is(err, totp.ErrNoMatch) {
+				c.Fatal(err)
+			}
+		}
+		want := start.Add(time.Minute)
+		if off <= 2*time.Minute {
+			want = want.Add(off)
+		}
+		for _, now := range []time.Time{start, start.Add(30 * time.Second), want.Add(-time.Millisecond)} {
+			later := (*ledger.Later)(nil)
+			if _, err := v.Begin(c.ctx, id, k, now); !errors.As(err, &later) || !later.Until.Equal(want) {
+				c.Errorf("a clock was ahead by %v: at %v %v, want to wait until %v", off, now, err, want)
+			}
+		}
+		if _, err := v.Begin(c.ctx, id, k, want); err != nil {
+			c.Errorf("a clock was ahead by %v: when the wait is over: %v", off, err)
+		}
 	}
 }
 
