@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,8 +65,7 @@ func (h *Handler) deny(ctx context.Context, c breakglass.Closing) error {
 
 // revoked are the requests that a role's policy has to deny; add makes this one of them.
 func (h *Handler) revoked(ctx context.Context, c breakglass.Closing, add bool) (ids []string, err error) {
-	sum := sha256.Sum256([]byte(c.Role))
-	key := "revoked#" + hex.EncodeToString(sum[:16])
+	key := "revoked#" + short(c.Role)
 	err = h.Door.Store.Transact(ctx, func(tx breakglass.Tx) error {
 		all := denied{}
 		row, err := tx.Get(key)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +28,7 @@ const (
 // shown, and a call of nobody, has not. Who asked waits for it, so it is not long; what
 // fails is the schedule's.
 func (h *Handler) after(ctx context.Context, log zerolog.Logger, c wire.Command, came error) {
-	looked := slices.Contains([]wire.Name{wire.Look, wire.Open, wire.Log, wire.Head}, c.Command)
-	if no := (*problem)(nil); c.Command == "" || looked && came == nil || errors.As(came, &no) {
+	if no := (*problem)(nil); c.Command == "" || looks(c) && came == nil || errors.As(came, &no) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, afterFor)
