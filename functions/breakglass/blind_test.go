@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,69 @@ func TestOneBadRowBlindsNoAlarm(t *testing.T) {
 	}
 }
 
+// TestABadListStopsNoRevocation: the list of a role's revoked requests cannot be read. The
+// record has it too; it is told once, and whoever puts the row back or deletes it loses none.
+func TestABadListStopsNoRevocation(t *testing.T) {
+	key := "revoked#" + short("arn:aws:iam::111122223333:role/break-glass")
+	for name, damage := range map[string]func(*world){
+		"no JSON": func(w *world) { w.memory.Rows[key] = []byte(`{"X":`) },
+		"null":    func(w *world) { w.memory.Rows[key] = []byte("null") },
+		"no row":  func(w *world) { w.store.Store = unreadable{w.memory, key} },
+	} {
+		for _, deleted := range []bool{false, true} {
+			w := newWorld(t)
+			w.endsOne() // long over when the last is
+			w.now = w.now.Add(90 * time.Minute)
+			want := []string{w.endsOne(), w.endsOne()}
+			back := w.memory.Rows[key]
+			damage(w)
+			want = append(want, w.endsOne())
+			w.denies(name+", damaged", want)
+			want = append(want, w.endsOne())
+			w.denies(name+", damaged, once more", want)
+			if err := w.tend(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if n := w.toldOf("row " + key + " cannot be read"); n != 1 {
+				t.Errorf("%s: it is told %d times", name, n)
+			}
+			w.store.Store, w.memory.Rows[key] = w.memory, back
+			if deleted {
+				delete(w.memory.Rows, key)
+			}
+			w.denies(fmt.Sprintf("%s, deleted %v", name, deleted), append(want, w.endsOne()))
+		}
+	}
+}
+
+// endsOne is a grant that its requester ended.
+func (w *world) endsOne() string {
+	w.t.Helper()
+	w.now = w.now.Add(30 * time.Second)
+	id := w.ready()
+	w.done("ada", w.use(id))
+	w.done("ada", wire.Command{Command: wire.End, Request: id})
+	return id
+}
+
+func (w *world) denies(when string, want []string) {
+	w.t.Helper()
+	want = slices.Sorted(slices.Values(want))
+	if got := w.aws.denied["break-glass mfawatch:request"]; !slices.Equal(got, want) {
+		w.t.Errorf("%s: denied %v, want %v", when, got, want)
+	}
+}
+
+// toldOf counts the messages that say a text.
+func (w *world) toldOf(text string) (n int) {
+	for _, p := range w.aws.published {
+		if strings.Contains(p["body"], text) {
+			n++
+		}
+	}
+	return n
+}
+
 // owesTwo had a drill an hour ago, which is archived, and two grants a minute ago, which are
 // not, and of which AWS refuses the tokens not yet.
 func (w *world) owesTwo() {
@@ -97,10 +161,7 @@ func (w *world) owesTwo() {
 	w.now = w.now.Add(58 * time.Minute)
 	w.aws.noDeny, w.aws.noBucket = errors.New("iam:PutRolePolicy of break-glass: AccessDenied"), errors.New("s3:PutObject: AccessDenied")
 	for range 2 {
-		w.now = w.now.Add(30 * time.Second)
-		id := w.ready()
-		w.done("ada", w.use(id))
-		w.done("ada", wire.Command{Command: wire.End, Request: id})
+		w.endsOne()
 	}
 	w.now = w.now.Add(time.Minute)
 }
