@@ -32,8 +32,9 @@ const (
 
 // prove finds out who calls. The event has a word for it, claimed, which is AWS's where
 // the call came by the function's URL and anybody's where it did not. So the proof
-// decides, and both have to be the same.
-func (h *Handler) prove(ctx context.Context, claimed string, c wire.Call) (breakglass.Caller, error) {
+// decides, and both have to be the same. A proof is taken so many times at most, or
+// always where that is none.
+func (h *Handler) prove(ctx context.Context, claimed string, c wire.Call, most int) (breakglass.Caller, error) {
 	if err := c.Proof.Check(); err != nil {
 		return breakglass.Caller{}, unproved(fmt.Sprintf("the proof of who calls: %v", err), nil)
 	}
@@ -48,20 +49,30 @@ func (h *Handler) prove(ctx context.Context, claimed string, c wire.Call) (break
 		}
 		return breakglass.Caller{}, &unchecked{err}
 	}
-	if off, ok := apart(c.Proof.At, who.Now); !ok {
+	at, off, ok := apart(c.Proof.At, who.Now)
+	if !ok {
 		return breakglass.Caller{}, unproved(fmt.Sprintf("the proof was signed at %s, %v from AWS's time: set this machine's clock right", c.Proof.At, off), nil)
 	}
-	if who.ARN != claimed {
+	if who.ARN != claimed { // which is counted apart: it does not use up the call
+		if err := h.again(ctx, who.ARN, "as another "+c.Proof.Signature, at, ofPretend); err != nil {
+			return breakglass.Caller{}, err
+		}
 		return breakglass.Caller{}, h.pretended(ctx, who.ARN, claimed)
+	}
+	if most > 0 {
+		if err := h.again(ctx, who.ARN, c.Proof.Signature, at, most); err != nil {
+			return breakglass.Caller{}, err
+		}
 	}
 	return breakglass.Caller{Principal: who.ARN}, nil
 }
 
-// apart is how far the time of a proof is from AWS's, and whether that is near enough.
-func apart(at string, now time.Time) (off time.Duration, ok bool) {
+// apart is when a proof was signed, how far that is from AWS's time, and whether it is near
+// enough.
+func apart(at string, now time.Time) (signed time.Time, off time.Duration, ok bool) {
 	signed, err := time.Parse("20060102T150405Z", at)
 	off = now.Sub(signed).Abs().Round(time.Second)
-	return off, err == nil && off <= fresh
+	return signed, off, err == nil && off <= fresh
 }
 
 // pretended records who said to be another. It can only be by the way past the URL, or

@@ -3,6 +3,9 @@ package main
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,25 +132,127 @@ func TestStrangersAreCounted(t *testing.T) {
 // nothing, or what its sender was shown.
 func TestReplays(t *testing.T) {
 	w := newWorld(t)
-	again := func(name string, e events.LambdaFunctionURLRequest, status int, reason string) wire.Answer {
+	first := func(name string, e events.LambdaFunctionURLRequest) wire.Answer {
 		t.Helper()
-		if _, a := w.invoke(t.Context(), e); a.Refused != nil || a.Failed != nil {
+		_, a := w.invoke(t.Context(), e)
+		if a.Refused != nil || a.Failed != nil {
 			t.Fatalf("%s: %s", name, a.JSON())
 		}
-		got, a := w.invoke(t.Context(), e)
-		w.no(name+" again", got, a, status, reason)
 		return a
 	}
-	id := again("request", w.posted("ada", string(w.ask().JSON())), 200, "").Request.ID
-	yes := wire.Command{Command: wire.Approve, Request: id, Device: "bob-totp", Code: w.code("bob-totp")}
-	again("approve", w.posted("bob", string(yes.JSON())), 403, "approved-already")
-	again("use", w.posted("ada", string(w.use(id).JSON())), 403, "granted-already")
-	again("look", w.posted("ada", openAll), 200, "")
+	again := func(name string, e events.LambdaFunctionURLRequest, status int, reason string) {
+		t.Helper()
+		before := len(w.done("cyd", wire.Command{Command: wire.Open}).Requests)
+		got, a := w.invoke(t.Context(), e)
+		w.no(name+" again", got, a, status, reason)
+		if open := len(w.done("cyd", wire.Command{Command: wire.Open}).Requests); open != before || a.Request != nil || a.Grant != nil {
+			t.Errorf("%s again: %d requests are open, were %d; %s", name, open, before, a.JSON())
+		}
+	}
+	request := w.posted("ada", string(w.ask().JSON()))
+	id := first("request", request).Request.ID
+	again("request", request, 403, "caller-unproved")
+	w.now = w.now.Add(time.Second)
+	if other := first("request, sent anew", w.posted("ada", string(w.ask().JSON()))).Request.ID; other != id {
+		t.Errorf("the same request, proved anew, is %s, and was %s", other, id)
+	}
+	yes := w.posted("bob", string(wire.Command{Command: wire.Approve, Request: id, Device: "bob-totp", Code: w.code("bob-totp")}.JSON()))
+	first("approve", yes)
+	again("approve", yes, 403, "approved-already")
+	use := w.posted("ada", string(w.use(id).JSON()))
+	first("use", use)
+	again("use", use, 403, "granted-already")
+	look := w.posted("ada", openAll)
+	first("look", look)
+	again("look", look, 200, "")
 	end := w.posted("ada", string(wire.Command{Command: wire.End, Request: id}.JSON()))
+	first("end", end)
 	again("end", end, 403, "over")
+	again("request, of what was ended,", request, 403, "caller-unproved")
 	w.now = w.now.Add(61 * time.Second)
-	status, a := w.invoke(t.Context(), end)
-	w.no("after a minute", status, a, 403, "caller-unproved")
+	again("after a minute, end,", end, 403, "caller-unproved")
+}
+
+// TestReplaysUseNobodyUp: who sends a call again and again is told at the tenth, costs its
+// sender as many and no more, and who sends calls of their own is let in.
+func TestReplaysUseNobodyUp(t *testing.T) {
+	w := newWorld(t)
+	id := w.ready()
+	use := w.posted("ada", string(w.use(id).JSON()))
+	pretending := use
+	pretending.RequestContext.Authorizer = sent("bob", "").RequestContext.Authorizer
+	answers := map[string]int{}
+	for range 40 {
+		for _, e := range []events.LambdaFunctionURLRequest{pretending, use} {
+			_, a := w.invoke(t.Context(), e)
+			switch {
+			case a.Grant != nil:
+				answers["granted"]++
+			case a.Refused != nil:
+				answers[a.Refused.Reason]++
+			case strings.HasPrefix(a.Failed.Text, "this very call came before"):
+				answers["came before"]++
+			default:
+				answers[string(a.Failed.Reason)]++
+			}
+		}
+	}
+	if want := map[string]int{"granted": 1, "granted-already": 9, "caller-unproved": 1, "came before": 69}; !maps.Equal(answers, want) {
+		t.Errorf("answers %v, want %v", answers, want)
+	}
+	if n := len(w.entries()); n != 2+1+1+1+9 {
+		t.Errorf("%d entries: %v", n, w.entries())
+	}
+	w.now = w.now.Add(time.Second)
+	w.done("ada", wire.Command{Command: wire.End, Request: id})
+	w.done("ada", w.ask())
+}
+
+// TestProofsThatCannotBeRemembered: a row that cannot be read keeps nobody out, and a store
+// that is down keeps the door shut.
+func TestProofsThatCannotBeRemembered(t *testing.T) {
+	key := "proofs#" + short(storetest.User("ada"))
+	w := newWorld(t)
+	w.done("ada", w.ask())
+	if w.memory.Rows[key] == nil {
+		t.Fatal("nothing is remembered of ada")
+	}
+	w.memory.Rows[key] = []byte("{")
+	request := w.posted("ada", string(w.ask().JSON()))
+	for _, want := range []int{200, 403} { // it is begun anew
+		if status, a := w.invoke(t.Context(), request); status != want {
+			t.Errorf("no JSON: %d %s, want %d", status, a.JSON(), want)
+		}
+	}
+	w.store.Store = unreadable{w.memory, key}
+	w.now = w.now.Add(time.Second)
+	w.done("ada", w.ask())
+	w.store.Before = func() error { return errors.New("dynamodb read: no answer") }
+	status, a := w.say("ada", w.ask())
+	w.no("the store is down", status, a, 503, "store-down")
+}
+
+// TestProofsAreForgotten: what AWS's clock has passed is left out, and so is more than
+// anybody makes in two minutes.
+func TestProofsAreForgotten(t *testing.T) {
+	var all []taken
+	now := storetest.Start
+	for i := range 3 * mostTaken {
+		var no bool
+		if all, no = counted(all, taken{fmt.Sprint(i), now, 1}, 1); no || len(all) > mostTaken {
+			t.Fatalf("of %d proofs %d are kept; refused: %v", i+1, len(all), no)
+		}
+	}
+	last := all[len(all)-1]
+	if _, no := counted(all, taken{last.Hash, now, 1}, 1); !no {
+		t.Error("the last is taken twice")
+	}
+	if all, no := counted(all, taken{"next", now.Add(2 * fresh), 1}, 1); no || len(all) != mostTaken {
+		t.Errorf("%d are kept while the earlier may be fresh", len(all))
+	}
+	if all, _ := counted(all, taken{"next", now.Add(2*fresh + time.Second), 1}, 1); len(all) != 1 {
+		t.Errorf("%d are kept of what is too old", len(all))
+	}
 }
 
 // TestAWSIsNotAsked: where STS does not answer the door stays shut, says that it is no
@@ -203,7 +308,7 @@ func FuzzProof(f *testing.F) {
 		if !json.Valid(got.Command) {
 			t.Error("a command that is no JSON")
 		}
-		who, err := h.prove(t.Context(), storetest.User("ada"), got)
+		who, err := h.prove(t.Context(), storetest.User("ada"), got, ofLooks)
 		if err == nil && (who.Principal != storetest.User("ada") || string(got.Command) != command || got.Proof != call.Proof) {
 			t.Errorf("%s is taken for ada's", body)
 		}

@@ -61,7 +61,7 @@ func (e event) command() (claimed string, call wire.Call, c wire.Command, err er
 		return claimed, call, c, err
 	}
 	if call, c, err = wire.ParseCall(body); err != nil {
-		return claimed, call, c, &problem{status: http.StatusBadRequest, reason: wire.BadCommand, text: fmt.Sprintf("the call: %v", err)}
+		return claimed, call, c, &problem{status: http.StatusBadRequest, reason: wire.BadCommand, text: cut(fmt.Sprintf("the call: %v", err))}
 	}
 	return claimed, call, c, nil
 }

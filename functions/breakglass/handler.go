@@ -101,7 +101,7 @@ func (h *Handler) request(ctx context.Context, log zerolog.Logger, e event) (int
 
 // proved does a command of whom AWS confirms.
 func (h *Handler) proved(ctx context.Context, log zerolog.Logger, claimed string, call wire.Call, c wire.Command) (wire.Answer, error) {
-	who, err := h.prove(ctx, claimed, call)
+	who, err := h.prove(ctx, claimed, call, times(c))
 	if err != nil {
 		return wire.Answer{}, err
 	}

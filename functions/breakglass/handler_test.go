@@ -225,7 +225,7 @@ func TestTheAnswerOfTheStoreIsLost(t *testing.T) {
 	id := w.ready()
 	n, lost := 0, errors.New("the answer was lost")
 	w.store.After = func() error {
-		if n++; n == 4 { // the pace, the device's row, the first transaction, the second
+		if n++; n == 5 { // the proof, the pace, the device's row, the first transaction, the second
 			return lost
 		}
 		return nil

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,35 +65,83 @@ func (h *Handler) deny(ctx context.Context, c breakglass.Closing) error {
 }
 
 // revoked are the requests that a role's policy has to deny; add makes this one of them.
+// Where their row cannot be read, and so says nothing for ever, the list is made anew and
+// kept in a second row: the first is maybe not to be written over.
 func (h *Handler) revoked(ctx context.Context, c breakglass.Closing, add bool) (ids []string, err error) {
-	sum := sha256.Sum256([]byte(c.Role))
-	key := "revoked#" + hex.EncodeToString(sum[:16])
+	key := "revoked#" + short(c.Role)
+	ids, err = h.listed(ctx, key, c, add, nil)
+	if !errors.Is(err, errNoList) {
+		return ids, err
+	}
+	all, err := h.anew(ctx, key, c)
+	if err != nil {
+		return nil, fmt.Errorf("row %s cannot be read, and its list is not made anew: %w", key, err)
+	}
+	return h.listed(ctx, key, c, add, all)
+}
+
+// anewFor is how long a list may be looked for: there is more for the schedule to do.
+const anewFor = 10 * time.Second
+
+// anew is a list by what the record says was closed, as it says first. Those that are owed
+// are not in it: each is added in its turn.
+func (h *Handler) anew(ctx context.Context, key string, c breakglass.Closing) (denied, error) {
+	looking, cancel := context.WithTimeout(ctx, anewFor)
+	defer cancel()
+	all, err := h.Door.ClosedSince(looking, c.Role, c.Before.Add(-keepRevoked))
+	if err == nil {
+		err = h.Door.Damaged(ctx, key, h.Now())
+	}
+	return all, err
+}
+
+// errNoList is a role's list that cannot be read and is in no second row.
+var errNoList = errors.New("the list of revoked requests cannot be read")
+
+// listed are the requests of the rows. Where the first cannot be read and there is no
+// second, they are those of anew.
+func (h *Handler) listed(ctx context.Context, key string, c breakglass.Closing, add bool, anew denied) (ids []string, err error) {
 	err = h.Door.Store.Transact(ctx, func(tx breakglass.Tx) error {
-		all := denied{}
-		row, err := tx.Get(key)
-		if err == nil && row != nil {
-			err = json.Unmarshal(row, &all)
-		}
-		if err != nil {
-			return fmt.Errorf("row %s: %w", key, err)
-		}
-		if add {
-			for id, at := range all {
-				if c.Before.Sub(at) > keepRevoked {
-					delete(all, id)
-				}
-			}
-			all[c.Request] = c.Before
-			if row, err = json.Marshal(all); err == nil {
-				err = tx.Put(key, row)
-			}
-		}
 		ids = nil
-		for id := range all {
-			ids = append(ids, id)
+		all, _, err := readDenied(tx, key)
+		into, bad := key, errors.Is(err, breakglass.ErrDamaged)
+		if err != nil && !bad {
+			return err
 		}
-		slices.Sort(ids)
-		return err
+		second, there, err := readDenied(tx, key+"-anew")
+		if err != nil {
+			return err
+		}
+		if bad {
+			all, into = denied{}, key+"-anew"
+		}
+		if bad && !there && anew == nil {
+			return errNoList
+		}
+		maps.Copy(all, anew)
+		maps.Copy(all, second)
+		if add {
+			maps.DeleteFunc(all, func(_ string, at time.Time) bool { return c.Before.Sub(at) > keepRevoked })
+			all[c.Request] = c.Before
+			row, err := json.Marshal(all)
+			if err := errors.Join(err, tx.Put(into, row)); err != nil {
+				return err
+			}
+		}
+		ids = slices.Sorted(maps.Keys(all))
+		return nil
 	})
 	return ids, err
+}
+
+// readDenied reads a list. There is always one to add to where there is no error.
+func readDenied(tx breakglass.Tx, key string) (all denied, there bool, err error) {
+	row, err := tx.Get(key)
+	if err != nil || row == nil {
+		return denied{}, false, err
+	}
+	if err := json.Unmarshal(row, &all); err != nil || all == nil {
+		return denied{}, false, fmt.Errorf("row %s %w", key, breakglass.ErrDamaged)
+	}
+	return all, true, nil
 }

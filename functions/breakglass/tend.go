@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +28,7 @@ const (
 // shown, and a call of nobody, has not. Who asked waits for it, so it is not long; what
 // fails is the schedule's.
 func (h *Handler) after(ctx context.Context, log zerolog.Logger, c wire.Command, came error) {
-	looked := slices.Contains([]wire.Name{wire.Look, wire.Open, wire.Log, wire.Head}, c.Command)
-	if no := (*problem)(nil); c.Command == "" || looked && came == nil || errors.As(came, &no) {
+	if no := (*problem)(nil); c.Command == "" || looks(c) && came == nil || errors.As(came, &no) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, afterFor)
@@ -85,23 +83,42 @@ func (h *Handler) archive(ctx context.Context, log zerolog.Logger, now time.Time
 	return errors.Join(err, bad)
 }
 
-// state measures what an alarm watches.
+// What is measured where a row cannot be read: as bad as it can be, since an alarm takes
+// silence for peace.
+const (
+	owedUnread       = 1
+	unarchivedUnread = 24 * time.Hour // far beyond the alarm's bound
+)
+
+// state measures what an alarm watches: each value that is known, whatever became of the
+// others. Of notices the silence itself alarms.
 func (h *Handler) state(ctx context.Context, now time.Time) error {
+	var m measures
 	waiting, err := h.Door.Notices(ctx, 50)
-	owed, bad := h.Door.Owed(ctx, now)
-	drills, worse := h.Door.Drills(ctx)
-	unarchived, worst := h.unarchived(ctx, now)
-	if err = errors.Join(err, bad, worse, worst); err != nil {
-		return err
+	if err == nil {
+		m.add(settings.NoticesWaiting, len(waiting))
 	}
-	h.measure(measures{
-		metrics.Count(settings.NoticesWaiting, len(waiting)), metrics.Count(settings.GrantsOwed, len(owed)),
-		metrics.Seconds(settings.UnarchivedAge, unarchived), metrics.Seconds(settings.DrillAge, drillAge(h.Door.Rules, drills, now)),
-	})
-	return nil
+	owed, bad := h.Door.Owed(ctx, now)
+	count := len(owed)
+	if bad != nil {
+		count = owedUnread
+	}
+	m.add(settings.GrantsOwed, count)
+	unarchived, worse := h.unarchived(ctx, now)
+	if worse != nil {
+		unarchived = unarchivedUnread
+	}
+	drills, worst := h.Door.Drills(ctx)
+	age := drillAge(h.Door.Rules, drills, now)
+	if worst != nil {
+		age = never
+	}
+	h.measure(append(m, metrics.Seconds(settings.UnarchivedAge, unarchived), metrics.Seconds(settings.DrillAge, age)))
+	return errors.Join(err, bad, worse, worst)
 }
 
-// never is how long ago the drill of a role counts that had none.
+// never is how long ago the drill of a role counts that had none, or of which nobody can
+// tell.
 const never = 365 * 24 * time.Hour
 
 func drillAge(rules breakglass.Rules, drills map[string]breakglass.DrillDone, now time.Time) (oldest time.Duration) {

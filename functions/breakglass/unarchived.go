@@ -65,5 +65,8 @@ func (h *Handler) unarchived(ctx context.Context, now time.Time) (time.Duration,
 		return 0, err
 	}
 	e, err := record.Parse(lines[0])
-	return max(now.Sub(e.At), 0), err
+	if err != nil {
+		return 0, fmt.Errorf("entry %d of the record: %w", last+1, err)
+	}
+	return max(now.Sub(e.At), 0), nil
 }

@@ -613,3 +613,36 @@ func (s *scene) onlyRequest() string {
 	}
 	return ""
 }
+
+// TestClosedSince: the record has which requests of a role were closed, whatever else of
+// it cannot be read.
+func TestClosedSince(t *testing.T) {
+	s := newScene(t)
+	arn := s.Door.Rules.Roles[0].ARN
+	var ids []string
+	for range 3 {
+		s.wait(30 * time.Minute)
+		r, _ := s.granted()
+		if err := s.Door.End(t.Context(), as("ada"), r.ID, s.now); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range s.owed() {
+			if err := s.Door.Closed(t.Context(), c, s.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ids = append(ids, r.ID)
+	}
+	s.damage(fmt.Sprintf("entry#%012d", s.last().Seq-1), "{") // the last end
+	got, err := s.Door.ClosedSince(t.Context(), arn, s.now.Add(-50*time.Minute))
+	if err != nil || len(got) != 2 || !got[ids[1]].Equal(s.now.Add(-30*time.Minute)) || !got[ids[2]].Equal(s.now) {
+		t.Errorf("closed in 50 minutes: %v, %v, want the last two of %v", got, err, ids)
+	}
+	if got, err := s.Door.ClosedSince(t.Context(), "arn:aws:iam::111122223333:role/another", time.Time{}); err != nil || len(got) != 0 {
+		t.Errorf("closed of another role: %v, %v", got, err)
+	}
+	s.faulty.Before = func() error { return errors.New("dynamodb read: no answer") }
+	if _, err := s.Door.ClosedSince(t.Context(), arn, s.now); err == nil {
+		t.Error("a store that is down has no list")
+	}
+}

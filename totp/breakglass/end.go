@@ -106,6 +106,35 @@ func (d *Door) Closed(ctx context.Context, c Closing, now time.Time) error {
 	})
 }
 
+// ClosedSince are the requests of a role, by its ARN, of which the record says since a time
+// that AWS refuses their tokens, and when it said so: for an edge that has lost its list
+// of them. An entry that cannot be read is passed over.
+func (d *Door) ClosedSince(ctx context.Context, arn string, since time.Time) (all map[string]time.Time, err error) {
+	k, err := d.desk(ctx)
+	all = map[string]time.Time{}
+	for seq := k.Seq; err == nil && seq > 0; seq-- {
+		var line []byte
+		line, err = d.row(ctx, entryKey(seq))
+		e, bad := record.Parse(line)
+		if errors.Is(err, ErrDamaged) || err == nil && bad != nil {
+			err = nil
+			continue
+		}
+		if e.At.Before(since.Add(-clockSlack)) {
+			break
+		}
+		if role, _ := d.Rules.role(e.Facts[record.Role]); e.What == record.Closed && role.ARN == arn {
+			all[e.Request] = e.At
+		}
+	}
+	return all, err
+}
+
+// Damaged says in the record that a row of the edge's cannot be read.
+func (d *Door) Damaged(ctx context.Context, key string, now time.Time) error {
+	return d.turn(ctx, now, func(t *turn) error { return t.tellDamage(key) })
+}
+
 // Unlock forgets the wrong codes of a device, when a second person agrees within a
 // quarter of an hour. It tells whether they are forgotten. The device's own person may
 // be one of the two, with another device.

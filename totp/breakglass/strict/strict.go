@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // deepest is more than any document of the door has.
@@ -41,9 +43,31 @@ func worded(err error) error {
 	case errors.As(err, &wrong):
 		return fmt.Errorf("field %s: a %s stands where another kind of value is wanted", wrong.Field, strings.Fields(wrong.Value + " value")[0])
 	case strings.Contains(err.Error(), "unknown field"):
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		_, quoted, _ := strings.Cut(err.Error(), "unknown field ")
+		name, bad := strconv.Unquote(quoted)
+		if bad != nil {
+			return errors.New("unknown field")
+		}
+		return fmt.Errorf(`unknown field "%s"`, shown(name))
 	}
 	return errors.New("it is not JSON")
+}
+
+// mostName is more than any field's name with those that it is in.
+const mostName = 60
+
+// shown is a name that somebody else chose, bounded, and in letters that do nothing where
+// they are printed.
+func shown(name string) string {
+	end := min(len(name), mostName)
+	for end < len(name) && end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	quoted := strconv.QuoteToASCII(name[:end])
+	if quoted = quoted[1 : len(quoted)-1]; end < len(name) {
+		return quoted + "…"
+	}
+	return quoted
 }
 
 // value walks over one value and looks at the names in it.
@@ -57,7 +81,7 @@ func value(d *json.Decoder, at string, depth int) error {
 	case !ok:
 		return nil
 	case depth == deepest:
-		return fmt.Errorf("%s: it goes deeper than any document of the door", at)
+		return fmt.Errorf("%s: it goes deeper than any document of the door", shown(at))
 	case open == '{':
 		err = object(d, at, depth+1)
 	default:
@@ -91,9 +115,9 @@ func object(d *json.Decoder, at string, depth int) error {
 		path := strings.TrimPrefix(at+"."+name, ".")
 		switch {
 		case name != strings.ToLower(name):
-			return fmt.Errorf("unknown field %q: names are in small letters", path) // encoding/json would take it for the small one
+			return fmt.Errorf(`unknown field "%s": names are in small letters`, shown(path)) // encoding/json would take it for the small one
 		case seen[name]:
-			return fmt.Errorf("field %s is there twice", path)
+			return fmt.Errorf("field %s is there twice", shown(path))
 		}
 		seen[name] = true
 		if err := value(d, path, depth); err != nil {

@@ -42,6 +42,21 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestNamesAreShownBounded: what somebody else wrote as a name is not what a log or a
+// terminal gets.
+func TestNamesAreShownBounded(t *testing.T) {
+	long := strings.Repeat("é", 1000)
+	for _, text := range []string{
+		`{"` + long + `":1}`, `{"list":[{"` + long + `":1}]}`, `{"A` + long + `":1}`, `{"` + long + `":1,"` + long + `":1}`, `{"` + long + `":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`,
+		`{"\u001b[2J\u202e\n":1}`, `{"\u001b[2J\u202e\nA":1}`, `{"\u001b[2J":1,"\u001b[2J":1}`,
+	} {
+		err := Read([]byte(text), new(document))
+		if err == nil || len(err.Error()) > 300 || strings.ContainsFunc(err.Error(), func(r rune) bool { return r != '…' && (r < ' ' || r > '~') }) {
+			t.Errorf("Read(%.40s) = %q", text, err)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"name":"a","list":[{"n":1}]}`))
 	f.Add([]byte(`{"name":"a","NAME":"b"}`))

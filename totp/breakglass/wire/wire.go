@@ -8,9 +8,11 @@
 //
 // A proof is of one command, for one door, and for a minute before and after the time
 // that it names, by AWS's clock. Who sees one can send the same command again in that
-// time, and no other. A code is used by then, and a request with the same recipient is
-// the same request; what is left is to end the same request, and to see what its sender
-// was shown.
+// time, and no other: they need sight of a call inside TLS, and either its own signature,
+// which AWS takes for longer, or leave to invoke the function directly. The door does a
+// request once with one proof, and what else changes something ten times: a code is used
+// by then, so that what is left is nine refusals in its sender's name, of the thirty that
+// they have a minute, and to see what they were shown.
 package wire
 
 import (
@@ -181,7 +183,7 @@ type Reason string
 const (
 	BadCommand     Reason = "bad-command"     // it cannot be read; nothing happened
 	NoCaller       Reason = "no-caller"       // AWS did not say who calls, or it is no IAM user
-	CallerUnproved Reason = "caller-unproved" // AWS does not confirm who calls; nothing happened
+	CallerUnproved Reason = "caller-unproved" // AWS does not confirm who calls, or the call came before; nothing happened
 	ProofUnchecked Reason = "proof-unchecked" // AWS could not be asked who calls; nothing happened: try again, then the offline way
 	StoreDown      Reason = "store-down"      // rows could not be read or written: try again, then the offline way
 	NotIssued      Reason = "not-issued"      // AWS gave no credentials: use again within the minute, with the same request
