@@ -189,7 +189,7 @@ func (t *turn) unlock(device string) error {
 		return err
 	}
 	owner, _ := t.door.Rules.owner(device)
-	err := t.forget(unlockKey(device))
+	err := t.tx.Delete(unlockKey(device)) // which was read to get here
 	for _, principal := range owner.Principals {
 		err = errors.Join(err, t.forget(guardKey(principal)), t.forgetNobody(principal))
 	}
