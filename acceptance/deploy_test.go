@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +32,9 @@ import (
 	"mfawatch/audit/pattern/deployed"
 	"mfawatch/functions/settings"
 	"mfawatch/internal/lambdatest"
+	"mfawatch/internal/sts"
 	"mfawatch/totp/breakglass"
+	"mfawatch/totp/breakglass/wire"
 )
 
 // cloud is moto as the cdk command deploys to it (moto/server.py).
@@ -293,9 +296,12 @@ func (c *cloud) throughDeployedDoor() {
 		c.t.Errorf("ada may call the door by %+v, error %v", held, err)
 	}
 	f := c.deployedFunction("breakglass")
+	if _, err := iam.NewFromConfig(c.at(deployHome)).CreateUser(c.t.Context(), &iam.CreateUserInput{UserName: aws.String("mallory")}); err != nil {
+		c.t.Fatal(err)
+	}
 	for user, want := range map[string]string{"door/ada": "200", "mallory": "403"} {
 		out := c.invoke(f, map[string]any{
-			"body":           `{"command":"open"}`,
+			"body":           c.proved(path.Base(user), wire.Command{Command: wire.Open}),
 			"requestContext": map[string]any{"http": map[string]any{"method": "POST"}, "authorizer": map[string]any{"iam": map[string]any{"userArn": "arn:aws:iam::" + motoAccount + ":user/" + user}}},
 		})
 		if fmt.Sprint(out["statusCode"]) != want {
@@ -305,6 +311,32 @@ func (c *cloud) throughDeployedDoor() {
 	if out := c.invoke(f, map[string]any{"mfawatch": "tend"}); out["errorMessage"] != nil {
 		c.t.Errorf("each minute's work: %v", out)
 	}
+}
+
+// proved is a command with the proof that a user sends it, as the function takes it.
+func (c *cloud) proved(user string, command wire.Command) string {
+	c.t.Helper()
+	made, err := iam.NewFromConfig(c.at(deployHome)).CreateAccessKey(c.t.Context(), &iam.CreateAccessKeyInput{UserName: &user})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join("..", "bin", "staged", "breakglass", "breakglass.json"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	rules, err := breakglass.ParseRules("breakglass.json", text)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	call := command.Call()
+	call.Proof.Door = rules.Door
+	key := aws.Credentials{AccessKeyID: *made.AccessKey.AccessKeyId, SecretAccessKey: *made.AccessKey.SecretAccessKey}
+	s, err := sts.Sign(c.t.Context(), key, deployHome, call.Signed(), time.Now())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	call.Proof = wire.Proof{Door: rules.Door, Key: s.Key, At: s.At, Token: s.Token, Signature: s.Signature}
+	return string(call.JSON())
 }
 
 // deployedFunction is a function's real binary, for this machine, with what was
