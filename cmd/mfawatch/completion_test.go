@@ -114,7 +114,7 @@ func TestCompletionScripts(t *testing.T) {
 func TestCompletionInBash(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("there is no bash here")
+		t.Fatal("bash is missing: make needs it too, install it")
 	}
 	dir := t.TempDir()
 	if err := os.Symlink(os.Args[0], filepath.Join(dir, "mfawatch")); err != nil {

@@ -44,7 +44,7 @@ func TestManPages(t *testing.T) {
 func TestManPagesAreFormatted(t *testing.T) {
 	groff, err := exec.LookPath("groff")
 	if err != nil {
-		t.Skip("there is no groff here")
+		t.Skip("there is no groff here; acceptance installs it, and fails without")
 	}
 	for _, c := range manual.Commands(newRoot(terminal{out: io.Discard, err: io.Discard})) {
 		var page, out, errs bytes.Buffer
