@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,11 +79,20 @@ func refusal(wrong *pflag.InvalidValueError) string {
 	case "bool":
 		return "is neither true nor false"
 	case "duration":
-		return "is not a duration: write 90s, 15m or 12h"
+		return noDuration(wrong.GetValue())
 	case "stringToString":
 		return "is not written as NAME=VALUE"
 	}
 	return wrong.Unwrap().Error()
+}
+
+// noDuration says how a duration is written. A number alone may be meant as minutes or as
+// seconds: nothing is guessed.
+func noDuration(text string) string {
+	if _, err := strconv.ParseFloat(text, 64); err != nil {
+		return "is not a duration: write 90s, 15m or 12h"
+	}
+	return fmt.Sprintf("has no unit: write %[1]sm for minutes, or %[1]ss for seconds", text)
 }
 
 func flagNames(c *cobra.Command) (names []string) {

@@ -281,3 +281,29 @@ func TestNearNames(t *testing.T) {
 		}
 	}
 }
+
+// Every duration that is written without a unit is refused with the flag's name, and with
+// what may be meant.
+func TestDurations(t *testing.T) {
+	n := 0
+	for _, c := range everyCommand() {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() != "duration" {
+				return
+			}
+			n++
+			for text, want := range map[string]string{
+				"15":   `--` + f.Name + ` "15" has no unit: write 15m for minutes, or 15s for seconds`,
+				"1.5":  `--` + f.Name + ` "1.5" has no unit: write 1.5m for minutes, or 1.5s for seconds`,
+				"soon": `--` + f.Name + ` "soon" is not a duration: write 90s, 15m or 12h`,
+			} {
+				if err := flagError(c, c.ParseFlags([]string{"--" + f.Name, text})); err.Error() != want {
+					t.Errorf("%s: %v, want %s", path(c), err, want)
+				}
+			}
+		})
+	}
+	if n < 7 {
+		t.Errorf("only %d flags are durations", n)
+	}
+}
