@@ -79,6 +79,10 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 	b.WriteString("\n")
 	lines("%d users, %d sessions: something is possible by %d, perhaps by %d, nothing by %d; %d exempt", len(a.reach.Users), len(rows),
 		counts[audit.Fail], counts[audit.Unknown], counts[audit.Pass], counts[audit.NotApplicable])
+	doubt := commonDoubt(rows)
+	if doubt != "" {
+		lines("Why perhaps, where no other reason stands: %s", report.Plain(doubt))
+	}
 	for _, r := range rows {
 		if len(only) > 0 && !slices.Contains(only, r.outcome) {
 			continue
@@ -86,13 +90,29 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 		fmt.Fprintf(b, "\n%s  %s  by %s\n", stamp(r.outcome, r.severity), report.Plain(r.user), r.by)
 		indented(b, columns, r.what)
 		for _, text := range []string{r.because, r.exempt} {
-			if text != "" {
+			if text != "" && text != doubt {
 				indented(b, columns, text)
 			}
 		}
 	}
 	a.roles(b, columns, only)
 	b.WriteString("\n")
+}
+
+// commonDoubt is the reason for which most of what is not known is not, where it would
+// otherwise stand there more than twice: it is said once for all.
+func commonDoubt(rows []row) string {
+	counts := map[string]int{}
+	common, most := "", 2
+	for _, r := range rows {
+		if r.outcome != audit.Unknown || r.because == "" {
+			continue
+		}
+		if counts[r.because]++; counts[r.because] > most {
+			common, most = r.because, counts[r.because]
+		}
+	}
+	return common
 }
 
 // stamp is a severity where something is possible, else the outcome.

@@ -328,6 +328,8 @@ func finished(r scan.Result, code int, in inputs) error {
 		return exit{code, fmt.Errorf("nothing could be read in %s%s", in.what, sameReason(r.Damaged))}
 	case r.Summary.Records == 0 && code == exitUnchecked && len(r.Damaged) == 0 && in.none != "":
 		return exit{code, errors.New(in.none)}
+	case r.Summary.Records == 0 && code == exitUnchecked && sameReason(r.Damaged) != "":
+		return exit{code, fmt.Errorf("no CloudTrail records in %s%s", in.what, sameReason(r.Damaged))}
 	case r.Summary.Records == 0 && code == exitUnchecked:
 		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", in.what)}
 	case code == exitClean:
@@ -353,6 +355,9 @@ func sameReason(ds []scan.DamagedFile) string {
 func named(paths []string) string {
 	var list []string
 	for _, p := range paths {
+		if p == "-" {
+			p = "standard input"
+		}
 		list = append(list, report.Plain(p))
 	}
 	return strings.Join(list, " ")

@@ -15,7 +15,7 @@ import (
 var ExportedAt = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // WriteAccount writes the files that the AWS CLI would have exported of the
-// account production, and its exemptions, into dir, which is made if need be.
+// account production, its exemptions and rules, into dir, which is made if need be.
 // Folders are made with mode 0700 and files with 0600.
 func WriteAccount(dir string) error {
 	files, err := accountFiles()
@@ -52,6 +52,12 @@ exemptions:
     ticket: SEC-87
     expires: 2026-10-01
     checks: [user-hardware-mfa]
+`
+
+// Rules is the account's file of rules, as a person would write it.
+const Rules = `version: 1
+audit:
+  break_glass: [` + Emergency + `]
 `
 
 // member is an IAM user of the account. Devices are serial numbers: a security
@@ -102,7 +108,7 @@ func (m member) arn() string        { return m.of("user") + cmp.Or(m.path, "/") 
 func (m member) of(s string) string { return "arn:aws:iam::" + production + ":" + s }
 
 func accountFiles() ([]file, error) {
-	files := []file{{"exemptions.yaml", []byte(Exemptions)}, {"exported-at.txt", []byte(ExportedAt.Format(time.RFC3339) + "\n")}}
+	files := []file{{"exemptions.yaml", []byte(Exemptions)}, {"rules.yaml", []byte(Rules)}, {"exported-at.txt", []byte(ExportedAt.Format(time.RFC3339) + "\n")}}
 	var err error
 	add := func(name string, v any) {
 		text, e := json.MarshalIndent(v, "", "    ")
