@@ -261,14 +261,16 @@ func writeUsers(w io.Writer, all []userOf) error {
 		for _, g := range u.Guards {
 			fmt.Fprintf(&b, "asked for a second factor by %s of %s, line %d, through %s\n", cmp.Or(report.Plain(g.Sid), "a statement"), report.Plain(g.Policy), g.Line, report.Plain(g.Through))
 		}
+		said := map[string]bool{}
 		for _, g := range u.Missing {
+			said[g.String()] = true
 			fmt.Fprintf(&b, "%s\n", report.Plain(g.String()))
 		}
 		if len(u.Sessions) == 0 {
 			b.WriteString("There is no credential: nothing can be done.\n")
 		}
 		for _, s := range u.Sessions {
-			writeSession(&b, u, s)
+			writeSession(&b, u, s, said)
 		}
 		b.WriteString("\n")
 	}
@@ -276,7 +278,8 @@ func writeUsers(w io.Writer, all []userOf) error {
 	return err
 }
 
-func writeSession(b *strings.Builder, u *reach.User, s reach.Session) {
+// writeSession leaves out the reasons that were said of the user already.
+func writeSession(b *strings.Builder, u *reach.User, s reach.Session, said map[string]bool) {
 	fmt.Fprintf(b, "\nBy %s (held: %s; can be had without a second factor: %s): %d possible or perhaps, %d denied\n", byWords[s.Credential], s.Held, u.Real(s), len(s.Open), s.Denied)
 	if s.EnrolFirst != reach.No && u.Holds.Device != reach.Yes {
 		fmt.Fprintf(b, "  %s; then something is possible: %s\n", enrolment(u, s), s.ThenOpen)
@@ -284,6 +287,9 @@ func writeSession(b *strings.Builder, u *reach.User, s reach.Session) {
 	for _, o := range s.Open {
 		fmt.Fprintf(b, "  %-7s  %-8s  %s on %s: %s\n", o.Can, o.Severity, report.Plain(o.Action), report.Plain(o.Resource), o.Why)
 		for _, r := range o.Because {
+			if said[r.Text] {
+				continue
+			}
 			fmt.Fprintf(b, "      %s%s\n", report.Plain(r.Text), onLine(r))
 		}
 		if len(o.Path) > 0 {

@@ -114,18 +114,32 @@ func argsError(c *cobra.Command, args []string, err error) error {
 	case errors.As(err, &exit{}):
 		return err
 	case c.HasAvailableSubCommands():
-		near := ""
-		c.SuggestionsMinimumDistance = 2 // cobra's own, where it looks itself
-		if all := c.SuggestionsFor(args[0]); len(all) > 0 {
-			near = c.CommandPath() + " " + all[0]
-		}
-		return usage("there is no command %q%s", args[0], orMeant("", near))
+		return usage("there is no command %q%s", args[0], orMeant("", nearestCommand(c, args[0])))
 	case wanted == "":
 		return usage("it takes no arguments, and %s", wereGiven(len(args)))
 	case len(args) == 0:
 		return usage("%s is missing", strings.TrimSpace(wanted))
 	}
 	return usage("it takes %s, and %s", strings.TrimSpace(wanted), wereGiven(len(args)))
+}
+
+// nearestCommand is the command of c that a word is the beginning of, or misspelt.
+func nearestCommand(c *cobra.Command, word string) string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if !sub.IsAvailableCommand() {
+			continue
+		}
+		names = append(names, sub.Name())
+	}
+	near := catalogue.Nearest(word, names)
+	if i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, strings.ToLower(word)) }); near == "" && i >= 0 && word != "" {
+		near = names[i]
+	}
+	if near == "" {
+		return ""
+	}
+	return c.CommandPath() + " " + near
 }
 
 // wereGiven does not repeat arguments: one too many may be a code that somebody typed.

@@ -266,6 +266,7 @@ func TestNearNames(t *testing.T) {
 		"scna":                   `mfawatch: there is no command "scna"; did you mean mfawatch scan?`,
 		"key lst":                `mfawatch key: there is no command "lst"; did you mean mfawatch key list?`,
 		"yubikey oath ad":        `mfawatch yubikey oath: there is no command "ad"; did you mean mfawatch yubikey oath add?`,
+		"nope":                   `mfawatch: there is no command "nope"` + "\n", // and not code
 		"completely-else":        `mfawatch: there is no command "completely-else"` + "\n",
 		"help key lst":           `mfawatch help: there is no command "lst"; did you mean mfawatch key list?`,
 		"help code x":            `mfawatch help: mfawatch code has no commands under it`,
