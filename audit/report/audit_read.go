@@ -106,7 +106,7 @@ func (r *auditReader) readSchema() error {
 		if r.schema == audit.SnapshotSchema {
 			hint = "; a snapshot is judged first, by mfawatch audit --from"
 		}
-		return fmt.Errorf("schema is %q, this program reads %q and %q%s", r.schema, AuditSchema, OrganizationSchema, hint)
+		return fmt.Errorf("it is %q, this program reads %q and %q%s", r.schema, AuditSchema, OrganizationSchema, hint)
 	}
 	return nil
 }
