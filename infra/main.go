@@ -131,7 +131,7 @@ func contextOf(text string) (map[string]any, error) {
 		return context, nil
 	}
 	if err := json.Unmarshal([]byte(text), &context); err != nil {
-		return nil, errors.New("CDK_CONTEXT_JSON is no JSON object: it is the cdk command's")
+		return nil, errors.New("CDK_CONTEXT_JSON is not a JSON object: it is the cdk command's")
 	}
 	return context, nil
 }

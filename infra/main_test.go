@@ -86,7 +86,7 @@ func TestContext(t *testing.T) {
 	if diff := cmp.Diff(want, overrides(context)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := contextOf("{"); err == nil || !strings.Contains(err.Error(), "CDK_CONTEXT_JSON is no JSON object") {
+	if _, err := contextOf("{"); err == nil || !strings.Contains(err.Error(), "CDK_CONTEXT_JSON is not a JSON object") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -335,7 +335,7 @@ func fuzzed(stream []byte) []signin.Event {
 		person := int(stream[i]>>3) % 4
 		e.Principal.Name, e.TargetUser, e.SourceIP = fmt.Sprint("u", person), fmt.Sprint("u", person), "192.0.2.1"
 		if person == 3 {
-			e.Principal.Name = hiddenName
+			e.Principal.Name = HiddenName
 		}
 		e.MFADevice = "arn:aws:iam::111122223333:mfa/u" + fmt.Sprint(person)
 		e.IdentityType = []string{"IAMUser", "FederatedUser"}[stream[i]>>7]

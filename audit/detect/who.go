@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// hiddenName is what AWS writes for a user name that does not exist: the
+	// HiddenName is what AWS writes for a user name that does not exist: the
 	// typed text might be a password (CloudTrail user guide, console sign-in
 	// events).
-	hiddenName = "HIDDEN_DUE_TO_SECURITY_REASONS"
+	HiddenName = "HIDDEN_DUE_TO_SECURITY_REASONS"
 	// rootUserName is root's userName in IAM requests that root makes for itself.
 	rootUserName = "AWS ROOT USER"
 
@@ -42,7 +42,7 @@ func who(e *signin.Event) string {
 }
 
 func userKey(name string) string {
-	if name == "" || name == hiddenName {
+	if name == "" || name == HiddenName {
 		return ""
 	}
 	return "user/" + strings.ToLower(name)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"mfawatch/audit"
 )
 
 // mostBytes bounds a document: the longest that AWS stores is 10,240 characters
@@ -50,7 +52,7 @@ func (r *reader) token() (json.Token, error) {
 	r.line += bytes.Count(r.text[r.at:end], []byte{'\n'})
 	r.at = end
 	if err != nil {
-		return nil, fmt.Errorf("line %d: no JSON: %w", r.line+1, err)
+		return nil, fmt.Errorf("line %d: %w", r.line+1, audit.NotJSON(err))
 	}
 	return t, nil
 }

@@ -48,8 +48,8 @@ func TestParse(t *testing.T) {
 // wrong there.
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                                 `policy "p": line 1: no JSON: unexpected EOF`,
-		`nonsense`:                         `policy "p": line 1: no JSON: invalid character`,
+		``:                                 `policy "p": line 1: not JSON: it breaks off here`,
+		`nonsense`:                         `policy "p": line 1: not JSON: invalid character`,
 		`[]`:                               `policy "p": line 1: the document is no object`,
 		`{}`:                               `policy "p": line 1: Statement is missing`,
 		"{\n\"Version\": \"2020-01-01\"}":  `policy "p": line 2: Version is "2020-01-01": it is one of 2012-10-17, 2008-10-17`,
@@ -77,7 +77,7 @@ func TestParseErrors(t *testing.T) {
 		`{"Statement":{"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":null}}}}`:    `the condition on a has a value that is neither`,
 		`{"Statement":{"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":1,"a":2}}}}`: `Bool has "a" twice`,
 		`{"Statement":{"Effect":"Allow","Action":"*"}} {}`:                                 `something follows the policy`,
-		`{"Statement":{"Effect":"Allow","Action":"*"`:                                      `no JSON: unexpected EOF`,
+		`{"Statement":{"Effect":"Allow","Action":"*"`:                                      `not JSON: it breaks off here`,
 		strings.Repeat(" ", mostBytes+1):                                                   `bytes are more than any policy has`,
 		`{"Statement":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`:    `list in a list`,
 	} {

@@ -67,11 +67,11 @@ func ParseEventPattern(text string) (*EventPattern, error) {
 	}
 	v, err := decode([]byte(text))
 	if err != nil {
-		return nil, fmt.Errorf("the event pattern is no JSON: %w", err)
+		return nil, fmt.Errorf("the event pattern is not JSON: %w", err)
 	}
 	o, ok := v.(map[string]any)
 	if !ok {
-		return nil, errors.New("the event pattern is no JSON object")
+		return nil, errors.New("the event pattern is not a JSON object")
 	}
 	c := compiler{pattern: &EventPattern{combinations: 1}}
 	c.pattern.root, err = c.object(o, "")
@@ -91,11 +91,11 @@ func ParseEventPattern(text string) (*EventPattern, error) {
 func (p *EventPattern) Match(event []byte) (bool, error) {
 	v, err := decode(event)
 	if err != nil {
-		return false, fmt.Errorf("the event is no JSON: %w", err)
+		return false, fmt.Errorf("the event is not JSON: %w", err)
 	}
 	o, ok := v.(map[string]any)
 	if !ok {
-		return false, errors.New("the event is no JSON object")
+		return false, errors.New("the event is not a JSON object")
 	}
 	leaves := map[string][]any{}
 	flatten(o, "", leaves)

@@ -167,9 +167,9 @@ func TestMatch(t *testing.T) {
 
 func TestBadEventPatterns(t *testing.T) {
 	for pattern, want := range map[string]string{
-		``:                                    `the event pattern is no JSON: EOF`,
-		`{"a":["x"]} x`:                       `the event pattern is no JSON: something follows the first value`,
-		`["x"]`:                               `the event pattern is no JSON object`,
+		``:                                    `the event pattern is not JSON: EOF`,
+		`{"a":["x"]} x`:                       `the event pattern is not JSON: something follows the first value`,
+		`["x"]`:                               `the event pattern is not a JSON object`,
 		`{}`:                                  `the event pattern is an empty object: name a field`,
 		`{"a":{}}`:                            `a is an empty object: name a field`,
 		`{"a":"x"}`:                           `a is neither an array of values nor an object`,
@@ -263,8 +263,8 @@ func TestEventsThatAreNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for event, want := range map[string]string{
-		``: "the event is no JSON: EOF", `{`: "the event is no JSON: unexpected EOF", `{} {}`: "the event is no JSON: something follows the first value",
-		`[]`: "the event is no JSON object", `"x"`: "the event is no JSON object", `null`: "the event is no JSON object",
+		``: "the event is not JSON: EOF", `{`: "the event is not JSON: unexpected EOF", `{} {}`: "the event is not JSON: something follows the first value",
+		`[]`: "the event is not a JSON object", `"x"`: "the event is not a JSON object", `null`: "the event is not a JSON object",
 	} {
 		if got, err := p.Match([]byte(event)); got || err == nil || err.Error() != want {
 			t.Errorf("Match(%s) = %v, %v, want %s", event, got, err, want)

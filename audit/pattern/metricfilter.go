@@ -64,7 +64,7 @@ func ParseMetricFilter(text string) (*MetricFilter, error) {
 	return &MetricFilter{root}, nil
 }
 
-// Match answers for one log event. A text that is no JSON object is not
+// Match answers for one log event. A text that is not a JSON object is not
 // counted.
 func (f *MetricFilter) Match(message []byte) Answer {
 	v, err := decode(message)

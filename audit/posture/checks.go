@@ -54,11 +54,22 @@ type Check struct {
 type Remediation struct {
 	Console []string `json:"console"`
 	CLI     []string `json:"cli"`
+	// Elsewhere is what is done neither in AWS's console nor by its CLI.
+	Elsewhere []string `json:"elsewhere,omitempty"`
+}
+
+// Steps are what to do without a command: where, and what.
+func (r Remediation) Steps() string {
+	steps := strings.Join(r.Elsewhere, " ")
+	if len(r.Console) > 0 {
+		steps = strings.TrimSpace(steps + " Console: " + strings.Join(r.Console, " "))
+	}
+	return steps
 }
 
 // String is the remediation as a finding carries it.
 func (r Remediation) String() string {
-	text := "Console: " + strings.Join(r.Console, " ")
+	text := r.Steps()
 	if len(r.CLI) > 0 {
 		text += " CLI: " + strings.Join(r.CLI, "; ") + "."
 	}
@@ -71,9 +82,8 @@ func Checks() []Check {
 	var all []Check
 	for _, group := range [][]Check{rootChecks(), userChecks(), adminChecks(), deviceChecks(), idleChecks(), enforcedChecks(), accountChecks(), declaredChecks()} {
 		for _, c := range group {
-			if c.Remediation.CLI == nil {
-				c.Remediation.CLI = []string{} // [] in JSON
-			}
+			c.Remediation.Console = append([]string{}, c.Remediation.Console...) // [] in JSON
+			c.Remediation.CLI = append([]string{}, c.Remediation.CLI...)
 			all = append(all, c)
 		}
 	}
@@ -247,7 +257,7 @@ func deviceChecks() []Check {
 			Question:  "Is every virtual device somebody's?",
 			Rationale: "A device that was made and never assigned is half an enrolment; whoever made it knows its secret. AWS deletes such devices itself when somebody adds one in the console.",
 			Remediation: Remediation{
-				Console: []string{"Add any MFA device in the console: AWS then deletes unassigned ones."},
+				Console: []string{"IAM, Users, any user, Security credentials. Assign any MFA device here: AWS then deletes the unassigned ones."},
 				CLI:     []string{"aws iam delete-virtual-mfa-device --serial-number SERIAL"},
 			},
 			Evidence: []string{theVirtual},
@@ -343,7 +353,7 @@ func declaredChecks() []Check {
 			Question:  "Does every exemption still last?",
 			Rationale: "An exemption ends on its date: what it hid is a failure again, and somebody should decide anew.",
 			Remediation: Remediation{
-				Console: []string{"Mend what was exempt and remove the exemption, or have its owner decide on a new date."},
+				Elsewhere: []string{"In the file of exemptions: remove this one once what it hid is put right, or have its owner decide on a new date."},
 			},
 			Evidence: []string{"rules"},
 		}, {
@@ -351,8 +361,8 @@ func declaredChecks() []Check {
 			Question:  "Does every exemption match somebody?",
 			Rationale: "An exemption that matches nobody is a typing error, or of a user who is gone. Names can be given again; immutable ids cannot.",
 			Remediation: Remediation{
-				Console: []string{"Remove the exemption, or correct its id."},
-				CLI:     []string{"aws iam get-user --user-name USER --query User.UserId"},
+				Elsewhere: []string{"In the file of exemptions: remove this one, or correct its id."},
+				CLI:       []string{"aws iam get-user --user-name USER --query User.UserId"},
 			},
 			Evidence: []string{"rules", theDetails},
 		}, {

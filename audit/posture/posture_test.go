@@ -325,7 +325,7 @@ func TestChecksAreDocumented(t *testing.T) {
 			t.Errorf("id %q is not in kebab case or taken", c.ID)
 		}
 		seen[c.ID] = true
-		if !strings.HasSuffix(c.Question, "?") || c.Rationale == "" || len(c.Evidence) == 0 || len(c.Remediation.Console) == 0 || c.Severity == audit.Info {
+		if !strings.HasSuffix(c.Question, "?") || c.Rationale == "" || len(c.Evidence) == 0 || c.Remediation.Steps() == "" || c.Severity == audit.Info {
 			t.Errorf("%s: question, rationale, evidence, remediation or severity is missing: %+v", c.ID, c)
 		}
 	}
@@ -336,9 +336,21 @@ func TestRemediationInWords(t *testing.T) {
 		"Console: One. Two. CLI: aws a; aws b.": {Console: []string{"One.", "Two."}, CLI: []string{"aws a", "aws b"}},
 		"Console: One. CLI: aws a.":             {Console: []string{"One."}, CLI: []string{"aws a"}},
 		"Console: One.":                         {Console: []string{"One."}},
+		"In a file: one. CLI: aws a.":           {Elsewhere: []string{"In a file: one."}, CLI: []string{"aws a"}},
+		"First. Console: One. Two.":             {Elsewhere: []string{"First."}, Console: []string{"One.", "Two."}},
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("remediation = %q, want %q", got, want)
+		}
+	}
+}
+
+// What is put right in a file of ours has no console.
+func TestNoConsoleForExemptions(t *testing.T) {
+	for _, c := range posture.Checks() {
+		r := c.Remediation
+		if files := strings.HasPrefix(c.ID, "exemption-"); files != (len(r.Console) == 0) || files != (len(r.Elsewhere) > 0) {
+			t.Errorf("%s: console %q, elsewhere %q", c.ID, r.Console, r.Elsewhere)
 		}
 	}
 }

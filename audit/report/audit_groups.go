@@ -76,14 +76,14 @@ func failing(f *audit.Finding) bool    { return f.Outcome == audit.Fail }
 func unanswered(f *audit.Finding) bool { return f.Outcome == audit.Unknown }
 func exempted(f *audit.Finding) bool   { return f.Exemption != nil }
 
-// remediation is what to do about a failure of the group: in the console, and
-// as commands. A text of another version stands whole.
-func (g group) remediation() (console string, commands []string) {
+// remediation is what to do about a failure of the group: in steps, and as
+// commands. A text of another version stands whole.
+func (g group) remediation() (steps string, commands []string) {
 	for _, f := range g.found {
 		switch f.Remediation {
 		case "":
 		case g.check.Remediation.String():
-			return "Console: " + strings.Join(g.check.Remediation.Console, " "), pasteable(g.check.Remediation.CLI)
+			return g.check.Remediation.Steps(), pasteable(g.check.Remediation.CLI)
 		default:
 			return f.Remediation, nil
 		}

@@ -75,8 +75,8 @@ func TestReadAuditRefuses(t *testing.T) {
 	whole := string(written(t, AuditJSON, exampleAudits()["organisation"], AuditOptions{}))
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":             {"", "it is empty"},
-		"null":              {"null", "not an object"},
-		"list":              {"[]", "not an object"},
+		"null":              {"null", "not a JSON object"},
+		"list":              {"[]", "not a JSON object"},
 		"no JSON":           {"account,check\n", "want what 'mfawatch audit -o FILE.json' wrote"},
 		"snapshot":          {`{"schema":"mfawatch/snapshot/v1","account":"111122223333"}`, "audit --from"},
 		"scan":              {`{"schema":"mfawatch/scan/v1","verdicts":[]}`, "mfawatch/audit/v1"},

@@ -21,7 +21,7 @@ import (
 func ReadAudit(name string, r io.Reader) (Audit, error) {
 	text := bufio.NewReaderSize(r, 1<<16)
 	if head, _ := text.Peek(64); !mayBeObject(head) {
-		return Audit{}, fmt.Errorf("%s: it is not an object of JSON: want what 'mfawatch audit -o FILE.json' wrote", name)
+		return Audit{}, fmt.Errorf("%s: it is not a JSON object: want what 'mfawatch audit -o FILE.json' wrote", name)
 	}
 	d := &auditReader{d: json.NewDecoder(text)}
 	d.d.DisallowUnknownFields()
@@ -106,7 +106,7 @@ func (r *auditReader) readSchema() error {
 		if r.schema == audit.SnapshotSchema {
 			hint = "; a snapshot is judged first, by mfawatch audit --from"
 		}
-		return fmt.Errorf("schema is %q, this program reads %q and %q%s", r.schema, AuditSchema, OrganizationSchema, hint)
+		return fmt.Errorf("it is %q, this program reads %q and %q%s", r.schema, AuditSchema, OrganizationSchema, hint)
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ func headline(s scan.Summary, ds []detect.Detection) (string, tone) {
 		return "Cannot tell whether every sign-in used MFA: " + and(doubts) + ".", doubtful
 	case alerts > 0:
 		return count(alerts, "detection", "detections") + " to look at; no sign-in without MFA found" + of(s) + ".", alarming
+	case s.LeftOut != nil:
+		return LeftOut(s), doubtful
 	case s.SignIns == 0 && s.Filtered:
 		return "No sign-in fits what --since, --until, --account, --region and --user ask for, in " + count(s.Records, "record", "records") + ".", doubtful
 	case s.SignIns == 0:
@@ -50,6 +52,43 @@ func withoutMFA(s scan.Summary) int {
 	return max(n, s.ByOutcome[audit.Fail])
 }
 
+// LeftOut says what a filter did that left no sign-in: "--user leaves nothing of 32
+// sign-ins." It is empty where none did.
+func LeftOut(s scan.Summary) string {
+	l := s.LeftOut
+	switch {
+	case l == nil:
+		return ""
+	case l.SignIns == 0:
+		return "No sign-in was read, and " + noRecords(l) + "."
+	}
+	verb := " leaves"
+	if len(l.By) > 1 {
+		verb = " leave"
+	}
+	return flags(l.By) + verb + " nothing of " + count(l.SignIns, "sign-in", "sign-ins") + "."
+}
+
+func noRecords(l *scan.LeftOut) string {
+	return "no record that was read is known to be of what " + flags(l.Asked) + asks(len(l.Asked)) + " for"
+}
+
+func asks(n int) string {
+	if n == 1 {
+		return " asks"
+	}
+	return " ask"
+}
+
+// flags are names of flags as they are typed.
+func flags(names []string) string {
+	var typed []string
+	for _, name := range names {
+		typed = append(typed, "--"+name)
+	}
+	return and(typed)
+}
+
 func by(ws []scan.WithoutMFA) string {
 	if len(ws) == 0 {
 		return ""
@@ -65,6 +104,9 @@ func doubts(s scan.Summary) []string {
 	}
 	if s.Records == 0 {
 		ds = append(ds, "no CloudTrail record was read")
+	}
+	if l := s.LeftOut; l != nil && l.NoRecords {
+		ds = append(ds, noRecords(l))
 	}
 	if s.Unopened > 0 {
 		ds = append(ds, count(s.Unopened, "source", "sources")+" could not be opened")

@@ -44,6 +44,7 @@ type htmlCheck struct {
 	Rationale string              `json:"-"`
 	Console   []string            `json:"console"`
 	CLI       []string            `json:"cli"`
+	Elsewhere []string            `json:"elsewhere,omitempty"`
 	Controls  map[string][]string `json:"controls"`
 
 	remediation string
@@ -133,7 +134,7 @@ func (d *htmlData) check(c posture.Check) int {
 		i = len(d.Checks)
 		d.checks[c.ID] = i
 		d.Checks = append(d.Checks, htmlCheck{
-			ID: c.ID, Question: cmp.Or(c.Question, c.ID), Severity: c.Severity.String(), Rationale: c.Rationale, Console: list(c.Remediation.Console),
+			ID: c.ID, Question: cmp.Or(c.Question, c.ID), Severity: c.Severity.String(), Rationale: c.Rationale, Console: list(c.Remediation.Console), Elsewhere: c.Remediation.Elsewhere,
 			CLI: list(pasteable(c.Remediation.CLI)), Controls: map[string][]string{}, remediation: c.Remediation.String(),
 		})
 	}

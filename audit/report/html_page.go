@@ -318,6 +318,7 @@ func (c htmlCheckRow) about() g.Node {
 		return g.Map(all, func(line string) g.Node { return g.Text(line + end) })
 	}
 	return h.Div(h.Class("about"), h.P(g.Text(c.Rationale)),
+		g.If(len(c.Elsewhere) > 0, h.P(lines(c.Elsewhere, " "))),
 		g.If(len(c.Console) > 0, h.P(h.B(g.Text("Console.")), g.Text(" "), lines(c.Console, " "))),
 		g.If(len(c.CLI) > 0, h.Pre(h.TabIndex("0"), lines(c.CLI, "\n"))),
 		g.If(c.Calls != "", h.P(h.Class("sub"), g.Text("Answered from "+c.Calls))),

@@ -18,6 +18,9 @@ func (p *page) summary(s scan.Summary, ds []detect.Detection) {
 	text, tone := headline(s, ds)
 	shout := []func(string) string{doubtful: p.paint.doubt, alarming: p.paint.alarm, calming: p.paint.calm}[tone]
 	p.styled(text, shout)
+	if left := LeftOut(s); left != "" && left != text && s.LeftOut.SignIns > 0 {
+		p.styled(left, p.paint.doubt)
+	}
 	for _, c := range caveats(s, tone) {
 		p.styled(c, p.paint.doubt)
 	}
@@ -157,6 +160,7 @@ func (p *page) read(s scan.Summary) {
 	if s.Duplicates > 0 {
 		p.fact("Duplicates", count(s.Duplicates, "further copy", "further copies")+" of sign-ins already counted")
 	}
+	p.instead(s.LeftOut)
 	if s.Filtered && s.SignIns == 0 && len(s.Accounts) > 0 {
 		p.fact("Records of", and(s.Accounts)+spanned(s))
 	}
@@ -166,6 +170,37 @@ func (p *page) read(s scan.Summary) {
 	if n := s.DamagedFiles - s.Unopened; n > 0 {
 		p.fact("Damaged", count(n, "file, not read to its end", "files, not read to their end"))
 	}
+}
+
+// instead names what there was where a filter left nothing: what was misspelt stands
+// beside what was meant.
+func (p *page) instead(l *scan.LeftOut) {
+	if l == nil {
+		return
+	}
+	for _, seen := range []struct {
+		what  string
+		names []string
+	}{{"Users seen", l.Users}, {"Accounts seen", l.Accounts}, {"Regions seen", l.Regions}} {
+		if n := len(seen.names); n > 0 {
+			p.fact(seen.what, some(seen.names))
+		}
+	}
+	if !l.First.IsZero() {
+		p.fact("Sign-ins seen", fmt.Sprintf("%s to %s UTC", stamp(l.First), stamp(l.Last)))
+	}
+}
+
+// some lists the first few of many names.
+func some(names []string) string {
+	var parts []string
+	for i, name := range names {
+		if i == shown && len(names) > shown+1 {
+			return strings.Join(parts, ", ") + fmt.Sprintf(" and %d more", len(names)-shown)
+		}
+		parts = append(parts, plain(name))
+	}
+	return and(parts)
 }
 
 // spanned is from when to when records were read.

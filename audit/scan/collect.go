@@ -80,7 +80,7 @@ func (c *collector) judge(record []byte, origin string) *entry {
 // add joins copies of the same event. The record that stays does not depend on
 // which came first.
 func (c *collector) add(e *entry) {
-	c.covered.see(e.event.Account, e.event.Time)
+	c.covered.see(e.event.Account, e.event.Region, e.event.Time)
 	key := e.event.Key()
 	if key == "" {
 		c.keyless = append(c.keyless, e)
@@ -206,6 +206,7 @@ func (c *collector) result(complete bool) Result {
 		}
 	}
 	c.summary.WithoutMFA = c.worst()
+	c.summary.LeftOut = c.leftOut(entries)
 	for _, d := range r.Detections {
 		c.summary.Detections[d.ID]++
 	}

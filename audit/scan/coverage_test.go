@@ -20,9 +20,9 @@ func TestCoverage(t *testing.T) {
 	} {
 		c.file(name)
 	}
-	c.see("222233334444", at(9, 30))
-	c.see("", at(8, 0))
-	c.see("333344445555", time.Time{})
+	c.see("222233334444", "eu-north-1", at(9, 30))
+	c.see("", "", at(8, 0))
+	c.see("333344445555", "", time.Time{})
 	c.tell(&s)
 	got := []any{s.Accounts, s.RecordsFirst, s.RecordsLast}
 	want := []any{[]string{"111122223333", "222233334444", "333344445555", "444455556666"}, at(7, 0), at(9, 30)}

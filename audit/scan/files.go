@@ -152,8 +152,11 @@ func cause(err error) string {
 }
 
 func reason(d trail.Damage) string {
-	if d.More == 0 {
+	switch d.More {
+	case 0:
 		return d.Reason
+	case 1:
+		return d.Reason + " (and 1 more damaged place)"
 	}
-	return fmt.Sprintf("%s (and %d more)", d.Reason, d.More)
+	return fmt.Sprintf("%s (and %d more damaged places)", d.Reason, d.More)
 }

@@ -52,6 +52,7 @@ type Summary struct {
 	Accounts     []string              `json:"accounts"`      // whose records were read, as far as it is known
 	RecordsFirst time.Time             `json:"records_first"` // of all records read, as far as it is known
 	RecordsLast  time.Time             `json:"records_last"`
+	LeftOut      *LeftOut              `json:"left_out,omitempty"` // where a filter left no sign-in
 }
 
 // WithoutMFA is a principal that signed in without MFA, and how often.

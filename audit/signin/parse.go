@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNotARecord is what Parse wraps when the bytes are JSON of some other sort,
-// or no JSON at all.
+// or not JSON at all.
 var ErrNotARecord = errors.New("not a CloudTrail record")
 
 // maxParam bounds what is kept of one request parameter, in bytes.

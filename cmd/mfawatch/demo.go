@@ -50,8 +50,9 @@ func writeDemo(t terminal, dir string) error {
 	if err := demo.WriteAccount(filepath.Join(dir, "exported")); err != nil {
 		return cannotRun(err)
 	}
-	_, err := fmt.Fprintf(t.out, "Wrote the archive and the account's files. Now try:\n  mfawatch scan %s\n  mfawatch audit --from %s --exemptions %s\n",
-		filepath.Join(dir, "AWSLogs"), filepath.Join(dir, "exported"), filepath.Join(dir, "exported", "exemptions.yaml"))
+	exported := filepath.Join(dir, "exported")
+	_, err := fmt.Fprintf(t.out, "Wrote the archive and the account's files. Now try:\n  mfawatch scan %s\n  mfawatch audit --from %s --exemptions %s --rules %s\n",
+		filepath.Join(dir, "AWSLogs"), exported, filepath.Join(exported, "exemptions.yaml"), filepath.Join(exported, "rules.yaml"))
 	return err
 }
 
@@ -108,8 +109,12 @@ func auditDemo(t terminal, html string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rules := posture.Rules{Exemptions: exemptions, BreakGlass: []string{demo.Emergency}}
-	a := report.Audit{Accounts: []posture.Account{posture.Judge(s, rules)}}
+	rules, err := config.Rules("rules.yaml", []byte(demo.Rules))
+	if err != nil {
+		return "", err
+	}
+	rules.Posture.Exemptions = exemptions
+	a := report.Audit{Accounts: []posture.Account{posture.Judge(s, rules.Posture)}}
 	o := report.AuditOptions{Version: version}
 	if err := outfile.Write(html, func(w io.Writer) error { return report.WriteAudit(w, report.AuditHTML, a, o) }); err != nil {
 		return "", err

@@ -13,6 +13,7 @@ import (
 
 	"mfawatch/audit"
 	"mfawatch/audit/enforce"
+	"mfawatch/audit/enforce/catalogue"
 	"mfawatch/audit/enforce/guardrail"
 	"mfawatch/audit/enforce/reach"
 	"mfawatch/audit/posture"
@@ -289,16 +290,18 @@ func harm(plans []accountPlan) error {
 // explain prints all that is known of one user.
 func (f *enforceFlags) explain(t terminal, all enforced) error {
 	var found []userOf
+	var names []string
 	for i := range all.read {
 		a := &all.read[i]
 		for j := range a.reach.Users {
+			names = append(names, a.reach.Users[j].Name)
 			if u := &a.reach.Users[j]; f.user == u.Name || f.user == u.ID || f.user == u.ARN {
 				found = append(found, userOf{a, u})
 			}
 		}
 	}
 	if len(found) == 0 {
-		return cannotRun(fmt.Errorf("--user %q: no user has this name, id or ARN; upper and lower case count", f.user))
+		return cannotRun(fmt.Errorf("--user %q: no user has this name, id or ARN; upper and lower case count%s", f.user, orMeant("", report.Plain(catalogue.Nearest(f.user, names)))))
 	}
 	write := writeUsers
 	if f.output.format == string(report.AuditJSON) {

@@ -79,6 +79,10 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 	b.WriteString("\n")
 	lines("%d users, %d sessions: something is possible by %d, perhaps by %d, nothing by %d; %d exempt", len(a.reach.Users), len(rows),
 		counts[audit.Fail], counts[audit.Unknown], counts[audit.Pass], counts[audit.NotApplicable])
+	doubt := commonDoubt(rows)
+	if doubt != "" {
+		lines("Why perhaps, where no other reason stands: %s", report.Plain(doubt))
+	}
 	for _, r := range rows {
 		if len(only) > 0 && !slices.Contains(only, r.outcome) {
 			continue
@@ -86,13 +90,29 @@ func (a *analysed) table(b *strings.Builder, columns int, only []audit.Outcome) 
 		fmt.Fprintf(b, "\n%s  %s  by %s\n", stamp(r.outcome, r.severity), report.Plain(r.user), r.by)
 		indented(b, columns, r.what)
 		for _, text := range []string{r.because, r.exempt} {
-			if text != "" {
+			if text != "" && text != doubt {
 				indented(b, columns, text)
 			}
 		}
 	}
 	a.roles(b, columns, only)
 	b.WriteString("\n")
+}
+
+// commonDoubt is the reason for which most of what is not known is not, where it would
+// otherwise stand there more than twice: it is said once for all.
+func commonDoubt(rows []row) string {
+	counts := map[string]int{}
+	common, most := "", 2
+	for _, r := range rows {
+		if r.outcome != audit.Unknown || r.because == "" {
+			continue
+		}
+		if counts[r.because]++; counts[r.because] > most {
+			common, most = r.because, counts[r.because]
+		}
+	}
+	return common
 }
 
 // stamp is a severity where something is possible, else the outcome.
@@ -241,14 +261,16 @@ func writeUsers(w io.Writer, all []userOf) error {
 		for _, g := range u.Guards {
 			fmt.Fprintf(&b, "asked for a second factor by %s of %s, line %d, through %s\n", cmp.Or(report.Plain(g.Sid), "a statement"), report.Plain(g.Policy), g.Line, report.Plain(g.Through))
 		}
+		said := map[string]bool{}
 		for _, g := range u.Missing {
+			said[g.String()] = true
 			fmt.Fprintf(&b, "%s\n", report.Plain(g.String()))
 		}
 		if len(u.Sessions) == 0 {
 			b.WriteString("There is no credential: nothing can be done.\n")
 		}
 		for _, s := range u.Sessions {
-			writeSession(&b, u, s)
+			writeSession(&b, u, s, said)
 		}
 		b.WriteString("\n")
 	}
@@ -256,7 +278,8 @@ func writeUsers(w io.Writer, all []userOf) error {
 	return err
 }
 
-func writeSession(b *strings.Builder, u *reach.User, s reach.Session) {
+// writeSession leaves out the reasons that were said of the user already.
+func writeSession(b *strings.Builder, u *reach.User, s reach.Session, said map[string]bool) {
 	fmt.Fprintf(b, "\nBy %s (held: %s; can be had without a second factor: %s): %d possible or perhaps, %d denied\n", byWords[s.Credential], s.Held, u.Real(s), len(s.Open), s.Denied)
 	if s.EnrolFirst != reach.No && u.Holds.Device != reach.Yes {
 		fmt.Fprintf(b, "  %s; then something is possible: %s\n", enrolment(u, s), s.ThenOpen)
@@ -264,6 +287,9 @@ func writeSession(b *strings.Builder, u *reach.User, s reach.Session) {
 	for _, o := range s.Open {
 		fmt.Fprintf(b, "  %-7s  %-8s  %s on %s: %s\n", o.Can, o.Severity, report.Plain(o.Action), report.Plain(o.Resource), o.Why)
 		for _, r := range o.Because {
+			if said[r.Text] {
+				continue
+			}
 			fmt.Fprintf(b, "      %s%s\n", report.Plain(r.Text), onLine(r))
 		}
 		if len(o.Path) > 0 {

@@ -125,7 +125,13 @@ func markdownCheck(b *strings.Builder, c posture.Check) {
 	if !c.Exemptable {
 		b.WriteString(" Nobody can be exempt from it.")
 	}
-	fmt.Fprintf(b, "\n- Why: %s\n- Told by: %s.\n- Console: %s\n", c.Rationale, strings.Join(c.Evidence, ", "), strings.Join(c.Remediation.Console, " "))
+	fmt.Fprintf(b, "\n- Why: %s\n- Told by: %s.\n", c.Rationale, strings.Join(c.Evidence, ", "))
+	if elsewhere := c.Remediation.Elsewhere; len(elsewhere) > 0 {
+		fmt.Fprintf(b, "- To do: %s\n", strings.Join(elsewhere, " "))
+	}
+	if console := c.Remediation.Console; len(console) > 0 {
+		fmt.Fprintf(b, "- Console: %s\n", strings.Join(console, " "))
+	}
 	for _, line := range c.Remediation.CLI {
 		command, note, _ := strings.Cut(line, " (")
 		if note != "" {

@@ -304,6 +304,9 @@ func (p *explained) legend(e explain.Explanation, numbers bool) {
 			p.wrapped(fmt.Sprintf("%-5s", m.mark), m.says)
 		}
 	}
+	if someCannotAsk(e) {
+		p.wrapped("     ", "no mark: with such credentials one cannot ask for that at all")
+	}
 	if !numbers {
 		return
 	}
@@ -312,6 +315,14 @@ func (p *explained) legend(e explain.Explanation, numbers bool) {
 			p.wrapped(fmt.Sprintf("%-5d", s.Number), strings.TrimSpace(fmt.Sprintf("%s statement in line %d %s", s.Effect, s.Line, s.Sid)))
 		}
 	}
+}
+
+// someCannotAsk tells whether a row that is shown has a cell without a mark.
+func someCannotAsk(e explain.Explanation) bool {
+	cannot := func(c explain.Cell) bool { return c.Answer == explain.NotApplicable }
+	return slices.ContainsFunc(e.Topics, func(t explain.Topic) bool {
+		return slices.ContainsFunc(t.Rows, func(r explain.Row) bool { return applicable(r) && slices.ContainsFunc(r.Cells, cannot) })
+	})
 }
 
 func usedMarks(e explain.Explanation) map[string]bool {

@@ -1,12 +1,24 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"mfawatch/audit"
 	"mfawatch/audit/config"
+	"mfawatch/audit/report"
 )
+
+// whyUnread is why a file could not be read, without its name.
+func whyUnread(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
 
 // readRules reads the file of --rules, if one was named.
 func readRules(name string) (config.Judging, error) {
@@ -15,7 +27,7 @@ func readRules(name string) (config.Judging, error) {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return config.Judging{}, cannotRun(fmt.Errorf("read the rules: %w", err))
+		return config.Judging{}, cannotRun(fmt.Errorf("--rules %s: %w", report.Plain(name), whyUnread(err)))
 	}
 	rules, err := config.Rules(name, data)
 	if err != nil {
@@ -31,7 +43,7 @@ func readExemptions(name string) ([]audit.Exemption, error) {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, cannotRun(fmt.Errorf("read the exemptions: %w", err))
+		return nil, cannotRun(fmt.Errorf("--exemptions %s: %w", report.Plain(name), whyUnread(err)))
 	}
 	list, err := config.Exemptions(name, data)
 	if err != nil {

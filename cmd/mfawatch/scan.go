@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfawatch/audit"
+	"mfawatch/audit/enforce/catalogue"
 	"mfawatch/audit/report"
 	"mfawatch/audit/scan"
 	"mfawatch/audit/signin"
@@ -116,11 +118,44 @@ func runScan(ctx context.Context, t terminal, f scanFlags, paths []string, now t
 	bar.done()
 	in.kept(t)
 	code := exitCode(r, len(in.sources))
+	f.nearest(r.Summary.LeftOut)
 	r.Verdicts = listed(r.Verdicts, only)
 	if err := write(t, format, r); err != nil {
 		return cannotRun(fmt.Errorf("write the report: %w", err))
 	}
+	if note := report.LeftOut(r.Summary); note != "" && format != report.Table { // the table has it on its page
+		fmt.Fprintf(t.err, "mfawatch scan: %s\n", note)
+	}
 	return finished(r, code, in)
+}
+
+// nearest puts the names that were most likely meant before the others.
+func (f scanFlags) nearest(l *scan.LeftOut) {
+	if l == nil {
+		return
+	}
+	l.Users, l.Accounts = nearestFirst(l.Users, f.user), nearestFirst(l.Accounts, f.account)
+	for _, region := range f.regions {
+		l.Regions = nearestFirst(l.Regions, region)
+	}
+}
+
+// nearestFirst moves to the front the name that a text is a misspelling of, and names
+// that hold it or that it holds, as ada@example.com does ada.
+func nearestFirst(names []string, text string) []string {
+	near, text := catalogue.Nearest(text, names), strings.ToLower(text)
+	far := func(name string) int {
+		lower := strings.ToLower(name)
+		switch {
+		case name == near:
+			return 0
+		case text != "" && (strings.Contains(lower, text) || strings.Contains(text, lower)):
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return far(a) - far(b) })
+	return names
 }
 
 // options reads the flags that narrow and tune a scan.
@@ -254,7 +289,7 @@ func exitCode(r scan.Result, sources int) int {
 		return exitCannotRun
 	case s.ByOutcome[audit.Fail] > 0 || grave(r):
 		return exitFindings
-	case unchecked > 0 || len(r.Damaged) > 0 || s.Records == 0:
+	case unchecked > 0 || len(r.Damaged) > 0 || s.Records == 0 || s.LeftOut != nil && s.LeftOut.NoRecords:
 		return exitUnchecked
 	}
 	return exitClean
@@ -293,6 +328,8 @@ func finished(r scan.Result, code int, in inputs) error {
 		return exit{code, fmt.Errorf("nothing could be read in %s%s", in.what, sameReason(r.Damaged))}
 	case r.Summary.Records == 0 && code == exitUnchecked && len(r.Damaged) == 0 && in.none != "":
 		return exit{code, errors.New(in.none)}
+	case r.Summary.Records == 0 && code == exitUnchecked && sameReason(r.Damaged) != "":
+		return exit{code, fmt.Errorf("no CloudTrail records in %s%s", in.what, sameReason(r.Damaged))}
 	case r.Summary.Records == 0 && code == exitUnchecked:
 		return exit{code, fmt.Errorf("no CloudTrail records in %s: point at the folder that holds AWSLogs, or at exported events", in.what)}
 	case code == exitClean:
@@ -318,6 +355,9 @@ func sameReason(ds []scan.DamagedFile) string {
 func named(paths []string) string {
 	var list []string
 	for _, p := range paths {
+		if p == "-" {
+			p = "standard input"
+		}
 		list = append(list, report.Plain(p))
 	}
 	return strings.Join(list, " ")

@@ -137,7 +137,7 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	if made := reportMade(s); f.takenAt != "" && made.After(s.TakenAt) {
 		return audit.Snapshot{}, usage("--taken-at %s is before the credential report was made (%s): ages and exemptions would be judged wrongly", f.takenAt, made.Format(time.RFC3339))
 	}
-	return s, f.saved(s)
+	return s, f.saved(t, s)
 }
 
 func reportMade(s audit.Snapshot) time.Time {
@@ -147,11 +147,15 @@ func reportMade(s audit.Snapshot) time.Time {
 	return s.Report.Value.Generated
 }
 
-func (f *sourceFlags) saved(s audit.Snapshot) error {
+func (f *sourceFlags) saved(t terminal, s audit.Snapshot) error {
 	if f.save == "" {
 		return nil
 	}
-	return saveSnapshot(f.save, s)
+	if err := saveSnapshot(f.save, s); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(t.err, "Wrote %s (snapshot).\n", report.Plain(f.save))
+	return err
 }
 
 func saveSnapshot(name string, s audit.Snapshot) error {
@@ -204,7 +208,7 @@ func (f *sourceFlags) ask(ctx context.Context, t terminal) (audit.Snapshot, erro
 		return s, cannotRun(interrupted(err, partial))
 	}
 	f.tidy(s)
-	return s, f.saved(s)
+	return s, f.saved(t, s)
 }
 
 // interrupted says how to go on where something was kept.

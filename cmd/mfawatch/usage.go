@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,11 +79,20 @@ func refusal(wrong *pflag.InvalidValueError) string {
 	case "bool":
 		return "is neither true nor false"
 	case "duration":
-		return "is not a duration: write 90s, 15m or 12h"
+		return noDuration(wrong.GetValue())
 	case "stringToString":
 		return "is not written as NAME=VALUE"
 	}
 	return wrong.Unwrap().Error()
+}
+
+// noDuration says how a duration is written. A number alone may be meant as minutes or as
+// seconds: nothing is guessed.
+func noDuration(text string) string {
+	if _, err := strconv.ParseFloat(text, 64); err != nil {
+		return "is not a duration: write 90s, 15m or 12h"
+	}
+	return fmt.Sprintf("has no unit: write %[1]sm for minutes, or %[1]ss for seconds", text)
 }
 
 func flagNames(c *cobra.Command) (names []string) {
@@ -104,18 +114,32 @@ func argsError(c *cobra.Command, args []string, err error) error {
 	case errors.As(err, &exit{}):
 		return err
 	case c.HasAvailableSubCommands():
-		near := ""
-		c.SuggestionsMinimumDistance = 2 // cobra's own, where it looks itself
-		if all := c.SuggestionsFor(args[0]); len(all) > 0 {
-			near = c.CommandPath() + " " + all[0]
-		}
-		return usage("there is no command %q%s", args[0], orMeant("", near))
+		return usage("there is no command %q%s", args[0], orMeant("", nearestCommand(c, args[0])))
 	case wanted == "":
 		return usage("it takes no arguments, and %s", wereGiven(len(args)))
 	case len(args) == 0:
 		return usage("%s is missing", strings.TrimSpace(wanted))
 	}
 	return usage("it takes %s, and %s", strings.TrimSpace(wanted), wereGiven(len(args)))
+}
+
+// nearestCommand is the command of c that a word is the beginning of, or misspelt.
+func nearestCommand(c *cobra.Command, word string) string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if !sub.IsAvailableCommand() {
+			continue
+		}
+		names = append(names, sub.Name())
+	}
+	near := catalogue.Nearest(word, names)
+	if i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, strings.ToLower(word)) }); near == "" && i >= 0 && word != "" {
+		near = names[i]
+	}
+	if near == "" {
+		return ""
+	}
+	return c.CommandPath() + " " + near
 }
 
 // wereGiven does not repeat arguments: one too many may be a code that somebody typed.

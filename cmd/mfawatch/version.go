@@ -13,7 +13,7 @@ import (
 // build is what the program knows of how it was made.
 type build struct {
 	Version    string     `json:"version"`
-	Commit     string     `json:"commit,omitempty"`      // none: it was not built in a clone
+	Commit     string     `json:"commit,omitempty"`      // none: the build does not say
 	CommitTime *time.Time `json:"commit_time,omitempty"` // the commit's own
 	Modified   *bool      `json:"modified,omitempty"`    // whether files were not as the commit has them
 	Go         string     `json:"go"`
@@ -53,7 +53,7 @@ func builtAs(told string, info *debug.BuildInfo) build {
 }
 
 func (b build) text(columns int) string {
-	rows := [][2]string{{"mfawatch", b.Version}, {"commit", cmp.Or(b.Commit, "not known: it was not built in a clone")}}
+	rows := [][2]string{{"mfawatch", b.Version}, {"commit", cmp.Or(b.Commit, "not known: the build does not say")}}
 	if b.CommitTime != nil {
 		rows = append(rows, [2]string{"of", b.CommitTime.UTC().Format(time.RFC3339)})
 	}

@@ -266,6 +266,7 @@ func TestNearNames(t *testing.T) {
 		"scna":                   `mfawatch: there is no command "scna"; did you mean mfawatch scan?`,
 		"key lst":                `mfawatch key: there is no command "lst"; did you mean mfawatch key list?`,
 		"yubikey oath ad":        `mfawatch yubikey oath: there is no command "ad"; did you mean mfawatch yubikey oath add?`,
+		"nope":                   `mfawatch: there is no command "nope"` + "\n", // and not code
 		"completely-else":        `mfawatch: there is no command "completely-else"` + "\n",
 		"help key lst":           `mfawatch help: there is no command "lst"; did you mean mfawatch key list?`,
 		"help code x":            `mfawatch help: mfawatch code has no commands under it`,
@@ -279,5 +280,31 @@ func TestNearNames(t *testing.T) {
 		if code, said := ends(t, "", strings.Fields(line)...); code != exitUsage || !strings.HasPrefix(said, want) {
 			t.Errorf("mfawatch %s ends with %d and says %q, want %q", line, code, said, want)
 		}
+	}
+}
+
+// Every duration that is written without a unit is refused with the flag's name, and with
+// what may be meant.
+func TestDurations(t *testing.T) {
+	n := 0
+	for _, c := range everyCommand() {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() != "duration" {
+				return
+			}
+			n++
+			for text, want := range map[string]string{
+				"15":   `--` + f.Name + ` "15" has no unit: write 15m for minutes, or 15s for seconds`,
+				"1.5":  `--` + f.Name + ` "1.5" has no unit: write 1.5m for minutes, or 1.5s for seconds`,
+				"soon": `--` + f.Name + ` "soon" is not a duration: write 90s, 15m or 12h`,
+			} {
+				if err := flagError(c, c.ParseFlags([]string{"--" + f.Name, text})); err.Error() != want {
+					t.Errorf("%s: %v, want %s", path(c), err, want)
+				}
+			}
+		})
+	}
+	if n < 7 {
+		t.Errorf("only %d flags are durations", n)
 	}
 }

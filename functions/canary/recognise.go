@@ -40,7 +40,7 @@ var nonce = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}-[a-z0-9-]{2,30}
 func (r *round) recognise(m sqs.Message) error {
 	var b body
 	if err := json.Unmarshal([]byte(m.Body), &b); err != nil {
-		return errors.New("no JSON object of a known shape") // the decoder's words may quote the body
+		return errors.New("not a JSON object of a known shape") // the decoder's words may quote the body
 	}
 	switch {
 	case b.Type == "Notification":

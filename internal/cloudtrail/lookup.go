@@ -111,7 +111,7 @@ func (l *lookup) page() error {
 	return nil
 }
 
-// record writes one record on a line of its own. What is no JSON goes on as it
+// record writes one record on a line of its own. What is not JSON goes on as it
 // is: who reads the lines says so.
 func (l *lookup) record(text string) {
 	if text == "" {

@@ -15,7 +15,7 @@ import (
 var ExportedAt = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // WriteAccount writes the files that the AWS CLI would have exported of the
-// account production, and its exemptions, into dir, which is made if need be.
+// account production, its exemptions and rules, into dir, which is made if need be.
 // Folders are made with mode 0700 and files with 0600.
 func WriteAccount(dir string) error {
 	files, err := accountFiles()
@@ -40,13 +40,13 @@ const Emergency = "AIDAEXAMPLEEMERGENCY1"
 // Exemptions is the account's exemptions file, as a person would write it.
 const Exemptions = `version: 1
 exemptions:
-  - id: AIDAEXAMPLEDEPLOYER
+  - id: AIDAEXAMPLECIDEPLOYER
     owner: platform team
     reason: moves to a role with GitHub's identity provider
     ticket: PLAT-311
     expires: 2027-01-31
     checks: [access-key-without-mfa, user-any-mfa]
-  - id: AIDAEXAMPLEKEN00000
+  - id: AIDAEXAMPLEKEN0000000
     owner: security team
     reason: waits for a security key
     ticket: SEC-87
@@ -54,10 +54,16 @@ exemptions:
     checks: [user-hardware-mfa]
 `
 
+// Rules is the account's file of rules, as a person would write it.
+const Rules = `version: 1
+audit:
+  break_glass: [` + Emergency + `]
+`
+
 // member is an IAM user of the account. Devices are serial numbers: a security
 // key's as "u2f NAME LEVEL", a virtual one's as "mfa NAME", a token's its own.
 type member struct {
-	name, id string
+	name     string
 	path     string
 	groups   []string
 	policies []string
@@ -73,28 +79,28 @@ type member struct {
 // members are the people of the story's production account, and some more.
 func members() []member {
 	return []member{
-		{name: "ada", id: "ADA00000", groups: []string{"engineers"}, password: "2026-11-19T08:14:22Z"},
-		{name: "barbara", id: "BARBARA0", path: "/platform/", groups: []string{"admins"}, password: "2026-11-12T09:20:00Z", devices: []string{"u2f barbara-1 L2", "u2f barbara-2 L2"}},
-		{name: "ci-deployer", id: "DEPLOYER", path: "/robots/", key: "2026-11-20T05:00:31Z", tags: object{"team": "platform"}},
-		{name: "donald", id: "DONALD00", groups: []string{"engineers"}, password: "2026-11-19T10:00:31Z", devices: []string{"mfa donald"}},
-		{name: "emergency-1", id: "EMERGENCY1", path: "/emergency/", policies: []string{administrator}, password: "2026-09-01T10:00:00Z", devices: []string{"u2f emergency-1a L2", "u2f emergency-1b L2"}},
-		{name: "frances", id: "FRANCES0", groups: []string{"engineers"}, password: "2026-06-02T07:41:10Z", devices: []string{"mfa frances"}},
-		{name: "grace", id: "GRACE000", groups: []string{"engineers"}, password: "2026-11-20T08:01:13Z", devices: []string{"mfa grace", "u2f grace-passkey"}},
-		{name: "jean", id: "JEAN0000", groups: []string{"engineers"}, password: "never", devices: []string{"mfa jean"}},
-		{name: "katherine", id: "KATHERINE", groups: []string{"engineers"}, password: "2026-11-17T15:04:30Z", devices: []string{"mfa katherine"}},
-		{name: "ken", id: "KEN00000", groups: []string{"engineers"}, password: "2026-11-10T13:00:00Z", devices: []string{"mfa ken"}},
-		{name: "margaret", id: "MARGARET", groups: []string{"engineers"}, password: "2026-11-17T10:15:40Z", devices: []string{"u2f margaret L1", "GAHT12345678"}},
-		{name: "niklaus", id: "NIKLAUS0", groups: []string{"engineers"}, password: "2026-11-20T11:02:00Z", made: "2026-11-20T10:58:00Z", unknown: true},
-		{name: "philip", id: "PHILIP00", password: "2026-11-02T09:00:00Z", gone: true},
-		{name: "reporting", id: "REPORTING", path: "/robots/", key: "2025-12-01T00:00:00Z"},
-		{name: "tony", id: "TONY0000", groups: []string{"admins"}, password: "2026-11-18T11:45:53Z", key: "2026-11-18T12:01:44Z"},
-		{name: "whitfield", id: "WHITFIELD", password: "never"},
+		{name: "ada", groups: []string{"engineers"}, password: "2026-11-19T08:14:22Z"},
+		{name: "barbara", path: "/platform/", groups: []string{"admins"}, password: "2026-11-12T09:20:00Z", devices: []string{"u2f barbara-1 L2", "u2f barbara-2 L2"}},
+		{name: "ci-deployer", path: "/robots/", key: "2026-11-20T05:00:31Z", tags: object{"team": "platform"}},
+		{name: "donald", groups: []string{"engineers"}, password: "2026-11-19T10:00:31Z", devices: []string{"mfa donald"}},
+		{name: "emergency-1", path: "/emergency/", policies: []string{administrator}, password: "2026-09-01T10:00:00Z", devices: []string{"u2f emergency-1a L2", "u2f emergency-1b L2"}},
+		{name: "frances", groups: []string{"engineers"}, password: "2026-06-02T07:41:10Z", devices: []string{"mfa frances"}},
+		{name: "grace", groups: []string{"engineers"}, password: "2026-11-20T08:01:13Z", devices: []string{"mfa grace", "u2f grace-passkey"}},
+		{name: "jean", groups: []string{"engineers"}, password: "never", devices: []string{"mfa jean"}},
+		{name: "katherine", groups: []string{"engineers"}, password: "2026-11-17T15:04:30Z", devices: []string{"mfa katherine"}},
+		{name: "ken", groups: []string{"engineers"}, password: "2026-11-10T13:00:00Z", devices: []string{"mfa ken"}},
+		{name: "margaret", groups: []string{"engineers"}, password: "2026-11-17T10:15:40Z", devices: []string{"u2f margaret L1", "GAHT12345678"}},
+		{name: "niklaus", groups: []string{"engineers"}, password: "2026-11-20T11:02:00Z", made: "2026-11-20T10:58:00Z", unknown: true},
+		{name: "philip", password: "2026-11-02T09:00:00Z", gone: true},
+		{name: "reporting", path: "/robots/", key: "2025-12-01T00:00:00Z"},
+		{name: "tony", groups: []string{"admins"}, password: "2026-11-18T11:45:53Z", key: "2026-11-18T12:01:44Z"},
+		{name: "whitfield", password: "never"},
 	}
 }
 
 const administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 
-func (m member) userID() string     { return strings.TrimSpace(fmt.Sprintf("AIDAEXAMPLE%s", m.id)) }
+func (m member) userID() string     { return id("AIDA", m.name) } // as in the archive: an exemption for it holds in both
 func (m member) madeAt() string     { return cmp.Or(m.made, "2024-03-04T09:00:00Z") }
 func (m member) active() bool       { return len(m.devices) > 0 }
 func (m member) console() bool      { return m.password != "" }
@@ -102,7 +108,7 @@ func (m member) arn() string        { return m.of("user") + cmp.Or(m.path, "/") 
 func (m member) of(s string) string { return "arn:aws:iam::" + production + ":" + s }
 
 func accountFiles() ([]file, error) {
-	files := []file{{"exemptions.yaml", []byte(Exemptions)}}
+	files := []file{{"exemptions.yaml", []byte(Exemptions)}, {"rules.yaml", []byte(Rules)}, {"exported-at.txt", []byte(ExportedAt.Format(time.RFC3339) + "\n")}}
 	var err error
 	add := func(name string, v any) {
 		text, e := json.MarshalIndent(v, "", "    ")

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"mfawatch/audit"
 	"mfawatch/audit/signin"
 )
 
@@ -319,5 +320,38 @@ func TestNothingHalfWritten(t *testing.T) {
 func BenchmarkArchive(b *testing.B) {
 	for b.Loop() {
 		Archive()
+	}
+}
+
+// Who is in the archive and in the account's files has one id: an exemption for the id
+// that scan shows holds in audit.
+func TestOneID(t *testing.T) {
+	known := map[string]string{}
+	for _, m := range members() {
+		known[m.name] = m.userID()
+	}
+	if !strings.Contains(Exemptions, "id: "+known["ken"]+"\n") || !strings.Contains(Exemptions, "id: "+known["ci-deployer"]+"\n") || known["emergency-1"] != Emergency {
+		t.Errorf("exemptions and break-glass are for others than %v", known)
+	}
+	both := 0
+	paths, texts := read(t, Archive())
+	for _, path := range paths {
+		if path == damagedPath || !strings.Contains(path, "/"+production+"/CloudTrail/") {
+			continue
+		}
+		for _, r := range records(t, path, texts[path]) {
+			p := signin.Judge(r, signin.Rules{}).Principal
+			id, there := known[p.Name]
+			if p.Kind != audit.IAMUser || !there {
+				continue
+			}
+			both++
+			if p.ID != id {
+				t.Errorf("%s is %s in the archive and %s in the account", p.Name, p.ID, id)
+			}
+		}
+	}
+	if both < 10 {
+		t.Errorf("only %d records of the account's users", both)
 	}
 }

@@ -51,16 +51,16 @@ func object(data []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("the body is no JSON object")
+		return nil, errors.New("the body is not a JSON object")
 	}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			return nil, errors.New("the body is no JSON")
+			return nil, errors.New("the body is not JSON")
 		}
 		var value any
 		if err := d.Decode(&value); err != nil { // the error may show what was read
-			return nil, errors.New("the body is no JSON")
+			return nil, errors.New("the body is not JSON")
 		}
 		if _, twice := values[name.(string)]; twice {
 			return nil, errors.New("a field is there twice")
@@ -68,7 +68,7 @@ func object(data []byte) (map[string]any, error) {
 		values[name.(string)] = value
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, errors.New("the body is no JSON")
+		return nil, errors.New("the body is not JSON")
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("something follows the object")

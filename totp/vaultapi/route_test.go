@@ -91,8 +91,8 @@ func TestRoutes(t *testing.T) {
 
 		// Bodies.
 		{"checker", "POST", "totp/code/aws", large, 413, "request body too large", "refused", nil},
-		{"checker", "POST", "totp/code/aws", `[]`, 400, "no JSON object", "refused", nil},
-		{"checker", "POST", "totp/code/aws", `{"code":`, 400, "no JSON", "refused", nil},
+		{"checker", "POST", "totp/code/aws", `[]`, 400, "not a JSON object", "refused", nil},
+		{"checker", "POST", "totp/code/aws", `{"code":`, 400, "not JSON", "refused", nil},
 		{"checker", "POST", "totp/code/aws", `{"code":"000000","code":"000001"}`, 400, "a field is there twice", "refused", nil},
 		{"checker", "POST", "totp/code/aws", `{"code":"000000"} x`, 400, "something follows", "refused", nil},
 		{"checker", "POST", "totp/code/aws", `{"code":"000000","more":1}`, 200, "Endpoint ignored these unrecognized parameters: [more]", "wrong", nil},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"mfawatch/audit"
 	"mfawatch/audit/enforce"
 )
 
@@ -118,7 +119,7 @@ func (u *unwrapping) unwrap() error {
 			}
 		case strings.HasPrefix(text, `"`):
 			if err = json.Unmarshal([]byte(text), &u.text); err != nil {
-				return fmt.Errorf("%s: no JSON text: %v", u.called(), err)
+				return fmt.Errorf("%s: not a JSON string: %v", u.called(), err)
 			}
 			more = true
 		case strings.HasPrefix(text, "{"):
@@ -217,7 +218,7 @@ func elements(text string) (object, error) {
 		return fmt.Errorf("line %d: "+format, append([]any{line}, args...)...)
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, wrong("no JSON object")
+		return nil, wrong("not a JSON object")
 	}
 	var all object
 	seen := map[string]bool{}
@@ -227,18 +228,18 @@ func elements(text string) (object, error) {
 		var raw json.RawMessage
 		switch {
 		case err != nil:
-			return all, wrong("no JSON: %w", err)
+			return all, wrong("%w", audit.NotJSON(err))
 		case seen[name]:
 			return all, wrong("%q is there twice", name)
 		}
 		seen[name] = true
 		if err := d.Decode(&raw); err != nil {
-			return all, wrong("no JSON: %w", err)
+			return all, wrong("%w", audit.NotJSON(err))
 		}
 		all = append(all, element{name, string(raw), int(d.InputOffset()) - len(raw)})
 	}
 	if _, err := d.Token(); err != nil {
-		return all, wrong("no JSON: %w", err)
+		return all, wrong("%w", audit.NotJSON(err))
 	}
 	return all, nil
 }

@@ -70,12 +70,12 @@ func TestAnswersOfAWS(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":                {" \n", "x.json: empty"},
-		"no JSON":              {"Version: 2012", "x.json: line 1: no JSON"},
+		"no JSON":              {"Version: 2012", "x.json: line 1: not JSON"},
 		"no statement":         {`{"Version":"2012-10-17","Statement":[]}`, "x.json: Statement is empty: there is no statement to explain"},
 		"none in an answer":    {`{"PolicyDocument":{"Statement":[]}}`, "x.json, PolicyDocument: Statement is empty"},
 		"a list":               {"[]", "x.json: line 1: the document is no object"},
-		"cut off":              {`{"Version":"2012-10-17",` + "\n" + `"Statement":[{"Effect":"Deny"`, "x.json: line 2: no JSON"},
-		"cut off in an answer": {`{"PolicyDocument":` + "\n" + `{"Statement":`, "x.json: line 1: no JSON: unexpected EOF"},
+		"cut off":              {`{"Version":"2012-10-17",` + "\n" + `"Statement":[{"Effect":"Deny"`, "x.json: line 2: not JSON"},
+		"cut off in an answer": {`{"PolicyDocument":` + "\n" + `{"Statement":`, "x.json: line 1: not JSON: it breaks off here"},
 		"not UTF-8":            {"{\n\"Version\": \"\xff\"}", "x.json: line 2: not UTF-8"},
 		"twice":                {`{"Statement":[],` + "\n" + `"Statement":[]}`, `x.json: line 2: the document has "Statement" twice`},
 		"twice in an answer":   {`{"PolicyDocument":{},` + "\n" + `"PolicyDocument":{}}`, `x.json: line 2: "PolicyDocument" is there twice`},
@@ -88,8 +88,8 @@ func TestUnreadable(t *testing.T) {
 		"percent":              {"%7B%zz", "x.json: not percent-encoded"},
 		"wrapped too often":    {`{"PolicyDocument":{"PolicyDocument":{"PolicyDocument":{"PolicyDocument":{"Statement":[]}}}}}`, "is no element of a policy"},
 		"long":                 {strings.Repeat(" ", explain.MostBytes+1), "more than 131072 bytes"},
-		"deep":                 {strings.Repeat(`{"a":`, 20000), "no JSON"},
-		"deep in an element":   {`{"Statement":` + strings.Repeat("[", 60000), "x.json: line 1: no JSON"},
+		"deep":                 {strings.Repeat(`{"a":`, 20000), "not JSON"},
+		"deep in an element":   {`{"Statement":` + strings.Repeat("[", 60000), "x.json: line 1: not JSON"},
 		"many statements":      {`{"Statement":[` + strings.Repeat(`{"Effect":"Deny","Action":"*","Resource":"*"},`, 300) + `{"Effect":"Deny","Action":"*","Resource":"*"}]}`, "301 statements"},
 	} {
 		_, err := explain.Explain("x.json", []byte(c.text), explain.Options{})

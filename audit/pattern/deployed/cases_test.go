@@ -16,7 +16,7 @@ import (
 type testcase struct {
 	name       string
 	raw        []byte
-	fields     map[string]any // nil when the record is no JSON object
+	fields     map[string]any // nil when the record is not a JSON object
 	verdict    signin.Verdict // by the default rules
 	detections []detect.Detection
 	ruled      bool // by rules of its own it alerts

@@ -158,7 +158,7 @@ func (r Placed) check() error {
 	case r.State != Enabled && r.State != EnabledWithRead:
 		return fmt.Errorf("state %q is neither %s nor %s", r.State, Enabled, EnabledWithRead)
 	case !json.Valid([]byte(r.Pattern)):
-		return errors.New("the pattern is no JSON")
+		return errors.New("the pattern is not JSON")
 	case len(r.Targets) == 0:
 		return errors.New("no target")
 	}

@@ -64,7 +64,7 @@ func TestExpectedRefuses(t *testing.T) {
 		`bus "default" of Region "" is without a name, or there twice`:                                                                 func(e *deployed.Expected) { e.Buses[0].Region = "" },
 		`eu-north-1/default: rule "": no name`:                                                                                         func(e *deployed.Expected) { e.Buses[0].Rules[0].Name = "" },
 		`eu-north-1/default: rule "mfawatch-a": state "DISABLED" is neither ENABLED nor ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`: func(e *deployed.Expected) { e.Buses[0].Rules[0].State = "DISABLED" },
-		`eu-north-1/default: rule "mfawatch-a": the pattern is no JSON`:                                                                func(e *deployed.Expected) { e.Buses[0].Rules[0].Pattern = "{" },
+		`eu-north-1/default: rule "mfawatch-a": the pattern is not JSON`:                                                               func(e *deployed.Expected) { e.Buses[0].Rules[0].Pattern = "{" },
 		`eu-north-1/default: rule "mfawatch-a": no target`:                                                                             func(e *deployed.Expected) { e.Buses[0].Rules[0].Targets = nil },
 		"a subscription without protocol or digest: make it by deployed.Subscribed":                                                    func(e *deployed.Expected) { e.Subscriptions[0].Protocol = "" },
 		"a function without a name":                                                                                                    func(e *deployed.Expected) { e.Functions[0].Name = "" },

@@ -238,6 +238,7 @@ function finding(f) {
 function todo(check, rest) {
   if (rest.todo !== undefined) return [el("h4", {}, "What to do"), el("p", {class: "todo"}, S(rest.todo))];
   const out = [];
+  if (check.elsewhere) out.push(el("h4", {}, "What to do"), el("p", {class: "todo"}, check.elsewhere.join(" ")));
   if (check.console.length) out.push(el("h4", {}, "What to do in the console"), el("p", {class: "todo"}, check.console.join(" ")));
   if (check.cli.length) out.push(el("h4", {}, "With the AWS CLI"), el("pre", {tabindex: "0"}, check.cli.join("\n")));
   return out;
