@@ -56,8 +56,17 @@ func (a *account) expired(e audit.Exemption) answer {
 
 // nobodys: an exemption that matches nobody is a typing error, or of a user who
 // is gone. It may be for root, a user, a role or a virtual
-// device.
+// device. One that may not speak for the account of whom it names exempts nobody
+// either.
 func (a *account) nobodys(e audit.Exemption) answer {
+	n := a.whose(e)
+	if n.outcome == audit.Pass && !e.In(a.Account) {
+		return fail(n.detail + ", and may speak for " + strings.Join(e.Accounts, ", ") + " only, so it exempts nobody; " + by(e)).because(n.evidence)
+	}
+	return n
+}
+
+func (a *account) whose(e audit.Exemption) answer {
 	if e.ID == a.Account {
 		return pass("it is for root")
 	}
