@@ -32,6 +32,18 @@ func exemptionSubject(e audit.Exemption) audit.Subject {
 	return audit.Subject{Kind: audit.ExemptionSubject, ID: id, Name: e.Ticket}
 }
 
+// Void says why an exemption exempts nobody at a time, whoever it is of; empty: it
+// may. Expiry is asked about apart, by Expired.
+func Void(e audit.Exemption, at time.Time) string {
+	switch {
+	case e.Expires.Sub(at) > longest:
+		return "it ends more than two years ahead, so it exempts nobody"
+	case len(e.Checks) == 0 && len(e.ID) == 12 && strings.Trim(e.ID, "0123456789") == "":
+		return "it is of root and names no checks, so it exempts nobody"
+	}
+	return ""
+}
+
 func by(e audit.Exemption) string {
 	text := fmt.Sprintf("owner %q", e.Owner)
 	if e.Ticket != "" {
