@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -72,7 +73,7 @@ func run(env func(string) string) error {
 	if err != nil {
 		return err
 	}
-	forFunctions, err := config.Compile(name, data, given...)
+	forFunctions, err := config.Source{Name: name, Data: data, Overrides: given, Folder: os.DirFS(filepath.Dir(name))}.Compile()
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -51,72 +50,4 @@ func (r auditRules) rules() posture.Rules {
 		rules.Overrides = append(rules.Overrides, posture.Override(o))
 	}
 	return rules
-}
-
-// exemptionFaults are days that there are none of, and subjects that are exempt
-// twice.
-func exemptionFaults(root *node) []*Fault {
-	list := root.child("exemptions")
-	if list == nil {
-		return nil
-	}
-	var faults []*Fault
-	first := map[string]int{} // lines
-	for i, e := range list.items {
-		where := fmt.Sprintf("exemptions[%d].", i)
-		if f := e.child("expires").day(); f != nil {
-			f.Field = where + "expires"
-			faults = append(faults, f)
-		}
-		id := e.child("id")
-		for _, check := range checksOf(e) {
-			key := fmt.Sprint(id.scalar, " ", check)
-			if line, twice := first[key]; twice {
-				f := at(id.token, fmt.Sprintf("it is exempt from %s already, on line %d; keep one", check, line))
-				f.Field = where + "id"
-				faults = append(faults, f)
-				break
-			}
-			first[key] = id.token.Position.Line
-		}
-	}
-	return faults
-}
-
-// checksOf are the checks that an exemption is for.
-func checksOf(e *node) []string {
-	var ids []string
-	if named := e.child("checks"); named != nil {
-		for _, n := range named.items {
-			ids = append(ids, fmt.Sprint(n.scalar))
-		}
-		return ids
-	}
-	for _, c := range posture.Checks() {
-		if c.Exemptable {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids
-}
-
-func (n *node) day() *Fault {
-	text := fmt.Sprint(n.scalar)
-	if new(end).UnmarshalText([]byte(text)) == nil {
-		return nil
-	}
-	return at(n.token, quote(text)+" is no day or time that there is")
-}
-
-// end is a day, at its beginning, or a time.
-type end time.Time
-
-func (e *end) UnmarshalText(b []byte) error {
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, string(b)); err == nil {
-			*e = end(t.UTC())
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is no day or time", b)
 }

@@ -11,7 +11,7 @@
 // FileSchema return, and files are checked with those same schemas, so an editor
 // and the program agree.
 //
-// It never opens a file, and it never lets a file silence root.
+// It opens no file but those below a folder that it is given, and it never lets a file silence root.
 package config
 
 import (

@@ -43,7 +43,7 @@ func TestRules(t *testing.T) {
 // answer reads the file and shows what it says.
 func answer(name string, in []byte) (string, error) {
 	if name == "exemptions.yaml" {
-		list, err := Exemptions(name, in)
+		list, err := Exemptions(ExemptionFile{Name: name, Data: in})
 		var b strings.Builder
 		for _, e := range list {
 			fmt.Fprintf(&b, "%+v\n", e)
@@ -191,7 +191,7 @@ func FuzzRules(f *testing.F) {
 		if len(data) > 4096 || bytes.Count(data, []byte("\n")) > 200 {
 			return
 		}
-		if _, err := Exemptions("exemptions.yaml", data); err != nil {
+		if _, err := Exemptions(ExemptionFile{Name: "exemptions.yaml", Data: data}); err != nil {
 			checkPlaces(t, "exemptions.yaml", err)
 		}
 		if _, err := ReadFile("mfawatch.yaml", data); err != nil {

@@ -18,7 +18,7 @@ import (
 func ReadDeployment(name string, data []byte, overrides ...Override) (Deployment, error) {
 	var f deploymentFile
 	also := func(root *node) []*Fault {
-		faults := exemptionFaults(root)
+		faults := granted{}.faults(name, root, nil)
 		if len(faults) > 0 {
 			return faults
 		}

@@ -11,7 +11,9 @@ type object = map[string]any
 
 // MarshalJSON writes the deployment as mfawatch.yaml would say it with nothing left
 // out: JSON is YAML, and ReadDeployment reads the same deployment out of it.
-func (d Deployment) MarshalJSON() ([]byte, error) {
+func (d Deployment) MarshalJSON() ([]byte, error) { return json.Marshal(d.file()) }
+
+func (d Deployment) file() object {
 	o := object{
 		"version": 1, "prefix": d.Prefix, "mode": d.Mode, "account": d.Account, "home_region": d.Home, "regions": d.Regions,
 		"trail": d.Trail.file(), "alerts": object{"targets": d.targets()}, "guardrail": d.Guardrail.file(), "reports": d.Reports.file(),
@@ -35,7 +37,7 @@ func (d Deployment) MarshalJSON() ([]byte, error) {
 	if d.CostCeiling > 0 {
 		o["cost_ceiling"] = d.CostCeiling
 	}
-	return json.Marshal(o)
+	return o
 }
 
 func length(d time.Duration) string { return d.String() }

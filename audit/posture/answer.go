@@ -83,9 +83,10 @@ func (a *account) exempt(c Check, f *audit.Finding) {
 }
 
 // holds tells whether an exemption stands at all: it has an end that is not yet
-// reached and not for ever, and one of root names what it is for.
+// reached and not for ever, it may speak for this account, and one of root names
+// what it is for.
 func (a *account) holds(e audit.Exemption, s audit.Subject) bool {
-	return !e.Expired(a.TakenAt) && !a.endless(e) && (s.Kind != audit.RootSubject || len(e.Checks) > 0)
+	return !e.Expired(a.TakenAt) && !a.endless(e) && e.In(a.Account) && (s.Kind != audit.RootSubject || len(e.Checks) > 0)
 }
 
 // longest is how far ahead an exemption may end: one that outlives who granted it

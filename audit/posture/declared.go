@@ -32,6 +32,18 @@ func exemptionSubject(e audit.Exemption) audit.Subject {
 	return audit.Subject{Kind: audit.ExemptionSubject, ID: id, Name: e.Ticket}
 }
 
+// Void says why an exemption exempts nobody at a time, whoever it is of; empty: it
+// may. Expiry is asked about apart, by Expired.
+func Void(e audit.Exemption, at time.Time) string {
+	switch {
+	case e.Expires.Sub(at) > longest:
+		return "it ends more than two years ahead, so it exempts nobody"
+	case len(e.Checks) == 0 && len(e.ID) == 12 && strings.Trim(e.ID, "0123456789") == "":
+		return "it is of root and names no checks, so it exempts nobody"
+	}
+	return ""
+}
+
 func by(e audit.Exemption) string {
 	text := fmt.Sprintf("owner %q", e.Owner)
 	if e.Ticket != "" {
@@ -56,8 +68,17 @@ func (a *account) expired(e audit.Exemption) answer {
 
 // nobodys: an exemption that matches nobody is a typing error, or of a user who
 // is gone. It may be for root, a user, a role or a virtual
-// device.
+// device. One that may not speak for the account of whom it names exempts nobody
+// either.
 func (a *account) nobodys(e audit.Exemption) answer {
+	n := a.whose(e)
+	if n.outcome == audit.Pass && !e.In(a.Account) {
+		return fail(n.detail + ", and may speak for " + strings.Join(e.Accounts, ", ") + " only, so it exempts nobody; " + by(e)).because(n.evidence)
+	}
+	return n
+}
+
+func (a *account) whose(e audit.Exemption) answer {
 	if e.ID == a.Account {
 		return pass("it is for root")
 	}

@@ -3,7 +3,6 @@ package posture
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"mfawatch/audit"
@@ -109,62 +108,9 @@ func JudgeAll(snapshots []audit.Snapshot, rules Rules) []Account {
 	at := places(snapshots)
 	var judged []Account
 	for i, s := range snapshots {
-		own := rules
-		own.Exemptions = ofPlace(at, i, rules.Exemptions, func(e audit.Exemption) string { return e.ID })
-		own.BreakGlass = ofPlace(at, i, rules.BreakGlass, func(id string) string { return id })
-		judged = append(judged, Judge(s, own))
+		judged = append(judged, Judge(s, at.own(i, rules)))
 	}
 	return judged
-}
-
-// place says where an id belongs.
-type place struct {
-	of      map[string]int
-	nowhere int
-}
-
-func places(snapshots []audit.Snapshot) place {
-	at := place{of: map[string]int{}}
-	for i := range snapshots {
-		s := &snapshots[i]
-		at.of[s.Account] = i
-		if s.Users == nil || audit.IndexGaps(s.Gaps).Has(audit.FactUsers, "") {
-			at.nowhere = i
-		}
-		if s.Users != nil {
-			for _, u := range s.Users.Value {
-				at.of[u.ID] = i
-			}
-		}
-		if s.Roles != nil {
-			for _, r := range s.Roles.Value {
-				at.of[r.ID] = i
-			}
-		}
-	}
-	return at
-}
-
-// index finds the account of an id: of a user, of an account, or of the ARN of a
-// device.
-func (p place) index(id string) int {
-	if parts := strings.Split(id, ":"); len(parts) > 5 && parts[0] == "arn" {
-		id = parts[4]
-	}
-	if i, known := p.of[id]; known {
-		return i
-	}
-	return p.nowhere
-}
-
-func ofPlace[T any](at place, i int, list []T, id func(T) string) []T {
-	var own []T
-	for _, item := range list {
-		if at.index(id(item)) == i {
-			own = append(own, item)
-		}
-	}
-	return own
 }
 
 func (a *account) roster(findings []audit.Finding) []Holder {

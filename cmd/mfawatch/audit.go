@@ -167,11 +167,14 @@ func found(s posture.Summary, least audit.Severity) error {
 }
 
 // judgingFlags say by what an account is judged.
-type judgingFlags struct{ rulesFile, exemptions, inventory string }
+type judgingFlags struct {
+	rulesFile, inventory string
+	exemptions           []string
+}
 
 func (f *judgingFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.rulesFile, "rules", "", "YAML file that sets what is asked of accounts (section audit)")
-	c.Flags().StringVar(&f.exemptions, "exemptions", "", "YAML file of failures that somebody accepted, each with an end")
+	c.Flags().StringArrayVar(&f.exemptions, "exemptions", nil, "YAML file of failures that somebody accepted, each with an end, or a folder of such files; FILE=ACCOUNT,ACCOUNT: it may speak for these accounts only; can be given again")
 	c.Flags().StringVar(&f.inventory, "inventory", "", "inventory of YubiKeys, as 'mfawatch yubikey inventory --format json' prints it: findings tell which virtual devices are on YubiKeys")
 }
 

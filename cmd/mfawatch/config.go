@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -90,21 +91,32 @@ func readNamed(t terminal, name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// readConfig reads mfawatch.yaml for a deployment, and the rules in it.
-func readConfig(t terminal, name string, overrides []config.Override) (config.Deployment, config.File, error) {
+// source is mfawatch.yaml as it is read for a command. What it names is beside it,
+// and of standard input in the current folder.
+func source(t terminal, name string, overrides []config.Override) (config.Source, error) {
 	data, err := readNamed(t, name)
 	if err != nil {
 		hint := ""
 		if os.IsNotExist(err) {
 			hint = "; mfawatch config init writes one"
 		}
-		return config.Deployment{}, config.File{}, cannotRun(fmt.Errorf("read the configuration: %w%s", err, hint))
+		return config.Source{}, cannotRun(fmt.Errorf("read the configuration: %w%s", err, hint))
 	}
-	d, err := config.ReadDeployment(name, data, overrides...)
+	return config.Source{Name: name, Data: data, Overrides: overrides, Folder: os.DirFS(filepath.Dir(name))}, nil
+}
+
+// readConfig reads mfawatch.yaml for a deployment, and the rules in it. What is wrong
+// with the files that it names is told when it is right itself.
+func readConfig(t terminal, name string, overrides []config.Override) (config.Deployment, config.File, error) {
+	s, err := source(t, name, overrides)
+	if err != nil {
+		return config.Deployment{}, config.File{}, err
+	}
+	d, err := config.ReadDeployment(name, s.Data, overrides...)
 	if err != nil {
 		return config.Deployment{}, config.File{}, exit{exitUsage, err}
 	}
-	rules, err := config.ReadFile(name, data, overrides...)
+	rules, err := s.File()
 	if err != nil {
 		return config.Deployment{}, config.File{}, exit{exitUsage, err}
 	}

@@ -23,12 +23,14 @@ func newConfigCheck(t terminal) *cobra.Command {
 		Short: "Check mfawatch.yaml and tell what it deploys",
 		Long: strings.TrimSpace(`
 Checks FILE (mfawatch.yaml unless another is named; - is standard input) as a
-deployment does, tells all of its faults with line and field, and else prints
-what would be deployed, with everything that the file leaves to us. AWS is not
-asked.
+deployment does, and the files of exemptions that it names, tells all faults with
+line and field, and else prints what would be deployed, with everything that the
+file leaves to us, every rule, and who is exempt from what until when. AWS is
+not asked.
 
 The table shortens URLs, which may hold keys. --format json is the file itself
-with nothing left out, and a mfawatch.yaml again: keep it as you keep the file.`),
+with nothing left out, the exemptions of other files in it, and a mfawatch.yaml
+again: keep it as you keep the file.`),
 		Example: "  mfawatch config check\n  git show main:mfawatch.yaml | mfawatch config check -\n  mfawatch config check -c account=444455556666 --format json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -53,25 +55,26 @@ func checkConfig(t terminal, name, format string, context overriding) error {
 	if err != nil {
 		return err
 	}
-	doubts := d.Doubts(rules)
+	now := time.Now()
+	doubts := append(d.Doubts(rules), exemptionDoubts(rules.Posture.Exemptions, now)...)
 	if format == "json" {
 		for _, doubt := range doubts {
 			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(doubt))
 		}
-		return printJSON(t, d)
+		return printJSON(t, config.Whole{Deployment: d, File: rules})
 	}
-	_, err = io.WriteString(t.out, screen(name, d, rules, doubts, width(t.out)))
+	_, err = io.WriteString(t.out, screen(name, d, rules, doubts, now, width(t.out)))
 	return err
 }
 
 // screen is what is deployed, in one screen.
-func screen(name string, d config.Deployment, rules config.File, doubts []string, columns int) string {
+func screen(name string, d config.Deployment, rules config.File, doubts []string, now time.Time, columns int) string {
 	if columns == 0 || columns > 100 {
 		columns = 100
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s deploys:\n\n", report.Plain(name))
-	for _, row := range slices.Concat(placeRows(d), partRows(d), keptRows(d, rules)) {
+	for _, row := range slices.Concat(placeRows(d), partRows(d), keptRows(d), ruleRows(rules, now)) {
 		fmt.Fprintf(&b, "  %-12s %s\n", row[0], wrappedTo(columns, report.Plain(row[1]), strings.Repeat(" ", 15)))
 	}
 	for i, doubt := range doubts {
@@ -295,7 +298,7 @@ func watchdogText(w config.Watchdog) string {
 	return "every " + short(w.Every) + ", heartbeat to " + host(w.Heartbeat)
 }
 
-func keptRows(d config.Deployment, rules config.File) [][2]string {
+func keptRows(d config.Deployment) [][2]string {
 	key := "created"
 	if d.KMS != "" {
 		key = d.KMS
@@ -304,8 +307,6 @@ func keptRows(d config.Deployment, rules config.File) [][2]string {
 	rows := [][2]string{
 		{"KMS key", key},
 		{"Kept", fmt.Sprintf("evidence %d days, reports %d, logs %d", r.Evidence, r.Reports, r.Logs)},
-		{"Rules", fmt.Sprintf("%s of sign-ins, %s of detections; %s; alerts fold after %d in %s",
-			counted(len(rules.SignIn.SignIn), "rule"), counted(len(rules.Detect.Overrides), "rule"), counted(len(rules.Posture.Exemptions), "exemption"), rules.FoldAfter, short(rules.FoldWindow))},
 	}
 	if len(d.Tags) > 0 {
 		var tags []string

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mfawatch/audit/config"
 	"mfawatch/audit/report"
 	"mfawatch/internal/outfile"
 )
@@ -47,14 +46,14 @@ func compile(t terminal, name, output string, context overriding) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(name)
+	from, err := source(t, name, overrides)
 	if err != nil {
-		return cannotRun(fmt.Errorf("read the configuration: %w", err))
+		return err
 	}
 	if sameFile(name, output) {
 		return usage("-o %s is the file to compile itself, which would be lost: name another", output)
 	}
-	text, err := config.Compile(name, data, overrides...)
+	text, err := from.Compile()
 	if err != nil {
 		return exit{exitUsage, err}
 	}

@@ -122,24 +122,48 @@ func (f *initFlags) free(name string) error {
 	return usage("%s is there already: --force replaces it, -o names another", name)
 }
 
-// early refuses flags that cannot be before anybody is asked anything.
+// early refuses flags that cannot be before anybody is asked anything: all of them.
 func (f *initFlags) early() error {
 	a := answers{account: "111122223333"}
+	var wrong []string
 	for _, q := range f.questions(&a, "") {
-		if q.given == "" || q.flag == "trail" { // a number of the list is known later
+		switch {
+		case q.given == "" && f.yes && q.flag == "account":
+			wrong = append(wrong, "--account is missing: with --yes nobody is asked")
+			continue
+		case q.given == "", q.flag == "trail": // a number of the list is known later
 			continue
 		}
-		if err := q.set(q.given); err != nil {
-			return usage("--%s: %v", q.flag, oneLine(err))
+		// Each alone: what one flag gets wrong is no fault of the next.
+		alone := answers{account: "111122223333"}
+		if err := cmp.Or(q.set(q.given), alone.take(q, a)); err != nil {
+			wrong = append(wrong, fmt.Sprintf("--%s: %v", q.flag, oneLine(err)))
 		}
 	}
-	if f.home == "" {
-		return nil
-	}
-	if err := (&answers{account: "111122223333", home: a.home}).problems(); err != nil {
-		return usage("--home-region: %v", oneLine(err))
+	if len(wrong) > 0 {
+		return usage("%s", strings.Join(wrong, "\n"))
 	}
 	return nil
+}
+
+// take sets what a flag alone can be wrong about, and tells whether it is.
+func (a *answers) take(q question, all answers) error {
+	switch q.flag {
+	case "account":
+		a.account = all.account
+		if all.organization != "" {
+			return nil // its parts and the trail are judged together
+		}
+	case "home-region":
+		a.home = all.home
+	case "tell":
+		a.targets = all.targets
+	case "guardrail":
+		a.guardrail, a.groups, a.registrars = all.guardrail, all.groups, all.registrars
+	default:
+		return nil // depends on the others
+	}
+	return a.problems()
 }
 
 // patience is how long AWS is asked at the most: without a network nobody answers.

@@ -135,7 +135,7 @@ func TestScreenTellsNoKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := screen("mfawatch.yaml", d, config.File{}, nil, 0)
+	got := screen("mfawatch.yaml", d, config.File{}, nil, time.Time{}, 0)
 	for _, want := range []string{"hooks.example.com", "events.pagerduty.com", "beat.example.com"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)

@@ -105,7 +105,7 @@ func auditDemo(t terminal, html string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the bundled account: %w", err)
 	}
-	exemptions, err := config.Exemptions("exemptions.yaml", []byte(demo.Exemptions))
+	exemptions, err := config.Exemptions(config.ExemptionFile{Name: "exemptions.yaml", Data: []byte(demo.Exemptions)})
 	if err != nil {
 		return "", err
 	}

@@ -91,14 +91,13 @@ func (h *Handler) account(ctx context.Context, e Event) (Result, error) {
 	case err != nil:
 		return Result{Mode: e.Mode, Run: e.Run, Account: e.Account}, err
 	}
-	a := report.Audit{Accounts: []posture.Account{h.judge(s, "")}}
+	a := report.Audit{Accounts: []posture.Account{h.named(posture.Judge(s, h.Rules), "")}}
 	return h.conclude(ctx, e, at, a)
 }
 
-// judge judges a snapshot and gives it the name that people know it by.
-func (h *Handler) judge(s audit.Snapshot, name string) posture.Account {
-	judged := posture.Judge(s, h.Rules)
-	judged.Name = cmp.Or(h.Names[s.Account], name)
+// named gives an account the name that people know it by.
+func (h *Handler) named(judged posture.Account, name string) posture.Account {
+	judged.Name = cmp.Or(h.Names[judged.Account], name)
 	return judged
 }
 

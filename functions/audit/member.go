@@ -40,7 +40,7 @@ func (h *Handler) member(ctx context.Context, e Event) (Result, error) {
 		return r, err
 	}
 	o.add(&s)
-	a := report.Audit{Accounts: []posture.Account{h.judge(s, e.Name)}}
+	a := report.Audit{Accounts: []posture.Account{h.named(posture.JudgeMember(s, h.Rules), e.Name)}}
 	if err := h.writeMember(ctx, e, at, &a); err != nil {
 		return r, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfawatch/audit"
+	"mfawatch/audit/posture"
 	"mfawatch/internal/fakeaws"
 	"mfawatch/internal/securityhub"
 )
@@ -363,4 +364,35 @@ func TestMemberInParts(t *testing.T) {
 			t.Errorf("%d users were asked", n)
 		}
 	})
+}
+
+// TestOrganizationAsksOnceAboutWhom: an exemption and an emergency user are of one
+// account, and the others are not asked why they do not know them.
+func TestOrganizationAsksOnceAboutWhom(t *testing.T) {
+	s := company()
+	end := noon.AddDate(0, 1, 0)
+	s.Rules = posture.Rules{
+		BreakGlass: []string{"AIDANOBODY"},
+		Exemptions: []audit.Exemption{
+			{ID: "100000000002", Owner: "a", Reason: "b", Expires: end, Checks: []string{"root-mfa"}},
+			{ID: "AIDAGONE", Owner: "a", Reason: "b", Expires: end},
+		},
+	}
+	synctest.Test(t, func(t *testing.T) { s.audited(t, "r1") })
+	var got []string
+	for _, p := range s.findings(t, orgDir+"runs/r1/findings.json").Accounts {
+		for _, f := range p.Findings {
+			if f.Subject.Kind == audit.ExemptionSubject && f.Check == "exemption-unknown" || f.Check == "break-glass-user" && f.Subject.ID == "AIDANOBODY" {
+				got = append(got, fmt.Sprint(p.Account, " ", f.Check, " ", f.Outcome, " ", f.Subject.ID))
+			}
+		}
+	}
+	// Of the account that could not be read it is not known whose it is.
+	want := []string{
+		"100000000002 exemption-unknown pass 100000000002#root-mfa",
+		deniedAccount + " exemption-unknown unknown AIDAGONE", deniedAccount + " break-glass-user unknown AIDANOBODY",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("who was asked (-want +got):\n%s", diff)
+	}
 }

@@ -55,6 +55,7 @@ func (h *Handler) gather(ctx context.Context, e Event, at place, o organization)
 			return report.Audit{}, err
 		}
 	}
+	posture.AskRest(a.Accounts, h.Rules)
 	return a, nil
 }
 
@@ -94,7 +95,7 @@ func (h *Handler) lost(ctx context.Context, e Event, at place, o organization, m
 		s = &nothing
 	}
 	o.add(s)
-	judged := h.judge(*s, m.Name)
+	judged := h.named(posture.JudgeMember(*s, h.Rules), m.Name)
 	judged.Status = m.Status
 	return judged, nil
 }

@@ -130,6 +130,9 @@ func (r drawn) exemption() audit.Exemption {
 			[]time.Time{{}, time.Date(2027, 3, 31, 0, 0, 0, 1, time.UTC), time.Date(2027, 3, 31, 0, 0, 0, 1000, time.UTC)}),
 	}
 	for range r.IntN(3) {
+		e.Accounts = append(e.Accounts, one(r, []string{"111122223333", "444455556666", "777788889999"}, []string{"", "1", "11112222333x"}))
+	}
+	for range r.IntN(3) {
 		e.Checks = append(e.Checks, one(r, []string{"user-any-mfa", "root-mfa", "user-sms-mfa", "role-trust-mfa"}, []string{"", "no-such-check", "break-glass-usable"}))
 	}
 	return e
@@ -181,7 +184,7 @@ func TestBounds(t *testing.T) {
 		"overrides": {1000, func(f *compiled.File, _ int) {
 			f.Posture.Overrides = append(f.Posture.Overrides, posture.Override{Path: "/", FIDO: posture.Certified})
 		}},
-		"exemptions": {1000, func(f *compiled.File, i int) {
+		"exemptions": {10_000, func(f *compiled.File, i int) {
 			f.Posture.Exemptions = append(f.Posture.Exemptions, audit.Exemption{ID: numbered("AIDA", i), Owner: "a", Reason: "b", Expires: time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)})
 		}},
 		"break_glass": {100, func(f *compiled.File, i int) {

@@ -17,7 +17,9 @@ import (
 // The bounds of the schemas of audit/config, whose tests hold these to them.
 const (
 	maxEntries    = 1000
+	maxExemptions = 10_000
 	maxAccounts   = 10_000
+	maxSpeaksFor  = 1000 // accounts of an exemption
 	maxBreakGlass = 100
 	maxName       = 63  // of an account
 	maxText       = 500 // of an exemption
@@ -38,7 +40,7 @@ func validate(f File) error {
 		func(f File) error { return each("sign_in", f.SignIn.SignIn, maxEntries, signInEntry) },
 		func(f File) error { return each("detections", f.Detect.Overrides, maxEntries, detection) },
 		func(f File) error { return each("audit.overrides", f.Posture.Overrides, maxEntries, override) },
-		func(f File) error { return each("exemptions", f.Posture.Exemptions, maxEntries, exemption) },
+		func(f File) error { return each("exemptions", f.Posture.Exemptions, maxExemptions, exemption) },
 		func(f File) error { return each("audit.break_glass", f.Posture.BreakGlass, maxBreakGlass, emergency) },
 		spans, accounts, folding,
 	} {
@@ -128,6 +130,26 @@ func exemption(e audit.Exemption) error {
 		if slices.Index(e.Checks, check) != i {
 			return fmt.Errorf("check %q is named twice", check)
 		}
+	}
+	return speaksFor(e)
+}
+
+// speaksFor refuses accounts that are none, and a root or device of others.
+func speaksFor(e audit.Exemption) error {
+	if len(e.Accounts) > maxSpeaksFor {
+		return fmt.Errorf("%d accounts; at most %d", len(e.Accounts), maxSpeaksFor)
+	}
+	for i, account := range e.Accounts {
+		if !isAccount(account) || slices.Index(e.Accounts, account) != i {
+			return fmt.Errorf("account %q is none, or named twice", account)
+		}
+	}
+	of := e.ID
+	if part := strings.SplitN(e.ID, ":", 6); len(part) == 6 {
+		of = part[4]
+	}
+	if isAccount(of) && !e.In(of) {
+		return fmt.Errorf("%q is of an account that it may not speak for", e.ID)
 	}
 	return nil
 }
