@@ -161,12 +161,16 @@ func identify(account, event string) string {
 	return part(account) + "#" + part(event)
 }
 
-var safePart = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$`)
+var safePart = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+
+// maxPart is how long a part stays as it is. A regexp that counts so far is a long
+// program, and compiled at every cold start.
+const maxPart = 80
 
 // part makes a text fit to be one part of an id, a table's key and an object's
 // name. AWS's own ids stay as they are; anything else goes by its hash.
 func part(s string) string {
-	if safePart.MatchString(s) && !strings.HasPrefix(s, "x-") {
+	if len(s) <= maxPart && safePart.MatchString(s) && !strings.HasPrefix(s, "x-") {
 		return s
 	}
 	return "x-" + hash(s)

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"mfawatch/audit"
 )
@@ -29,7 +30,6 @@ func bound(s string, n int) string {
 var (
 	scheme   = regexp.MustCompile(`(?i)\bhttp(s?):`)
 	slashes  = regexp.MustCompile(`:/[/\\]`)
-	joint    = regexp.MustCompile(`([\p{L}\p{N}\])])[.]+([\p{L}\p{N}\[(])`)
 	phone    = regexp.MustCompile(`\+\s?(\d)`)
 	markLink = regexp.MustCompile(`\]\s*\(`)
 )
@@ -48,12 +48,34 @@ func defang(s string) string {
 	s = lookalikes.Replace(bound(s, 4000))
 	s = scheme.ReplaceAllString(s, "hxxp$1[:]")
 	s = slashes.ReplaceAllString(s, "[:]//")
-	for i := 0; i < 2; i++ { // twice: a.b.c has joints that share a letter
-		s = joint.ReplaceAllString(s, "$1[.]$2")
-	}
+	s = joints(s)
 	s = phone.ReplaceAllString(s, "[+]$1")
 	return markLink.ReplaceAllString(s, "] (")
 }
+
+// joints writes dots between letters, digits and brackets as [.]. A regexp that knows
+// every script's letters would be half of what this package costs a cold start.
+func joints(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, ".")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		after := strings.TrimLeft(rest, ".")
+		last, _ := utf8.DecodeLastRuneInString(before)
+		next, _ := utf8.DecodeRuneInString(after)
+		if (alphanumeric(last) || last == ')' || last == ']') && (alphanumeric(next) || next == '(' || next == '[') {
+			b.WriteString("[.]")
+		} else {
+			b.WriteString(s[len(before) : len(s)-len(after)])
+		}
+		s = after
+	}
+}
+
+func alphanumeric(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
 // name is a defanged text of at most n characters, in quotes: what is within
 // was chosen by somebody else.

@@ -110,9 +110,11 @@ func (a Alert) look() string {
 }
 
 var (
-	eventID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	eventID = regexp.MustCompile(`^[A-Za-z0-9-]+$`) // of at most maxID
 	region  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
 )
+
+const maxID = 64
 
 // Command is the AWS CLI command that shows the newest of the alert's events,
 // or nothing when the id or the Region are not what AWS writes: a line that is
@@ -122,7 +124,7 @@ func (a Alert) Command() string {
 		return ""
 	}
 	id := a.Events[len(a.Events)-1]
-	if !eventID.MatchString(id) || !region.MatchString(a.Region) {
+	if len(id) > maxID || !eventID.MatchString(id) || !region.MatchString(a.Region) {
 		return ""
 	}
 	return "aws cloudtrail lookup-events --region " + a.Region + " --lookup-attributes AttributeKey=EventId,AttributeValue=" + id

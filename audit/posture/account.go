@@ -19,6 +19,7 @@ type account struct {
 	people []*person
 
 	reach      *reach.Account
+	controls   map[string][]audit.Control   // by check
 	rows       map[string]int               // of the report, by ARN
 	live       map[string]bool              // ARNs of the users that exist
 	exemptions map[string][]audit.Exemption // by whose they are
@@ -48,7 +49,7 @@ type person struct {
 func look(s *audit.Snapshot, rules Rules) *account {
 	a := &account{
 		Snapshot: s, GapIndex: audit.IndexGaps(s.Gaps), rules: rules,
-		reach: reach.Look(s), rows: map[string]int{}, live: map[string]bool{},
+		reach: reach.Look(s), controls: controlsOf(), rows: map[string]int{}, live: map[string]bool{},
 		owners: map[string][]int{}, exemptions: map[string][]audit.Exemption{},
 	}
 	a.index()

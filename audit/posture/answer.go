@@ -44,7 +44,7 @@ func (n answer) because(evidence ...[]audit.Evidence) answer {
 func (a *account) finding(c Check, subject audit.Subject, n answer) audit.Finding {
 	f := audit.Finding{
 		Check: c.ID, Subject: subject, Outcome: n.outcome, Severity: severity(c, n), Detail: n.detail,
-		Evidence: merge(n.evidence), Controls: controlsOf[c.ID],
+		Evidence: merge(n.evidence), Controls: a.controls[c.ID],
 	}
 	switch n.outcome {
 	case audit.Fail:

@@ -1,7 +1,6 @@
 package posture_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -80,29 +79,5 @@ func TestAnEmptyEmergencyUserExcusesNobody(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]audit.Outcome{"/ada": audit.Fail, "/ben": audit.Pass, "111122223333/": audit.Unknown}, got); diff != "" {
 		t.Errorf("user-console-unused (-want +got):\n%s", diff)
-	}
-}
-
-func TestControlsAreRefused(t *testing.T) {
-	const row = `{"check":"root-mfa","framework":"f","version":"","id":"1","source":"s"}`
-	file := func(rows string) string { return `{"schema":"mfawatch/controls/v1","note":"n","rows":[` + rows + `]}` }
-	for text, want := range map[string]string{
-		"":                    "controls: EOF",
-		file(row) + "x":       "controls: something follows the JSON object",
-		`{"schema":"v0"}`:     `controls: schema is "v0", this program reads "mfawatch/controls/v1"`,
-		file(row + "," + row): "controls: rows[1]: f  1 of root-mfa is given twice",
-		file(row + "," + strings.Replace(row, `"s"`, `"other"`, 1)): "controls: rows[1]: f  1 of root-mfa is given twice",
-		file(strings.Replace(row, "root-mfa", "root", 1)):           `controls: rows[0]: check "root" is unknown`,
-		file(strings.Replace(row, `"f"`, `""`, 1)):                  "controls: rows[0]: framework is missing",
-		file(strings.Replace(row, `"1"`, `""`, 1)):                  "controls: rows[0]: id is missing",
-		file(strings.Replace(row, `"s"`, `""`, 1)):                  "controls: rows[0]: source is missing",
-		file(strings.Replace(row, "source", "sauce", 1)):            `controls: json: unknown field "sauce"`,
-	} {
-		if rows, err := posture.ParseControls([]byte(text)); err == nil || err.Error() != want || rows != nil {
-			t.Errorf("%s: %v, error %v, want %s", text, rows, err, want)
-		}
-	}
-	if rows, err := posture.ParseControls([]byte(file(row + "," + strings.Replace(row, `""`, `"2"`, 1)))); err != nil || len(rows) != 2 {
-		t.Errorf("two versions of a control: %v, error %v", rows, err)
 	}
 }

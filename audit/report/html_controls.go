@@ -16,7 +16,7 @@ type htmlFramework struct {
 }
 
 // htmlPreferred is the framework that is shown before somebody picks one. CIS
-// 7.0 is newer, and its numbers were seen in one tool only (controls.json).
+// 7.0 is newer, and its numbers were seen in one tool only (posture.Controls).
 const htmlPreferred = "cis-aws 6.0"
 
 var htmlFrameworkLabels = map[string]string{

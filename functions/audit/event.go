@@ -58,10 +58,12 @@ type Result struct {
 // Names become parts of object keys and of ARNs: they are held to what they may
 // be (Organizations API reference, Organization and Account).
 var (
-	runForm          = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+	runForm          = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`) // of at most maxRun
 	accountForm      = regexp.MustCompile(`^[0-9]{12}$`)
 	organizationForm = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
+
+const maxRun = 128
 
 // check tells what an event lacks.
 func (e Event) check() error {
@@ -71,7 +73,7 @@ func (e Event) check() error {
 		return fmt.Errorf(`event: mode %q is not one of account, list, member, reduce: let the schedule's input be {"mode":"account"}`, cut(string(e.Mode), 40))
 	}
 	switch {
-	case !runForm.MatchString(e.Run):
+	case len(e.Run) > maxRun || !runForm.MatchString(e.Run):
 		return fmt.Errorf("event: run %q is no name of a run: use letters, digits, dots, colons and hyphens, at most 128", cut(e.Run, 140))
 	case (e.Mode == ModeMember || e.Mode == ModeReduce) && !organizationForm.MatchString(e.Organization):
 		return fmt.Errorf("event: organization %q is no id of an organisation: pass on what mode list returned", cut(e.Organization, 40))

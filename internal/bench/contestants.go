@@ -9,8 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -184,14 +182,12 @@ func parallel(dir string) error {
 	return nil
 }
 
-// memory prints what one worker needs at the most, measured in a process of its
-// own, against 1.6 times the largest file with its text, and 16 MiB.
+// memory prints what one worker needs at the most, measured in a process of a program
+// that links the scan alone, against 1.6 times the largest file with its text, and 16 MiB.
 func memory(dir string, m corpus.Manifest) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	out, err := exec.Command(self, dir).Output()
+	scan := exec.Command("go", "run", "./internal/bench/testdata/scan", dir)
+	scan.Stderr = os.Stderr
+	out, err := scan.Output()
 	if err != nil {
 		return fmt.Errorf("measure memory: %w", err)
 	}
@@ -203,19 +199,4 @@ func memory(dir string, m corpus.Manifest) error {
 	bound := int64(1.6*float64(m.LargestFile+m.LargestJSON)) + 16<<20
 	fmt.Printf("  peak memory of one worker: %d MiB; %s\n", peak>>20, held(peak <= bound, "at most %d MiB", bound>>20))
 	return nil
-}
-
-// peakOfScan scans with one worker and gives the process's peak memory in
-// bytes, as Linux tells it; 0 elsewhere.
-func peakOfScan(dir string) int64 {
-	debug.SetGCPercent(50) // as cmd/mfawatch has it
-	scanAll(dir, 1)
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	var kib int64
-	_, _ = fmt.Sscan(after, &kib)
-	return kib << 10
 }

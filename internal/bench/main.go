@@ -32,10 +32,6 @@ func main() {
 	starts := flag.Int("starts", 21, "interleaved starts of each function")
 	only := flag.String("only", "", "measure only this: scan, codes or functions")
 	flag.Parse()
-	if flag.NArg() == 1 { // a child that only shows how much memory a scan needs
-		fmt.Println(peakOfScan(flag.Arg(0)))
-		return
-	}
 	if err := measureAll(*only, *records, *rounds, *starts); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
