@@ -144,7 +144,7 @@ var rules = []struct {
 	{"audit/pattern", []string{"std"}, "AWS's filter languages, and texts in them, are pure"},
 	{"audit/trail", []string{"std", "github.com/klauspost/compress"}, "taking records out of containers knows nothing of what they mean"},
 	{"audit/config/compiled", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect"}, "reads what config wrote, without its parsers"},
-	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/config/compiled", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
+	{"audit/config", []string{"std", "mfawatch/audit", "mfawatch/audit/config/compiled", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/internal/partition", "github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, "reads what a person wrote"},
 	{"audit/scan", []string{"std", "mfawatch/audit", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/trail"}, "joins trail to the judges"},
 	{"audit/collect", []string{"std", "mfawatch/audit", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads accounts, judges nothing"},
 	{"audit/report", []string{"std", "mfawatch/audit", "mfawatch/audit/posture", "mfawatch/audit/signin", "mfawatch/audit/detect", "mfawatch/audit/scan", "github.com/charmbracelet/x/ansi", "maragu.dev/gomponents"}, "prints results"},
@@ -189,8 +189,9 @@ var rules = []struct {
 	{"functions/start", []string{"std", "mfawatch/functions/settings", "mfawatch/internal/awsenv", "github.com/aws/aws-sdk-go-v2/aws", "github.com/rs/zerolog"}, "how every function begins, whatever it does"},
 	{"internal/lambdatest", []string{"std"}, "a stand-in for Lambda knows no function"},
 	{"internal/awserr", []string{"std", "github.com/aws/smithy-go"}, "words errors of the SDK, whatever was asked"},
-	{"internal/s3", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "lists, reads and writes objects, and knows nothing of what they say"},
-	{"internal/cloudtrail", []string{"std", "mfawatch/internal/awserr", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads the event history and lists trails, and knows nothing of what they say"},
+	{"internal/partition", []string{"std"}, "a table of AWS's Regions, which asks nobody"},
+	{"internal/s3", []string{"std", "mfawatch/internal/awserr", "mfawatch/internal/partition", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "lists, reads and writes objects, and knows nothing of what they say"},
+	{"internal/cloudtrail", []string{"std", "mfawatch/internal/awserr", "mfawatch/internal/partition", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}, "reads the event history and lists trails, and knows nothing of what they say"},
 	{"functions/audit", []string{"std", "mfawatch/audit", "mfawatch/audit/collect", "mfawatch/audit/config/compiled", "mfawatch/audit/posture", "mfawatch/audit/report", "mfawatch/functions/metrics", "mfawatch/functions/settings", "mfawatch/functions/start", "mfawatch/internal/s3", "mfawatch/internal/securityhub", "mfawatch/internal/sns", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/rs/zerolog"}, "wires the audit to a schedule"},
 	{"functions/alerting/awstest", []string{"std", "mfawatch/audit/config", "mfawatch/audit/config/compiled", "mfawatch/functions/delivery", "mfawatch/functions/delivery/deliverytest", "mfawatch/functions/settings", "mfawatch/internal/fakeaws"}, "stands in for AWS"},
 	{"functions/alerting", []string{"std", "mfawatch/audit/alert", "mfawatch/audit/config/compiled", "mfawatch/audit/detect", "mfawatch/audit/signin", "mfawatch/audit/trail", "mfawatch/functions/delivery", "mfawatch/functions/metrics", "mfawatch/functions/settings", "mfawatch/functions/start", "mfawatch/internal/dynamo", "mfawatch/internal/s3", "mfawatch/internal/sns", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}, "what the alerting functions have in common"},
@@ -226,9 +227,9 @@ var rules = []struct {
 	{"internal/demo", []string{"std"}, "the demo's archive is made without the judges"},
 	{"internal/mutate", []string{"std"}, "a tool beside the house"},
 	{"internal/bench", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/functions/alerting/awstest", "mfawatch/functions/settings", "mfawatch/internal/corpus", "mfawatch/internal/fakeaws", "mfawatch/internal/lambdatest"}, "measures from outside"},
-	{"infra/stacks", []string{"std", "mfawatch/audit/config", "mfawatch/audit/enforce/guardrail", "mfawatch/audit/collect", "mfawatch/audit/pattern/deployed", "mfawatch/functions/settings", "mfawatch/totp/breakglass", "github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", "github.com/aws/jsii-runtime-go"}, "stacks are made of what a deployment says"},
-	{"infra", []string{"std", "mfawatch/audit/config", "mfawatch/infra/stacks", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go"}, "reads mfawatch.yaml and makes stacks"},
-	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/internal/cloudtrail", "mfawatch/internal/awserr", "mfawatch/internal/demo", "mfawatch/internal/iam", "mfawatch/internal/kms", "mfawatch/internal/manual", "mfawatch/internal/outfile", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
+	{"infra/stacks", []string{"std", "mfawatch/audit/config", "mfawatch/audit/enforce/guardrail", "mfawatch/audit/collect", "mfawatch/audit/pattern/deployed", "mfawatch/functions/settings", "mfawatch/internal/partition", "mfawatch/totp/breakglass", "github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", "github.com/aws/jsii-runtime-go"}, "stacks are made of what a deployment says"},
+	{"infra", []string{"std", "mfawatch/audit/config", "mfawatch/infra/stacks", "mfawatch/internal/partition", "github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go"}, "reads mfawatch.yaml and makes stacks"},
+	{"cmd/mfawatch", []string{"std", "others", "mfawatch/audit", "mfawatch/totp", "mfawatch/internal/cloudtrail", "mfawatch/internal/awserr", "mfawatch/internal/demo", "mfawatch/internal/iam", "mfawatch/internal/kms", "mfawatch/internal/manual", "mfawatch/internal/outfile", "mfawatch/internal/partition", "mfawatch/internal/s3"}, "wires the rooms to a terminal"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

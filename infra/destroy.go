@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"mfawatch/internal/partition"
 )
 
 // assembly is what the cdk command synthesized (cloud assembly schema).
@@ -142,13 +144,7 @@ func (a assembly) tell(dir, name string, out io.Writer) error {
 // topicARN is the ARN of a topic in an environment: aws://ACCOUNT/REGION.
 func topicARN(environment, name string) string {
 	account, region, _ := strings.Cut(strings.TrimPrefix(environment, "aws://"), "/")
-	partition := "aws"
-	for prefix, other := range map[string]string{"cn-": "aws-cn", "us-gov-": "aws-us-gov"} {
-		if strings.HasPrefix(region, prefix) {
-			partition = other
-		}
-	}
-	return "arn:" + partition + ":sns:" + region + ":" + account + ":" + name
+	return "arn:" + partition.Of(region).ID + ":sns:" + region + ":" + account + ":" + name
 }
 
 func (t stackTemplate) has(kind string) bool {

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"mfawatch/internal/partition"
+)
 
 // Deployment is what infra makes of mfawatch.yaml: where everything is deployed,
 // and with which parts. All that the file leaves out is filled in.
@@ -202,4 +206,4 @@ type Retention struct {
 }
 
 // Partition is AWS's partition that the home Region is of.
-func (d Deployment) Partition() string { return partitionOf(d.Home).id }
+func (d Deployment) Partition() string { return partition.Known(d.Home).ID }

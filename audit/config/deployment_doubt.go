@@ -89,3 +89,13 @@ func (d Deployment) unarmed() string {
 	}
 	return ""
 }
+
+// signInRegions are where AWS records console sign-ins that name no Region: those
+// of root, and of IAM users at the global endpoint, by latency (CloudTrail user
+// guide, console sign-in events).
+func signInRegions(partitionID string) []string {
+	if partitionID != "aws" {
+		return nil
+	}
+	return []string{"ap-southeast-2", "eu-north-1", "us-east-1", "us-east-2", "us-west-2"}
+}

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mfawatch/internal/partition"
 )
 
 // deploymentFaults are what the schema cannot see: fields that do not go together,
 // ARNs of somewhere else, and what a file needs that is deployed.
 func deploymentFaults(root *node, f *deploymentFile) []*Fault {
-	c := &checker{root: root, f: f, here: partitionOf(f.HomeRegion)}
+	c := &checker{root: root, f: f, here: partition.Known(f.HomeRegion)}
 	for _, check := range []func(){
 		c.place, c.regions, c.organization, c.adopted, c.created, c.targets, c.guardrail, c.guardrailKeys,
 		c.roles, c.breakGlass, c.reports, c.metrics, c.watchdog, c.kms, c.retention, c.tags,
@@ -26,7 +28,7 @@ func deploymentFaults(root *node, f *deploymentFile) []*Fault {
 type checker struct {
 	root   *node
 	f      *deploymentFile
-	here   partition // empty when the home Region says none
+	here   partition.Partition // empty when the home Region says none
 	faults []*Fault
 }
 
@@ -72,8 +74,8 @@ func (c *checker) place() {
 	switch {
 	case c.f.HomeRegion == "":
 		c.say("home_region", "missing; a file that is deployed says where: home_region: eu-north-1")
-	case c.here.id == "":
-		c.say("home_region", "%s is no Region that is known here%s", quote(c.f.HomeRegion), advised(c.f.HomeRegion, everyRegion()))
+	case c.here.ID == "":
+		c.say("home_region", "%s is no Region that is known here%s", quote(c.f.HomeRegion), advised(c.f.HomeRegion, partition.Regions()))
 	}
 }
 
@@ -86,15 +88,15 @@ func advised(word string, known []string) string {
 }
 
 func (c *checker) regions() {
-	if c.here.id == "" || c.f.Regions.is("default") {
+	if c.here.ID == "" || c.f.Regions.is("default") {
 		return
 	}
 	for i, r := range c.f.Regions {
-		switch of := partitionOf(r); {
-		case of.id == "":
-			c.say(fmt.Sprintf("regions[%d]", i), "%s is no Region that is known here%s", quote(r), advised(r, c.here.all()))
-		case of.id != c.here.id:
-			c.say(fmt.Sprintf("regions[%d]", i), "%s is of partition %s; the home Region %s is of %s, and nothing goes from one to the other", r, of.id, c.f.HomeRegion, c.here.id)
+		switch of := partition.Known(r); {
+		case of.ID == "":
+			c.say(fmt.Sprintf("regions[%d]", i), "%s is no Region that is known here%s", quote(r), advised(r, c.here.All()))
+		case of.ID != c.here.ID:
+			c.say(fmt.Sprintf("regions[%d]", i), "%s is of partition %s; the home Region %s is of %s, and nothing goes from one to the other", r, of.ID, c.f.HomeRegion, c.here.ID)
 		}
 	}
 }
@@ -130,17 +132,17 @@ func (c *checker) organization() {
 // named.
 func (c *checker) from(path, text, account, region string) bool {
 	a := parseARN(text)
-	of := partition{id: c.here.id}
+	of := partition.Partition{ID: c.here.ID}
 	if a.region != "" {
-		of = partitionOf(a.region)
+		of = partition.Known(a.region)
 	}
 	switch {
-	case c.here.id == "":
+	case c.here.ID == "":
 		return false // there is a fault already, and the likelier one
-	case a.partition != c.here.id:
-		c.say(path, "it is of partition %s; the home Region %s is of %s", a.partition, c.f.HomeRegion, c.here.id)
-	case of.id != a.partition:
-		c.say(path, "%s is no Region of partition %s%s", quote(a.region), a.partition, advised(a.region, c.here.all()))
+	case a.partition != c.here.ID:
+		c.say(path, "it is of partition %s; the home Region %s is of %s", a.partition, c.f.HomeRegion, c.here.ID)
+	case of.ID != a.partition:
+		c.say(path, "%s is no Region of partition %s%s", quote(a.region), a.partition, advised(a.region, c.here.All()))
 	case account != "" && a.account != account && a.account != "aws":
 		c.say(path, "it is of account %s; this deployment is of %s", a.account, account)
 	case region != "" && a.region != region:
@@ -171,7 +173,7 @@ func (c *checker) adopted() {
 	if a.KMSKey != "" {
 		c.from("trail.adopt.kms_key", a.KMSKey, "", "")
 	}
-	if a.LogGroup != "" && c.here.id != "" && of.region != c.f.HomeRegion {
+	if a.LogGroup != "" && c.here.ID != "" && of.region != c.f.HomeRegion {
 		c.say("trail.adopt.log_group", "it is where the trail is, in %s, and filters are made in the home Region %s; leave it out, or make that the home Region", of.region, c.f.HomeRegion)
 	}
 }
@@ -257,8 +259,8 @@ func (c *checker) target(path string, t targetFile) {
 		if own := c.prefix() + "-"; strings.HasPrefix(t.SQS[strings.LastIndex(t.SQS, ":")+1:], own) {
 			c.say(path, "queues that begin with %s are the monitor's own: alerts would come back to it as events; name another", own)
 		}
-	case (t.Slack != nil || t.Teams != nil) && c.here.id != "" && c.here.id != "aws":
-		c.say(path, "the ARNs of Amazon Q Developer in chat applications are of partition aws only; tell somebody in %s by another way", c.here.id)
+	case (t.Slack != nil || t.Teams != nil) && c.here.ID != "" && c.here.ID != "aws":
+		c.say(path, "the ARNs of Amazon Q Developer in chat applications are of partition aws only; tell somebody in %s by another way", c.here.ID)
 	}
 }
 

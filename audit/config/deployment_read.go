@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mfawatch/audit/config/compiled"
+	"mfawatch/internal/partition"
 )
 
 // ReadDeployment reads the same file as ReadFile, and what infra makes of it. name
@@ -85,7 +86,7 @@ const (
 
 // deployment fills in what the file leaves out.
 func (f *deploymentFile) deployment() (Deployment, error) {
-	p := partitionOf(f.HomeRegion)
+	p := partition.Known(f.HomeRegion)
 	d := Deployment{
 		Prefix: cmp.Or(f.Prefix, defaultPrefix), Mode: cmp.Or(f.Mode, OneAccount), Account: f.Account, Home: f.HomeRegion,
 		Regions: f.watched(p), Organization: f.organization(), Trail: f.trail(), Targets: f.targets(), Guardrail: f.guardrail(),
@@ -104,12 +105,12 @@ func (f *deploymentFile) deployment() (Deployment, error) {
 }
 
 // watched are the Regions that are watched, sorted.
-func (f *deploymentFile) watched(p partition) []string {
+func (f *deploymentFile) watched(p partition.Partition) []string {
 	list := f.Regions
 	if len(list) == 0 || list.is("default") {
-		list = p.always
+		list = p.Always
 	}
-	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(list, []string{f.HomeRegion, p.iam}))))
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(list, []string{f.HomeRegion, p.IAM}))))
 }
 
 func (f *deploymentFile) organization() Organization {
@@ -229,14 +230,14 @@ func everyFilter() []string {
 	return s.enum(fileID + "#/properties/metrics/properties/filters/items")
 }
 
-func (f *deploymentFile) breakGlass(p partition) BreakGlass {
+func (f *deploymentFile) breakGlass(p partition.Partition) BreakGlass {
 	b := f.BreakGlass
 	if len(b.Principals) == 0 && len(b.People) == 0 {
 		return BreakGlass{}
 	}
 	policies := b.Policies
 	if len(policies) == 0 {
-		policies = []string{"arn:" + p.id + ":iam::aws:policy/AdministratorAccess"}
+		policies = []string{"arn:" + p.ID + ":iam::aws:policy/AdministratorAccess"}
 	}
 	g := BreakGlass{Principals: b.Principals, Policies: policies, Session: cmp.Or(time.Duration(b.Session), defaultSession), Door: f.door()}
 	if len(b.Principals) > 0 {

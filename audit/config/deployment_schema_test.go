@@ -14,6 +14,7 @@ import (
 	"mfawatch/audit/enforce/guardrail"
 	"mfawatch/audit/pattern/deployed"
 	"mfawatch/audit/report"
+	"mfawatch/internal/partition"
 )
 
 // TestDeploymentWords: the schema's lists are those of the rooms that use them.
@@ -227,17 +228,17 @@ func TestDoubts(t *testing.T) {
 
 // TestSignInRegionsAreWatchedByDefault: who writes no Regions misses no sign-in.
 func TestSignInRegionsAreWatchedByDefault(t *testing.T) {
-	for _, p := range partitions() {
-		d, err := ReadDeployment("mfawatch.yaml", fmt.Appendf(nil, "version: 1\naccount: \"111122223333\"\nhome_region: %s\n", p.always[0]))
+	for _, p := range partition.List() {
+		d, err := ReadDeployment("mfawatch.yaml", fmt.Appendf(nil, "version: 1\naccount: \"111122223333\"\nhome_region: %s\n", p.Always[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range append(signInRegions(p.id), p.iam) {
+		for _, r := range append(signInRegions(p.ID), p.IAM) {
 			if !slices.Contains(d.Regions, r) {
-				t.Errorf("%s is not watched in partition %s", r, p.id)
+				t.Errorf("%s is not watched in partition %s", r, p.ID)
 			}
 		}
-		if d.Partition() != p.id || !slices.IsSorted(d.Regions) {
+		if d.Partition() != p.ID || !slices.IsSorted(d.Regions) {
 			t.Errorf("partition %s, Regions %v", d.Partition(), d.Regions)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"mfawatch/audit/collect"
 	"mfawatch/audit/posture"
 	"mfawatch/audit/report"
+	"mfawatch/internal/partition"
 )
 
 // auditFlags are the flags of mfawatch audit as typed.
@@ -87,21 +88,10 @@ func runAudit(ctx context.Context, t terminal, f auditFlags) error {
 func printPolicy(t terminal, f sourceFlags) error {
 	text := collect.Policy()
 	if f.org {
-		text = collect.OrganizationPolicy(partition(cmp.Or(f.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))))
+		text = collect.OrganizationPolicy(partition.Of(cmp.Or(f.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))).ID)
 	}
 	_, err := t.out.Write(text)
 	return err
-}
-
-// partition is the one that a Region is in (AWS general reference, ARNs).
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
 }
 
 // present writes the audit wherever it was asked for and says what it came to.

@@ -16,7 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
@@ -456,7 +455,7 @@ func sendToBucket(ctx context.Context, t terminal, j offline.Journal, to, profil
 	if err != nil {
 		return 0, err
 	}
-	bucket := s3.Creator{Client: awss3.NewFromConfig(cfg, func(o *awss3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }), Bucket: u.Bucket}
+	bucket := s3.Creator{Client: s3.Client(cfg), Bucket: u.Bucket}
 	for i, line := range lines {
 		key := fmt.Sprintf("%s%s/entries-%012d.jsonl", folderOf(u.Prefix), j.Door, i+1)
 		place, err := bucket.Keep(ctx, key, append(bytes.Clone(line), '\n'))

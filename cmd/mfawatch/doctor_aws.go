@@ -18,6 +18,7 @@ import (
 
 	"mfawatch/internal/awserr"
 	"mfawatch/internal/cloudtrail"
+	"mfawatch/internal/partition"
 )
 
 // ofAWS are the rows about AWS.
@@ -181,7 +182,7 @@ func permissions(ctx context.Context, cfg aws.Config, account string) tried {
 	c := iam.NewFromConfig(cfg, func(o *iam.Options) { o.RetryMaxAttempts = 2 })
 	user := ""
 	var denied, unknown, untried []string
-	all := samples("arn:" + partition(cfg.Region) + ":iam::" + account + ":mfa/mfawatch-doctor")
+	all := samples("arn:" + partition.Of(cfg.Region).ID + ":iam::" + account + ":mfa/mfawatch-doctor")
 	for _, s := range all {
 		if s.ofUser && user == "" {
 			untried = append(untried, s.action)

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfawatch/audit/report"
-	"mfawatch/internal/outfile"
 	"mfawatch/totp/seal"
 	"mfawatch/totp/vaultapi"
 )
@@ -48,25 +44,13 @@ func (name tokens) Tokens(context.Context) ([]vaultapi.Token, error) {
 	return list, nil
 }
 
-func (name tokens) write(list []vaultapi.Token) error {
-	text, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
-		return err
-	}
-	return outfile.Write(string(name), func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
-	})
+func (name tokens) change(do func([]vaultapi.Token) ([]vaultapi.Token, error)) error {
+	read := func() ([]vaultapi.Token, error) { return name.Tokens(context.Background()) }
+	return changeCallers(string(name), read, do)
 }
 
-// holdBeside keeps other writers of a file out, from reading it until it is written: two
-// changes at once lose neither.
-func holdBeside(file string) (held io.Closer, err error) {
-	err = patiently(func() error {
-		held, err = seal.Lock(filepath.Dir(file))
-		return err
-	})
-	return held, err
+func tokensFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVar(file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
 }
 
 func newServeToken(t terminal) *cobra.Command {
@@ -98,7 +82,7 @@ factor), verify, or manage. A key is named exactly; * is every key.`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return addToken(t, file, format, args[0], grants, lasts) },
 	}
-	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
+	tokensFlag(c, &file)
 	c.Flags().StringArrayVar(&grants, "grant", nil, "KEY:RIGHT, as aws:read or '*:verify'; can be given again")
 	formatFlag(c, &format, "text", "json")
 	c.Flags().DurationVar(&lasts, "expires", 0, "how long it is good (default: until it is revoked)")
@@ -117,27 +101,21 @@ func addToken(t terminal, file, format, name string, grants []string, lasts time
 	if err != nil {
 		return err
 	}
-	kept := tokenFile(h, file)
-	held, err := holdBeside(string(kept))
+	var text string
+	err = tokenFile(h, file).change(func(list []vaultapi.Token) ([]vaultapi.Token, error) {
+		if slices.ContainsFunc(list, func(o vaultapi.Token) bool { return o.Name == name }) {
+			return nil, usage("there is a token %q: revoke it first, or choose another name", name)
+		}
+		var token vaultapi.Token
+		if text, token, err = vaultapi.NewToken(name, given, rand.Reader); err != nil {
+			return nil, usage("%v", err)
+		}
+		if lasts > 0 {
+			token.Expires = time.Now().Add(lasts).UTC().Truncate(time.Second)
+		}
+		return append(list, token), nil
+	})
 	if err != nil {
-		return err
-	}
-	defer held.Close()
-	list, err := kept.Tokens(context.Background())
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(list, func(o vaultapi.Token) bool { return o.Name == name }) {
-		return usage("there is a token %q: revoke it first, or choose another name", name)
-	}
-	text, token, err := vaultapi.NewToken(name, given, rand.Reader)
-	if err != nil {
-		return usage("%v", err)
-	}
-	if lasts > 0 {
-		token.Expires = time.Now().Add(lasts).UTC().Truncate(time.Second)
-	}
-	if err := kept.write(append(list, token)); err != nil {
 		return err
 	}
 	if format == "json" {
@@ -177,7 +155,7 @@ func newTokenList(t terminal) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return listTokens(t, file, format) },
 	}
-	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
+	tokensFlag(c, &file)
 	formatFlag(c, &format, "table", "json")
 	return c
 }
@@ -191,21 +169,21 @@ func listTokens(t terminal, file, format string) error {
 	if err != nil {
 		return err
 	}
-	if format == "json" {
-		return writeTokensJSON(t, list)
+	type row struct {
+		Name    string           `json:"name"`
+		Grants  []vaultapi.Grant `json:"grants"`
+		Expires time.Time        `json:"expires,omitzero"`
 	}
-	if len(list) == 0 {
-		return writeText(t, "", "No tokens.\n")
-	}
-	rows := [][]string{{"NAME", "GRANTS", "EXPIRES"}}
+	all, rows := []row{}, [][]string{{"NAME", "GRANTS", "EXPIRES"}}
 	for _, one := range list {
 		end := ""
 		if !one.Expires.IsZero() {
 			end = one.Expires.UTC().Format(time.RFC3339)
 		}
+		all = append(all, row{one.Name, one.Grants, one.Expires})
 		rows = append(rows, []string{one.Name, grantText(one.Grants), end})
 	}
-	return printTable(t, rows)
+	return printCallers(t, format, all, "No tokens.\n", rows)
 }
 
 func grantText(grants []vaultapi.Grant) string {
@@ -218,19 +196,6 @@ func grantText(grants []vaultapi.Grant) string {
 	return strings.Join(all, " ")
 }
 
-func writeTokensJSON(t terminal, list []vaultapi.Token) error {
-	type row struct {
-		Name    string           `json:"name"`
-		Grants  []vaultapi.Grant `json:"grants"`
-		Expires time.Time        `json:"expires,omitzero"`
-	}
-	rows := make([]row, 0, len(list))
-	for _, one := range list {
-		rows = append(rows, row{one.Name, one.Grants, one.Expires})
-	}
-	return printJSON(t, rows)
-}
-
 func newTokenRevoke(t terminal) *cobra.Command {
 	var file string
 	c := &cobra.Command{
@@ -240,7 +205,7 @@ func newTokenRevoke(t terminal) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return revokeToken(t, file, args[0]) },
 	}
-	c.Flags().StringVar(&file, "tokens", "", "file of tokens (default: serve-tokens.json in $MFAWATCH_HOME)")
+	tokensFlag(c, &file)
 	return c
 }
 
@@ -249,21 +214,14 @@ func revokeToken(t terminal, file, name string) error {
 	if err != nil {
 		return err
 	}
-	kept := tokenFile(h, file)
-	held, err := holdBeside(string(kept))
+	err = tokenFile(h, file).change(func(list []vaultapi.Token) ([]vaultapi.Token, error) {
+		left := slices.DeleteFunc(slices.Clone(list), func(o vaultapi.Token) bool { return o.Name == name })
+		if len(left) == len(list) {
+			return nil, exit{exitNotFound, fmt.Errorf("there is no token %q: 'mfawatch serve token list' names them", name)}
+		}
+		return left, nil
+	})
 	if err != nil {
-		return err
-	}
-	defer held.Close()
-	list, err := kept.Tokens(context.Background())
-	if err != nil {
-		return err
-	}
-	left := slices.DeleteFunc(slices.Clone(list), func(o vaultapi.Token) bool { return o.Name == name })
-	if len(left) == len(list) {
-		return exit{exitNotFound, fmt.Errorf("there is no token %q: 'mfawatch serve token list' names them", name)}
-	}
-	if err := kept.write(left); err != nil {
 		return err
 	}
 	return writeText(t, "", fmt.Sprintf("Revoked %s.\n", report.Plain(name)))

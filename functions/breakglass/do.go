@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,8 +15,6 @@ import (
 	"mfawatch/totp/breakglass/record"
 	"mfawatch/totp/breakglass/wire"
 )
-
-var argument = regexp.MustCompile(`\([^()]*\)`)
 
 // do does what a command asks for.
 func (h *Handler) do(ctx context.Context, log zerolog.Logger, who breakglass.Caller, c wire.Command) (a wire.Answer, err error) {

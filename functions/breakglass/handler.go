@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -181,6 +182,8 @@ func failed(err error) (int, wire.Failed) {
 func cut(s string) string {
 	return s[:min(len(s), 400)]
 }
+
+var argument = regexp.MustCompile(`\([^()]*\)`)
 
 // frames are the functions of a stack, without what they were given.
 func frames(stack []byte) string {

@@ -62,7 +62,7 @@ const (
 	attempts = 3
 )
 
-// RulesName is the file of the door's rules, in the function's own folder.
+// rulesName is the file of the door's rules, in the function's own folder.
 const rulesName = "breakglass.json"
 
 // wired makes the handler of the environment and of the rules in its folder.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"mfawatch/audit/config"
+	"mfawatch/internal/partition"
 )
 
 // names is what everything is called. Names are written down instead of being
@@ -26,9 +27,7 @@ func namesOf(d config.Deployment) names {
 
 // iamRegion is the Region in which a partition's IAM writes its events and root
 // signs in by the global endpoint (CloudTrail user guide, global service events).
-func (n names) iamRegion() string {
-	return map[string]string{"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}[n.partition]
-}
+func (n names) iamRegion() string { return partition.Known(n.home).IAM }
 
 // suffix ends the names of the partition's endpoints.
 func (n names) suffix() string {

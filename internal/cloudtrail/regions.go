@@ -3,7 +3,8 @@ package cloudtrail
 import (
 	"context"
 	"slices"
-	"strings"
+
+	"mfawatch/internal/partition"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/account"
@@ -22,7 +23,7 @@ func Regions(ctx context.Context, cfg aws.Config) (names []string, assumed bool,
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return everywhere(cfg.Region), true, explain(ctx, "account:ListRegions", err)
+			return partition.Of(cfg.Region).Always, true, explain(ctx, "account:ListRegions", err)
 		}
 		for _, r := range page.Regions {
 			names = append(names, aws.ToString(r.RegionName))
@@ -33,30 +34,5 @@ func Regions(ctx context.Context, cfg aws.Config) (names []string, assumed bool,
 }
 
 // Home is the Region in which a partition's global services, IAM among them,
-// write their events (CloudTrail user guide, global service events). Region is
-// any of the partition; none is AWS's commercial one.
-func Home(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "cn-north-1"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "us-gov-west-1"
-	}
-	return "us-east-1"
-}
-
-// everywhere are the Regions that no account can switch off (Account Management
-// guide, Regions).
-func everywhere(home string) []string {
-	switch home {
-	case "cn-north-1":
-		return []string{"cn-north-1", "cn-northwest-1"}
-	case "us-gov-west-1":
-		return []string{"us-gov-east-1", "us-gov-west-1"}
-	}
-	return []string{
-		"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
-		"ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
-		"sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
-	}
-}
+// write their events. Region is any of the partition; none is AWS's commercial one.
+func Home(region string) string { return partition.Of(region).IAM }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"mfawatch/internal/awserr"
+	"mfawatch/internal/partition"
 )
 
 // conflict is an object that is not the one that reading began with.
@@ -52,7 +53,7 @@ func (b *Bucket) denied(action, key, message string) error {
 	if strings.Contains(message, "kms:") || strings.Contains(message, "KMS") {
 		return errors.New("access denied: allow kms:Decrypt on the key that encrypts the object")
 	}
-	arn := "arn:" + partition(b.region) + ":s3:::" + b.name
+	arn := "arn:" + partition.Of(b.region).ID + ":s3:::" + b.name
 	if key != "" {
 		arn += "/" + key
 	}
@@ -70,15 +71,4 @@ var advice = map[string]string{
 	"InvalidObjectState": "the object is archived: restore it (s3:RestoreObject), then scan again",
 	"PermanentRedirect":  "the bucket is in another Region than S3 says: name the Region with AWS_REGION",
 	"AllAccessDisabled":  "all access to the bucket is disabled",
-}
-
-// partition is the one that a Region belongs to.
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
 }

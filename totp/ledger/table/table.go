@@ -4,6 +4,11 @@
 // if the item's version is still the one that was read, and is tried again if not. Reads
 // are consistent. An update whose answer was lost is found to be our own.
 //
+// No program of this house uses it yet: the command line keeps its ledger in a file, and the
+// emergency door its rows in several tables at once (totp/breakglass/table), whose ledger has
+// this table's form. It is for a verifier that runs in many places, and make acceptance
+// holds it to the file's contract against DynamoDB Local.
+//
 // The table: partition key "key" (a string), nothing else; no time to live, since what
 // was used stays used. CreateTable says the same in code.
 package table
