@@ -16,7 +16,8 @@ const SnapshotSchema = "mfawatch/snapshot/v1"
 // Snapshot is what was read of one account: facts, each with the call that told
 // it and when, and Gaps for facts that could not be read. It judges nothing.
 //
-// TakenAt is when the last fact was read; every age is counted from it.
+// TakenAt is when the last fact was read; every age is counted from it. Only SCPs
+// from an organisation's own export may be younger: no age is counted of them.
 type Snapshot struct {
 	Schema    string    `json:"schema"`
 	Account   string    `json:"account"`

@@ -33,6 +33,11 @@ const (
 	featuresExport = "organizations-features"
 	summaryExport  = "account-summary"
 	identityExport = "caller-identity"
+
+	organizationExport = "organization"
+	parentsExport      = "scp-parents"
+	targetsExport      = "scp-targets"
+	documentsExport    = "scp-documents"
 )
 
 // exports lists the kinds. The first whose keys are there is the file's.
@@ -51,6 +56,10 @@ func exports() []export {
 		{keysExport, "ListAccessKeys", []string{"AccessKeyMetadata"}, []audit.Fact{audit.FactAccessKeys}, "aws iam list-access-keys --user-name NAME", (*importer).listKeys},
 		{lastUsedExport, "GetAccessKeyLastUsed", []string{"AccessKeyLastUsed"}, []audit.Fact{audit.FactKeyLastUsed}, "aws iam get-access-key-last-used --access-key-id KEY", (*importer).keyLastUsed},
 		{identityExport, "GetCallerIdentity", []string{"Account"}, nil, "aws sts get-caller-identity", (*importer).callerIdentity},
+		{organizationExport, "DescribeOrganization", []string{"Organization"}, nil, "aws organizations describe-organization", (*importer).describeOrganization},
+		{parentsExport, "ListParents", []string{"Parents"}, nil, "aws organizations list-parents --child-id TARGET", (*importer).listParents},
+		{targetsExport, "ListPoliciesForTarget", []string{"Policies"}, nil, "aws organizations list-policies-for-target --filter SERVICE_CONTROL_POLICY --target-id TARGET", (*importer).listTargets},
+		{documentsExport, "DescribePolicy", []string{"Policy"}, nil, "aws organizations describe-policy --policy-id TARGET", (*importer).describePolicy},
 		{"snapshot", "", []string{"schema"}, nil, "mfawatch collect -o snapshot.json", (*importer).saved},
 	}
 }
@@ -126,10 +135,11 @@ func extension(base string) string {
 	return ""
 }
 
-// single tells a kind of which there is a file for each user, device or key.
+// single tells a kind of which there is a file for each user, device, key, or
+// part of an organisation.
 func (e export) single() bool {
 	switch e.name {
-	case devicesExport, deviceExport, profileExport, keysExport, lastUsedExport:
+	case devicesExport, deviceExport, profileExport, keysExport, lastUsedExport, parentsExport, targetsExport, documentsExport:
 		return true
 	}
 	return false
@@ -164,6 +174,37 @@ func Commands() []string {
 		"done")
 }
 
+// OrganizationCommands are lines of a POSIX shell that export, into the folder they
+// run in, the service control policies above the accounts that are its arguments, or
+// above all. They need the AWS CLI with credentials of the management account or of a
+// delegated administrator, and change nothing. Units and policies that accounts share
+// are asked for once. The management account's e-mail address is left out.
+func OrganizationCommands() []string {
+	quoted := func(e, variable string) string { return into(e, `"`+e+`/$`+variable+`.json"`) }
+	return []string{
+		"mkdir -p " + parentsExport + " " + targetsExport + " " + documentsExport,
+		"aws organizations describe-organization --query '{Organization: Organization.{Id: Id, MasterAccountId: MasterAccountId}}' --output json > " + organizationExport + ".json 2>&1 < /dev/null",
+		"if [ $# -gt 0 ]; then printf '%s\\n' \"$@\"; else",
+		"  aws organizations list-accounts --query 'Accounts[].[Id]' --output text < /dev/null",
+		"fi | while read -r target; do",
+		"  while [ -n \"$target\" ] && [ ! -e \"" + targetsExport + "/$target.json\" ]; do",
+		"    " + quoted(targetsExport, "target"),
+		"    grep -o '\"Id\": *\"p-[^\"]*\"' \"" + targetsExport + "/$target.json\" | cut -d '\"' -f 4 | while read -r policy; do",
+		"      [ -e \"" + documentsExport + "/$policy.json\" ] || " + quoted(documentsExport, "policy"),
+		"    done",
+		"    case $target in r-*) break ;; esac",
+		"    " + quoted(parentsExport, "target"),
+		"    target=$(grep -o '\"Id\": *\"[^\"]*\"' \"" + parentsExport + "/$target.json\" | cut -d '\"' -f 4)",
+		"  done",
+		"done",
+	}
+}
+
+// OrganizationActions are the actions that OrganizationCommands needs.
+func OrganizationActions() []string {
+	return []string{"organizations:DescribeOrganization", "organizations:DescribePolicy", "organizations:ListAccounts", "organizations:ListParents", "organizations:ListPoliciesForTarget"}
+}
+
 // CommandActions are the IAM actions that Commands needs. Anybody may ask who they
 // are.
 func CommandActions() []string {
@@ -187,6 +228,6 @@ func into(name, file string) string {
 			command = e.command
 		}
 	}
-	command = strings.NewReplacer(" NAME", `="$user"`, " SERIAL", `="$serial"`).Replace(command)
+	command = strings.NewReplacer(" NAME", `="$user"`, " SERIAL", `="$serial"`, "policy-id TARGET", `policy-id="$policy"`, " TARGET", `="$target"`).Replace(command)
 	return command + " --output json > " + file + " 2>&1 < /dev/null"
 }

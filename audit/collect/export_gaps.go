@@ -94,7 +94,7 @@ func (im *importer) reason(fact audit.Fact) string {
 	e, known := factExport(fact)
 	switch {
 	case !known:
-		return "no exported file has them; mfawatch audit --org, run for the management account, reads them"
+		return noSCPFiles
 	case e.name == detailsExport && im.details.open != "":
 		return fmt.Sprintf(onePage, im.details.open)
 	case e.name == virtualExport && im.virtuals.open != "":
@@ -135,9 +135,15 @@ func (im *importer) missing(s *audit.Snapshot) map[audit.Fact]bool {
 	lack(audit.FactRootMFADevices, s.Root.MFADevices == nil)
 	lack(audit.FactRootLoginProfile, s.Root.LoginProfile == nil)
 	lack(audit.FactRootAccessKeys, s.Root.AccessKeys == nil)
-	lack(audit.FactSCPs, true)
-	if s.Users != nil {
-		rows := rowsOfReport(s)
+	lack(audit.FactSCPs, s.SCPs == nil)
+	rows := rowsOfReport(s)
+	if s.Users == nil { // what the report does not answer about its users
+		for arn, row := range rows {
+			if arn != s.RootARN() {
+				lackUser(audit.User{}, row, lack)
+			}
+		}
+	} else {
 		for _, u := range s.Users.Value {
 			lackUser(u, rows[u.ARN], lack)
 		}

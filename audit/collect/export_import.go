@@ -40,6 +40,7 @@ type importer struct {
 	certs    shelf[map[string]string] // by serial number
 	uses     shelf[audit.KeyUse]      // by key
 
+	above   hierarchy // the account
 	refused []refusal
 }
 
@@ -48,7 +49,7 @@ func newImporter() *importer {
 		report: shelf[audit.CredentialReport]{}, summary: shelf[map[string]int]{}, features: shelf[audit.OrganizationFeatures]{},
 		users: shelf[userShape]{}, listedUsers: shelf[userShape]{}, groups: shelf[groupShape]{}, roles: shelf[roleShape]{},
 		policies: shelf[policyShape]{}, virtual: shelf[virtualShape]{}, devices: shelf[[]audit.MFADevice]{},
-		profiles: shelf[audit.LoginProfile]{}, keys: shelf[[]audit.AccessKey]{}, certs: shelf[map[string]string]{}, uses: shelf[audit.KeyUse]{},
+		profiles: shelf[audit.LoginProfile]{}, keys: shelf[[]audit.AccessKey]{}, certs: shelf[map[string]string]{}, uses: shelf[audit.KeyUse]{}, above: newHierarchy(),
 	}
 }
 

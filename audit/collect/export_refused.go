@@ -67,10 +67,17 @@ func (im *importer) refuse(f exportFile, e failure) error {
 	case e.isAnswer(kind) && (whom != "" || !kind.single()):
 		return im.negative(f, kind, whom)
 	}
-	for _, fact := range kind.facts {
-		im.refused = append(im.refused, refusal{fact: fact, whom: whom, file: f.name, reason: f.name + " " + e.says(), gone: e.isGone()})
-	}
+	im.lacks(kind, refusal{whom: whom, file: f.name, reason: f.name + " " + e.says(), gone: e.isGone()})
 	return nil
+}
+
+// lacks notes why what a kind of file tells is missing.
+func (im *importer) lacks(kind export, r refusal) {
+	im.above.lacks(kind, r)
+	for _, fact := range kind.facts {
+		r.fact = fact
+		im.refused = append(im.refused, r)
+	}
 }
 
 // says words the failure. AWS's own message may hold the caller's ARN and stays

@@ -69,6 +69,8 @@ func (im *importer) snapshot() (audit.Snapshot, error) {
 		return audit.Snapshot{}, errors.New("--taken-at is about exported files; a snapshot says itself when it was taken")
 	case im.snapshotFile != nil:
 		return *im.snapshotFile, nil
+	case im.account == "" && im.above.any():
+		return audit.Snapshot{}, errors.New("it has the policies of an organisation and no account's own files: give it with --scps-from, and the account's folder with --from")
 	case im.account == "":
 		return audit.Snapshot{}, errors.New("no file names the account: add the answer of aws sts get-caller-identity")
 	}
@@ -84,6 +86,9 @@ func (im *importer) facts() (audit.Snapshot, error) {
 	im.rootFacts(&s)
 	im.accountFacts(&s)
 	im.userFacts(&s)
+	if err := im.above.fill(&s); err != nil {
+		return audit.Snapshot{}, err
+	}
 	s.Gaps = append(s.Gaps, im.gaps(&s)...)
 	audit.SortStable(s.Gaps, func(a, b audit.Gap) int {
 		return cmp.Or(cmp.Compare(a.Fact, b.Fact), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))

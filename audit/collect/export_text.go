@@ -69,9 +69,7 @@ func (im *importer) unread(f exportFile, err error) error {
 	kind, whom, named := byName(f.name)
 	switch {
 	case named && kind.single() && whom != "":
-		for _, fact := range kind.facts {
-			im.refused = append(im.refused, refusal{fact: fact, whom: whom, file: f.name, reason: fmt.Sprintf("%s: %v", f.name, err)})
-		}
+		im.lacks(kind, refusal{whom: whom, file: f.name, reason: fmt.Sprintf("%s: %v", f.name, err)})
 		return nil
 	case errors.Is(err, errUnread):
 		im.strangers = append(im.strangers, stranger{f.name, firstWords(f.text)})
@@ -88,11 +86,8 @@ func (im *importer) unread(f exportFile, err error) error {
 func (im *importer) skip(name string) {
 	im.skipped = append(im.skipped, name)
 	kind, whom, named := byName(name)
-	if !named {
-		return
-	}
-	for _, fact := range kind.facts {
-		im.refused = append(im.refused, refusal{fact: fact, whom: whom, file: name, reason: name + " is not read: only .json, .csv and .txt are"})
+	if named {
+		im.lacks(kind, refusal{whom: whom, file: name, reason: name + " is not read: only .json, .csv and .txt are"})
 	}
 }
 
@@ -160,7 +155,7 @@ func (d *document) recognise() bool {
 		return false
 	}
 	for _, e := range exports() {
-		if slices.ContainsFunc(e.keys, func(key string) bool { return d.keys[key] != nil }) {
+		if slices.ContainsFunc(e.keys, func(key string) bool { return d.keys[key] != nil }) && d.may(e) {
 			d.kind = e
 			return true
 		}
@@ -168,11 +163,25 @@ func (d *document) recognise() bool {
 	return false
 }
 
+// may tells answers of Organizations from those of IAM with the same key: a list
+// of policies by the file's name, a policy by what is in it.
+func (d *document) may(e export) bool {
+	switch e.name {
+	case targetsExport:
+		kind, _, named := byName(d.name)
+		return named && kind.name == targetsExport
+	case documentsExport:
+		var policy struct{ PolicySummary json.RawMessage }
+		return json.Unmarshal(d.keys["Policy"], &policy) == nil && policy.PolicySummary != nil
+	}
+	return true
+}
+
 // neverNull are what AWS answers with a list or an object, be it an empty one.
 // Null is what another program left of it, and not that there is nothing.
 var neverNull = []string{
 	"SummaryMap", "EnabledFeatures", "UserDetailList", "GroupDetailList", "RoleDetailList", "Policies", "Users",
-	"VirtualMFADevices", "MFADevices", "LoginProfile", "AccessKeyMetadata", "AccessKeyLastUsed",
+	"VirtualMFADevices", "MFADevices", "LoginProfile", "AccessKeyMetadata", "AccessKeyLastUsed", "Organization", "Parents",
 }
 
 func (im *importer) object(d document) error {

@@ -22,6 +22,9 @@ type FolderOptions struct {
 	// says, and without one the time that each was last written: unpacking or
 	// copying may have changed it.
 	TakenAt time.Time
+	// SCPs is a folder that OrganizationCommands wrote for the account's organisation;
+	// empty where the policies are among the account's own files, or not known.
+	SCPs string
 }
 
 // ExportedAt is the file that says when its folder was exported, in UTC as in
@@ -51,20 +54,7 @@ const maxFile = 512 << 20
 // Links are not followed out of the folder. A snapshot that mfawatch saved is
 // returned as it is and must be the only file.
 func Folder(name string, o FolderOptions) (audit.Snapshot, error) {
-	im := newImporter()
-	im.dated = !o.TakenAt.IsZero()
-	if !im.dated {
-		var err error
-		if o.TakenAt, err = exportedAt(name); err != nil {
-			return audit.Snapshot{}, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	err := eachExport(name, im.skip, func(f exportFile) error {
-		if !o.TakenAt.IsZero() {
-			f.at = o.TakenAt.UTC()
-		}
-		return im.add(f)
-	})
+	im, err := readFolder(name, o.TakenAt)
 	if err != nil {
 		return audit.Snapshot{}, ofPath(name, err)
 	}
@@ -72,7 +62,31 @@ func Folder(name string, o FolderOptions) (audit.Snapshot, error) {
 	if err != nil {
 		return audit.Snapshot{}, ofPath(name, err)
 	}
+	if o.SCPs == "" {
+		return s, nil
+	}
+	if err := addSCPs(&s, o.SCPs); err != nil {
+		return audit.Snapshot{}, ofPath(o.SCPs, err)
+	}
 	return s, nil
+}
+
+// readFolder gathers what the files of a folder say.
+func readFolder(name string, takenAt time.Time) (*importer, error) {
+	im := newImporter()
+	im.dated = !takenAt.IsZero()
+	if !im.dated {
+		var err error
+		if takenAt, err = exportedAt(name); err != nil {
+			return nil, err
+		}
+	}
+	return im, eachExport(name, im.skip, func(f exportFile) error {
+		if !takenAt.IsZero() {
+			f.at = takenAt.UTC()
+		}
+		return im.add(f)
+	})
 }
 
 // ofPath says once what was read where it is one file, of which the error names

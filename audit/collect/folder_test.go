@@ -662,7 +662,7 @@ func TestCommandsWriteKnownNames(t *testing.T) {
 }
 
 // noSCPs is why service control policies are not known from files.
-const noSCPs = "no exported file has them; mfawatch audit --org, run for the management account, reads them"
+const noSCPs = "no exported file has them: run the script of 'mfawatch collect --print-export --org' for the management account, and give its folder with --scps-from"
 
 // The folder says when it was exported, unless somebody else does.
 func TestExportedAtIsWhenTheFilesWere(t *testing.T) {

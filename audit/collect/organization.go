@@ -129,7 +129,7 @@ func newOrganizationReader(cfg aws.Config, o OrganizationOptions) *organizationR
 		OrganizationOptions: o, cfg: cfg,
 		organizations: organizations.NewFromConfig(patient), sts: sts.NewFromConfig(patient), iam: iam.NewFromConfig(patient),
 	}
-	r.scps = &scpReader{client: r.organizations, now: r.now, turn: make(chan struct{}, 1)}
+	r.scps = newSCPReader(organizationsAPI{r.organizations}, r.now)
 	return r
 }
 

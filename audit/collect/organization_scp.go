@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,13 +18,29 @@ const scpCall = "organizations:ListPoliciesForTarget"
 // scpReader reads the service control policies above accounts. Accounts share
 // units and policies: each is asked for once, and so is what was refused.
 type scpReader struct {
-	client *organizations.Client
+	source scpSource
 	now    func() time.Time
 
 	turn     chan struct{} // held while asking: Organizations throttles early
 	parents  map[string]remembered[string]
 	attached map[string]remembered[[]types.PolicySummary]
 	texts    map[string]remembered[string]
+}
+
+// scpSource answers what the policies above an account are made of: AWS, or
+// exported files.
+type scpSource interface {
+	policiesOf(ctx context.Context, target string) ([]types.PolicySummary, error)
+	textOf(ctx context.Context, policy string) (string, error)
+	// parentOf is the unit or root above a target, empty for what has none.
+	parentOf(ctx context.Context, target string) (string, error)
+}
+
+// organizationsAPI is AWS Organizations, asked with the caller's credentials.
+type organizationsAPI struct{ client *organizations.Client }
+
+func newSCPReader(source scpSource, now func() time.Time) *scpReader {
+	return &scpReader{source: source, now: now, turn: make(chan struct{}, 1)}
 }
 
 // remembered is an answer or the error in its place, and the action that was asked.
@@ -58,19 +75,19 @@ func (s *scpReader) of(ctx context.Context, account string) (*audit.Read[[]audit
 	}
 	all := []audit.SCP{}
 	for target := account; target != ""; {
-		policies := once(&s.attached, target, scpCall, func() ([]types.PolicySummary, error) { return s.policiesOf(ctx, target) })
+		policies := once(&s.attached, target, scpCall, func() ([]types.PolicySummary, error) { return s.source.policiesOf(ctx, target) })
 		if policies.err != nil {
 			return nil, policies.action, policies.err
 		}
 		for _, p := range policies.value {
 			id := aws.ToString(p.Id)
-			text := once(&s.texts, id, "organizations:DescribePolicy", func() (string, error) { return s.textOf(ctx, id) })
+			text := once(&s.texts, id, "organizations:DescribePolicy", func() (string, error) { return s.source.textOf(ctx, id) })
 			if text.err != nil {
 				return nil, text.action, text.err
 			}
 			all = append(all, audit.SCP{ID: id, Name: aws.ToString(p.Name), Target: target, Document: text.value})
 		}
-		parent := once(&s.parents, target, "organizations:ListParents", func() (string, error) { return s.parentOf(ctx, target) })
+		parent := once(&s.parents, target, "organizations:ListParents", func() (string, error) { return s.source.parentOf(ctx, target) })
 		if parent.err != nil {
 			return nil, parent.action, parent.err
 		}
@@ -80,7 +97,7 @@ func (s *scpReader) of(ctx context.Context, account string) (*audit.Read[[]audit
 	return readAt(scpCall, s.now(), all), "", nil
 }
 
-func (s *scpReader) policiesOf(ctx context.Context, target string) ([]types.PolicySummary, error) {
+func (s organizationsAPI) policiesOf(ctx context.Context, target string) ([]types.PolicySummary, error) {
 	var all []types.PolicySummary
 	pages := organizations.NewListPoliciesForTargetPaginator(s.client, &organizations.ListPoliciesForTargetInput{
 		TargetId: aws.String(target), Filter: types.PolicyTypeServiceControlPolicy,
@@ -95,7 +112,7 @@ func (s *scpReader) policiesOf(ctx context.Context, target string) ([]types.Poli
 	return all, nil
 }
 
-func (s *scpReader) textOf(ctx context.Context, id string) (string, error) {
+func (s organizationsAPI) textOf(ctx context.Context, id string) (string, error) {
 	answer, err := s.client.DescribePolicy(ctx, &organizations.DescribePolicyInput{PolicyId: aws.String(id)})
 	if err != nil || answer.Policy == nil {
 		return "", err
@@ -105,8 +122,8 @@ func (s *scpReader) textOf(ctx context.Context, id string) (string, error) {
 
 // parentOf is the unit or root above a target; the root, r-…, has none. AWS
 // gives each one parent (Organizations API reference, ListParents).
-func (s *scpReader) parentOf(ctx context.Context, target string) (string, error) {
-	if len(target) > 1 && target[:2] == "r-" {
+func (s organizationsAPI) parentOf(ctx context.Context, target string) (string, error) {
+	if isOrganizationRoot(target) {
 		return "", nil
 	}
 	answer, err := s.client.ListParents(ctx, &organizations.ListParentsInput{ChildId: aws.String(target)})
@@ -115,3 +132,5 @@ func (s *scpReader) parentOf(ctx context.Context, target string) (string, error)
 	}
 	return aws.ToString(answer.Parents[0].Id), nil
 }
+
+func isOrganizationRoot(target string) bool { return strings.HasPrefix(target, "r-") }

@@ -343,7 +343,7 @@ func (v *htmlView) exemptions() g.Node {
 	if len(v.Exemptions) == 0 {
 		return htmlSection("exemptions", "Exemptions", htmlIntro(g.Text("No exemption is in use.")))
 	}
-	return htmlSection("exemptions", "Exemptions", htmlIntro(g.Text("Failures that somebody accepted, until a date. They are not counted as failures.")),
+	return htmlSection("exemptions", "Exemptions", htmlIntro(g.Text("Failures that somebody accepted, until a date. They are not counted as failures. One that has ended, or that matches nobody, accepts nothing and is a failure of its own.")),
 		htmlScroll(h.Aria("labelledby", "exemptions-title"), "plain", "Exemptions, those that ended first",
 			htmlHead(htmlColumn("For"), g.If(v.Several, htmlColumn("Account")), htmlColumn("Checks"), htmlColumn("Expires"), htmlColumn("Owner"),
 				htmlColumn("Reason"), htmlColumn("Ticket"), htmlNumbers("Turned away")),
@@ -352,7 +352,7 @@ func (v *htmlView) exemptions() g.Node {
 }
 
 func (v *htmlView) exemption(e htmlExemption) g.Node {
-	until := htmlSpan("bad", e.State)
+	until := g.Node(g.Group{htmlSpan("bad", e.State), htmlSpan("sub", e.Why)})
 	if e.Expires != "" {
 		until = g.Group{g.Text(e.Expires), htmlSpan("sub", e.Left)}
 	}

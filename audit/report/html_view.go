@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -193,7 +194,8 @@ type htmlExemption struct {
 	Who, Account, Checks  string
 	Owner, Reason, Ticket string
 	Expires, Left, State  string
-	Turned                int // failures it turned away
+	Why                   string // of one that exempts nobody
+	Turned                int    // failures it turned away
 
 	ends time.Time
 }
@@ -241,13 +243,38 @@ func htmlLeft(d time.Duration) string {
 	return "less than a day left"
 }
 
-// htmlEnded is an exemption that its own check fails; the finding's detail says
-// the rest.
+// htmlEnded is an exemption that its own check fails. The finding of its expiry says
+// who gave it and why, be it failed or passed.
 func htmlEnded(a posture.Account, f audit.Finding) htmlExemption {
 	state := "ended"
 	if f.Check == "exemption-unknown" {
 		state = "matches nobody"
 	}
 	id, checks, _ := strings.Cut(f.Subject.ID, "#")
-	return htmlExemption{Who: plain(id), Account: plain(a.Account), Checks: plain(cmp.Or(checks, "all")), Ticket: plain(f.Subject.Name), Reason: plain(f.Detail), State: state}
+	why, _, _ := htmlGiven(f.Detail)
+	row := htmlExemption{Who: plain(id), Account: plain(a.Account), Checks: plain(cmp.Or(checks, "all")), Ticket: plain(f.Subject.Name), State: state, Why: plain(why)}
+	for _, expiry := range a.Findings {
+		if expiry.Check == "exemption-expired" && expiry.Subject == f.Subject {
+			_, owner, reason := htmlGiven(expiry.Detail)
+			row.Owner, row.Reason = plain(owner), plain(reason)
+		}
+	}
+	return row
+}
+
+// htmlGiven takes a finding of an exemption's expiry apart, which ends with
+// owner "…", ticket "…", reason "…", the ticket where there is one. Anything else is
+// all in why.
+func htmlGiven(detail string) (why, owner, reason string) {
+	why, given, _ := strings.Cut(detail, "; owner ")
+	said := map[string]string{}
+	for name := "owner"; name != ""; {
+		quoted, err := strconv.QuotedPrefix(given)
+		if err != nil {
+			return detail, "", ""
+		}
+		said[name], _ = strconv.Unquote(quoted)
+		name, given, _ = strings.Cut(strings.TrimPrefix(given[len(quoted):], ", "), " ")
+	}
+	return why, said["owner"], said["reason"]
 }

@@ -27,56 +27,87 @@ account that could not be read at all ends it with 4. The file holds user names,
 ids, policies and device serial numbers, and no secret. It is readable by you only.
 
 Who may not read the account has somebody run the lines of --print-export, which need
-the AWS CLI and a POSIX shell, and gets a folder for 'mfawatch audit --from'.`),
+the AWS CLI and a POSIX shell, and gets a folder for 'mfawatch audit --from'. The lines
+of --print-export --org are for the management account: they make a folder of the
+service control policies above the accounts, for --scps-from.`),
 		Example: strings.TrimRight(`
   mfawatch collect --profile security -o snapshot.json
   mfawatch audit --from snapshot.json
   mfawatch collect --org --role SecurityAudit --snapshots ./accounts
-  mfawatch collect --print-export > export.sh`, "\n"),
+  mfawatch collect --print-export > export.sh
+  mfawatch collect --print-export --org > export-org.sh`, "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if printed {
-				return writeText(t, standardOutput, exportScript())
+				return writeText(t, standardOutput, exportScript(f.org))
 			}
 			return runCollect(c.Context(), t, f)
 		},
 	}
 	f.live(c)
-	c.Flags().BoolVar(&printed, "print-export", false, "print a shell script that exports an account with the AWS CLI, and end")
+	c.Flags().BoolVar(&printed, "print-export", false, "print a shell script that exports an account (with --org: an organisation's service control policies) with the AWS CLI, and end")
 	c.Flags().VarP((*fileName)(&f.save), "output", "o", "file to write, in place of what it held; - is standard output")
 	return c
 }
 
-// exportScript makes a new folder of files for audit --from.
-func exportScript() string {
+// exportScript makes a new folder of files for audit --from, or of the organisation's
+// for --scps-from.
+func exportScript(org bool) string {
+	if org {
+		return organizationScript()
+	}
 	return `#!/bin/sh
 # Exports what 'mfawatch audit --from' reads of one account, into a new folder:
 #   sh export.sh [FOLDER]
 # It changes nothing but that AWS makes a credential report, and sends nothing anywhere
 # but these questions to AWS. The files hold names, ids, policies and serial numbers of
 # devices, and no secret. It wants the AWS CLI with credentials that may ask
-` + scriptActions() + `
+` + scriptActions(collect.CommandActions()) + `
 # AWS CloudShell has all it needs. What AWS refuses is in the files, and no reason to stop.
-set -u
-umask 077
-case ${1:-} in -*) echo "usage: sh export.sh [FOLDER]" >&2; exit 2 ;; esac
-folder=${1:-exported}
-command -v aws > /dev/null || { echo "the AWS CLI is not installed: install it first" >&2; exit 1; }
-aws sts get-caller-identity --output json > /dev/null || { echo "AWS does not say who asks, see above: sign in, set AWS_PROFILE, or check the network" >&2; exit 1; }
-mkdir "$folder" && cd "$folder" || exit 1
-` + strings.Join(collect.Commands(), "\n") + `
-date -u +%Y-%m-%dT%H:%M:%SZ > ` + collect.ExportedAt + `
-refused=$(grep -rl 'An error occurred (AccessDenied' . | wc -l)
-[ "$refused" -eq 0 ] || echo "AWS refused what would be in $((refused)) of the files: the audit will say what to allow." >&2
+` + scriptStart("export.sh [FOLDER]", "exported") + strings.Join(collect.Commands(), "\n") + scriptEnd + `
 echo "Done: now mfawatch audit --from $folder -o report.html"
 `
 }
 
-// scriptActions are the IAM actions of the script, as a comment.
-func scriptActions() string {
+func organizationScript() string {
+	return `#!/bin/sh
+# Exports the service control policies of an organisation for 'mfawatch audit --scps-from',
+# into a new folder:
+#   sh export-org.sh [FOLDER [ACCOUNT...]]
+# Without accounts it asks about all of them. It changes nothing, and sends nothing
+# anywhere but these questions to AWS. The files hold ids, names and texts of policies,
+# and no secret. It wants the AWS CLI with credentials of the management account, or of a
+# delegated administrator, that may ask
+` + scriptActions(collect.OrganizationActions()) + `
+# AWS CloudShell has all it needs. What AWS refuses is in the files, and no reason to stop.
+` + scriptStart("export-org.sh [FOLDER [ACCOUNT...]]", "organization") + "[ $# -eq 0 ] || shift\n" + strings.Join(collect.OrganizationCommands(), "\n") + scriptEnd + `
+[ -n "$(ls scp-targets)" ] || { echo "no account was listed, so no policy is known: ask with the management account, or name the accounts" >&2; exit 1; }
+echo "Done: now mfawatch audit --from ACCOUNT --scps-from $folder -o report.html"
+`
+}
+
+// scriptStart makes the folder, or says why nothing can be exported.
+func scriptStart(usage, folder string) string {
+	return `set -u
+umask 077
+case ${1:-} in -*) echo "usage: sh ` + usage + `" >&2; exit 2 ;; esac
+folder=${1:-` + folder + `}
+command -v aws > /dev/null || { echo "the AWS CLI is not installed: install it first" >&2; exit 1; }
+aws sts get-caller-identity --output json > /dev/null || { echo "AWS does not say who asks, see above: sign in, set AWS_PROFILE, or check the network" >&2; exit 1; }
+mkdir "$folder" && cd "$folder" || exit 1
+`
+}
+
+const scriptEnd = `
+date -u +%Y-%m-%dT%H:%M:%SZ > ` + collect.ExportedAt + `
+refused=$(grep -rl 'An error occurred (AccessDenied' . | wc -l)
+[ "$refused" -eq 0 ] || echo "AWS refused what would be in $((refused)) of the files: the audit will say what to allow." >&2`
+
+// scriptActions are the IAM actions of a script, as a comment.
+func scriptActions(actions []string) string {
 	var b strings.Builder
 	line := "#"
-	for _, action := range collect.CommandActions() {
+	for _, action := range actions {
 		if len(line)+len(action)+1 > 88 {
 			b.WriteString(line + "\n")
 			line = "#"

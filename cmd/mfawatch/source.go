@@ -27,7 +27,7 @@ type sourceFlags struct {
 	fast            bool
 	rate            float64
 
-	from, takenAt          string
+	from, takenAt, scps    string
 	resume                 string
 	sinceSnapshot, changes string
 	save                   string
@@ -45,6 +45,7 @@ func (f *sourceFlags) add(c *cobra.Command) {
 	f.live(c)
 	c.Flags().StringVar(&f.from, "from", "", "read this folder of files exported with the AWS CLI, or a saved snapshot, and ask AWS nothing")
 	c.Flags().StringVar(&f.takenAt, "taken-at", "", "when the files of --from were exported (default: when each was last changed)")
+	c.Flags().StringVar(&f.scps, "scps-from", "", "folder of the organisation's service control policies, as the script of 'mfawatch collect --print-export --org' makes it, for --from")
 	c.Flags().Var((*fileName)(&f.save), "save-snapshot", "also write what was read to this file, for --from and --since-snapshot")
 }
 
@@ -79,6 +80,8 @@ func (f *sourceFlags) valid() error {
 	switch {
 	case f.from != "" && (f.org || f.fast || f.resume != "" || f.sinceSnapshot != "" || f.profile != ""):
 		return usage("--from asks AWS nothing: it does not go with --profile, --org, --fast, --resume or --since-snapshot")
+	case f.scps != "" && f.from == "":
+		return usage("--scps-from is for the files of --from: AWS itself is asked with --org")
 	case f.takenAt != "" && f.from == "":
 		return usage("--taken-at is about the files of --from")
 	case f.org && f.role == "":
@@ -119,7 +122,7 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	if f.from == "" {
 		return f.ask(ctx, t)
 	}
-	var o collect.FolderOptions
+	o := collect.FolderOptions{SCPs: f.scps}
 	var err error
 	if o.TakenAt, err = moment("--taken-at", f.takenAt, time.Now()); err != nil {
 		return audit.Snapshot{}, err
@@ -131,7 +134,11 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	if err != nil {
 		return audit.Snapshot{}, cannotRun(err)
 	}
-	if s.TakenAt.After(time.Now().Add(24 * time.Hour)) { // a clock may be a little ahead
+	ahead := time.Now().Add(24 * time.Hour) // a clock may be a little ahead
+	if s.SCPs != nil && s.SCPs.At.After(ahead) {
+		return audit.Snapshot{}, cannotRun(fmt.Errorf("the service control policies are of %s, which is in the future: set the clock, or mend %s of their folder", s.SCPs.At.Format(time.RFC3339), collect.ExportedAt))
+	}
+	if s.TakenAt.After(ahead) {
 		return audit.Snapshot{}, cannotRun(fmt.Errorf("%s is of %s, which is in the future: set the clock, or say when it was exported with --taken-at", f.from, s.TakenAt.Format(time.RFC3339)))
 	}
 	if made := reportMade(s); f.takenAt != "" && made.After(s.TakenAt) {
