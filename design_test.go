@@ -19,7 +19,7 @@ func block(t *testing.T, heading string) string {
 		t.Fatal(err)
 	}
 	_, after, found := strings.Cut(string(text), "\n## "+heading+"\n")
-	_, after, open := strings.Cut(after, "\n```\n")
+	_, after, open := strings.Cut(after, "\n```text\n")
 	inside, _, shut := strings.Cut(after, "\n```\n")
 	if !found || !open || !shut {
 		t.Fatalf("docs/design.md has no block below %q", heading)

@@ -198,13 +198,13 @@ func (d *desk) codes(ctx context.Context) (device.Codes, error) {
 }
 
 func (d *desk) sts(region string) device.STS {
-	return sts.NewFromConfig(bare(region, credentials.NewStaticCredentialsProvider(d.Key, string(d.Secret.Reveal()), "")))
+	return sts.NewFromConfig(d.bare(region, credentials.NewStaticCredentialsProvider(d.Key, string(d.Secret.Reveal()), "")))
 }
 
 // bare is a configuration that no file of the machine can spoil: at night a profile may
 // be half edited, and none is needed.
-func bare(region string, c aws.CredentialsProvider) aws.Config {
-	cfg := aws.Config{Region: region, Credentials: c, Logger: logging.Nop{}}
+func (d *desk) bare(region string, c aws.CredentialsProvider) aws.Config {
+	cfg := aws.Config{Region: region, Credentials: c, Logger: logging.Nop{}, HTTPClient: d.t.aws}
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
 		cfg.BaseEndpoint = &url
 	}

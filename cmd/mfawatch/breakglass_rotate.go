@@ -233,7 +233,7 @@ func (d *desk) rotateAfter(ctx context.Context, f useFlags, s offline.Session) e
 }
 
 func (d *desk) rotateWith(ctx context.Context, s offline.Session) error {
-	return d.rotate(ctx, bare(s.Region, staticCredentials(s.Credentials)), "")
+	return d.rotate(ctx, d.bare(s.Region, staticCredentials(s.Credentials)), "")
 }
 
 // rotate does what is owed.

@@ -110,8 +110,8 @@ func firstPages(t *testing.T) []byte {
 	return all
 }
 
-// pages are the README and the pages of docs, by path.
-func pages(t *testing.T) map[string]string {
+// pageTexts are the README and the pages of docs, by path.
+func pageTexts(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("../../docs/*.md")
 	if err != nil || len(paths) < 10 {
@@ -139,7 +139,7 @@ func TestPagesNameMakeTargets(t *testing.T) {
 		targets[string(m[1])] = true
 	}
 	named := map[string]bool{}
-	for path, text := range pages(t) {
+	for path, text := range pageTexts(t) {
 		for _, m := range regexp.MustCompile("(?m)(?:^ *|`)make ([a-z-]+)").FindAllStringSubmatch(text, -1) {
 			named[m[1]] = true
 			if !targets[m[1]] {
@@ -157,7 +157,7 @@ func TestPagesNameMakeTargets(t *testing.T) {
 // A page that another names is there.
 func TestPagesLinkToPages(t *testing.T) {
 	n := 0
-	for path, text := range pages(t) {
+	for path, text := range pageTexts(t) {
 		for _, m := range regexp.MustCompile(`\]\(([^)#:\s]+)[^)]*\)`).FindAllStringSubmatch(text, -1) {
 			n++
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {

@@ -58,7 +58,7 @@ func (d *doctor) screen() tried {
 
 // asking is whether a passphrase or a code can be asked for.
 func (d *doctor) asking() tried {
-	tty, err := controlling()
+	tty, err := d.t.controlling()
 	if err != nil {
 		return tried{"questions", leftOut, "there is no terminal to ask a passphrase on: a file has it (MFAWATCH_PASSPHRASE_FILE), or an age identity opens the keys", ""}
 	}

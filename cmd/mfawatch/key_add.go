@@ -169,7 +169,7 @@ const longestSecret = 8 << 10
 
 func readSecret(ctx context.Context, t terminal, piped bool) (seal.Secret, error) {
 	if !piped {
-		tty, err := controlling()
+		tty, err := t.controlling()
 		if err != nil {
 			return seal.Secret{}, errors.New("there is no terminal to ask the secret on: write it to standard input and give - after the name")
 		}

@@ -104,7 +104,7 @@ func (x exporting) confirmedBy(t terminal) (seal.RetypedID, seal.ExportSentence,
 
 // retyped asks on the terminal, whatever standard input is, and shows what is typed.
 func retyped(ctx context.Context, t terminal, question string) (string, error) {
-	tty, err := controlling()
+	tty, err := t.controlling()
 	if err != nil {
 		return "", errors.New("there is no terminal to ask on")
 	}

@@ -125,7 +125,7 @@ func (f resealFlags) newPassphrase(ctx context.Context, t terminal) (seal.Secret
 	if f.anew != "" {
 		return seal.PassphraseFile(f.anew)
 	}
-	tty, err := controlling()
+	tty, err := t.controlling()
 	if err != nil {
 		return seal.Secret{}, errors.New("there is no terminal to ask the new passphrase on: name a file of it with --new-passphrase-file")
 	}

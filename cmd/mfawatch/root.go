@@ -50,8 +50,9 @@ func cannotRun(err error) error { return exit{exitCannotRun, err} }
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	cards    card.Readers   // nil: those of this computer
-	aws      aws.HTTPClient // nil: the SDK's
+	cards    card.Readers             // nil: those of this computer
+	aws      aws.HTTPClient           // nil: the SDK's
+	asks     func() (*os.File, error) // opens what a person is asked on; nil: the terminal that the program was started from
 }
 
 // width is the number of columns of the terminal that w is, or 0 when it is

@@ -96,7 +96,7 @@ func (u unlocking) ask(ctx context.Context, t terminal, anew bool) (seal.Secret,
 	if name := cmp.Or(u.passphrase, os.Getenv("MFAWATCH_PASSPHRASE_FILE")); name != "" {
 		return seal.PassphraseFile(name)
 	}
-	tty, err := controlling()
+	tty, err := t.controlling()
 	if err != nil {
 		return seal.Secret{}, errors.New("there is no terminal to ask the passphrase on: name a file of it with --passphrase-file or MFAWATCH_PASSPHRASE_FILE")
 	}
@@ -109,7 +109,10 @@ func (u unlocking) ask(ctx context.Context, t terminal, anew bool) (seal.Secret,
 
 // controlling is the terminal that the program was started from, whatever standard
 // input and output are.
-func controlling() (*os.File, error) {
+func (t terminal) controlling() (*os.File, error) {
+	if t.asks != nil {
+		return t.asks()
+	}
 	if runtime.GOOS == "windows" {
 		return os.OpenFile("CONIN$", os.O_RDWR, 0)
 	}

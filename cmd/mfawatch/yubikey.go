@@ -257,7 +257,7 @@ func (y *yubikey) passwordFile() string {
 }
 
 func (y *yubikey) askPassword(ctx context.Context) (seal.Secret, error) {
-	tty, err := controlling()
+	tty, err := y.t.controlling()
 	if err != nil {
 		return seal.Secret{}, fmt.Errorf("YubiKey %s: %w: there is no terminal to ask on: name a file of it with --oath-password-file or MFAWATCH_OATH_PASSWORD_FILE", serialText(y.info.Serial), oath.ErrLocked)
 	}

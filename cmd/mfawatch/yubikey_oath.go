@@ -229,7 +229,7 @@ func (f oathAddFlags) seed(ctx context.Context, y *yubikey, args []string) (totp
 func (y *yubikey) seedText(ctx context.Context, from []string) (seal.Secret, error) {
 	switch {
 	case len(from) == 0:
-		tty, err := controlling()
+		tty, err := y.t.controlling()
 		if err != nil {
 			return seal.Secret{}, errors.New("there is no terminal to ask the secret on: write it to standard input and give - after the name")
 		}
@@ -445,7 +445,7 @@ func (f oathPasswordFlags) fresh(ctx context.Context, t terminal) (seal.Secret, 
 	if f.file != "" {
 		return seal.PassphraseFile(f.file)
 	}
-	tty, err := controlling()
+	tty, err := t.controlling()
 	if err != nil {
 		return seal.Secret{}, errors.New("there is no terminal to ask the new password on: name a file of it with --new-password-file")
 	}

@@ -133,7 +133,7 @@ func readCredential(ctx context.Context, t terminal, piped bool) (otp.Credential
 
 // askCredential asks for the parts of a slot, and for OTPs of it, without showing them.
 func askCredential(ctx context.Context, t terminal, otps ...string) (otp.Credential, []string, error) {
-	tty, err := controlling()
+	tty, err := t.controlling()
 	if err != nil {
 		return otp.Credential{}, nil, errors.New("there is no terminal to ask on: write the public id, the private id and the AES key to standard input, and give - after the name")
 	}
