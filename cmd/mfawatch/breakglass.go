@@ -328,6 +328,9 @@ func (f proofFlags) prove(ctx context.Context, c *caller, command wire.Command) 
 		return command, err
 	}
 	line, err := c.t.readLine("Code of " + command.Device + ": ")
+	if ctx.Err() != nil {
+		return command, interruptedAt(c.t)
+	}
 	if err != nil {
 		return command, err
 	}
@@ -335,6 +338,12 @@ func (f proofFlags) prove(ctx context.Context, c *caller, command wire.Command) 
 		return command, errors.New("no code was typed: nothing was asked")
 	}
 	return command, nil
+}
+
+// interruptedAt ends the line of a prompt at which a person gave up, and says what it cost.
+func interruptedAt(t terminal) error {
+	fmt.Fprintln(t.err)
+	return errors.New("interrupted at the prompt: nothing was sent, and no code was used")
 }
 
 // leased is a code of a key that is sealed here, and nobody else's.

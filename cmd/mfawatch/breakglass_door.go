@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -102,7 +103,7 @@ func printAsked(t terminal, a wire.Asked, format string) error {
 		return printJSON(t, a)
 	}
 	id := report.Plain(a.ID)
-	fmt.Fprintf(t.err, "Request %s for %s is %s, until %s.\n", id, report.Plain(a.Role), report.Plain(a.State), a.Ends.UTC().Format(time.RFC3339))
+	fmt.Fprintf(t.err, "Request %s for %s is %s, until %s%s.\n", id, report.Plain(a.Role), report.Plain(a.State), a.Ends.UTC().Format(time.RFC3339), left(time.Until(a.Ends)))
 	switch {
 	case a.State == "waiting":
 		fmt.Fprintf(t.err, "An approver runs: mfawatch breakglass approve %s\n", id)
@@ -114,8 +115,43 @@ func printAsked(t terminal, a wire.Asked, format string) error {
 	return writeText(t, "", id+"\n")
 }
 
+// left is how long that is: at night nobody reckons in UTC.
+func left(d time.Duration) string {
+	if d < time.Minute {
+		return ""
+	}
+	return fmt.Sprintf(" (%d min)", int(d/time.Minute))
+}
+
+// asHeard are the letters that the alphabet of ids leaves out, as they are heard or read for
+// one of it (Crockford's base 32).
+var asHeard = strings.NewReplacer("I", "1", "L", "1", "O", "0", " ", "", "-", "")
+
+var requestForm = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{16}$`)
+
+// requestID is a request's id as somebody typed it who heard it by telephone. What cannot
+// be one is told before a code is asked for.
+func requestID(typed string) (string, error) {
+	id := asHeard.Replace(strings.ToUpper(strings.TrimSpace(typed)))
+	if !requestForm.MatchString(id) {
+		return "", exit{exitNotFound, errors.New("there is no such request: an id has 16 digits and letters, as 7QK3V1T0Z5N8B2MX: 'mfawatch breakglass status' lists those that are open; nothing was asked, and no code was used")}
+	}
+	return id, nil
+}
+
+// putForm puts the request's id of a command that has one into the door's form.
+func putForm(command *wire.Command) (err error) {
+	if command.Request != "" {
+		command.Request, err = requestID(command.Request)
+	}
+	return err
+}
+
 // proved runs a command that wants a code.
 func (f proofFlags) proved(ctx context.Context, t terminal, command wire.Command) (wire.Answer, error) {
+	if err := putForm(&command); err != nil {
+		return wire.Answer{}, err
+	}
 	c, err := f.caller(ctx, t)
 	if err != nil {
 		return wire.Answer{}, err
@@ -148,7 +184,11 @@ account can ask in their name.`),
 
 // approve shows what would be agreed to before a code is asked for. Whom the door shows
 // nothing goes on all the same: it refuses by itself, in the same words as everything.
-func (f proofFlags) approve(ctx context.Context, t terminal, id string) error {
+func (f proofFlags) approve(ctx context.Context, t terminal, typed string) error {
+	id, err := requestID(typed)
+	if err != nil {
+		return err
+	}
 	c, err := f.caller(ctx, t)
 	if err != nil {
 		return err
@@ -192,6 +232,9 @@ func (f *handing) add(c *cobra.Command) {
 
 // valid is looked at before a code is spent.
 func (f *handing) valid(t terminal, command []string) error {
+	if len(command) == 0 && width(t.out) > 0 && !f.show {
+		return usage("this would show the session's secrets on the terminal: put the line in eval \"$(…)\", or -- COMMAND after it; --show shows them; nothing was asked")
+	}
 	s := sessionFlags{key: "-", format: f.format, show: f.show}
 	err := s.valid(t, command)
 	f.format = s.format
@@ -270,6 +313,10 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	if f.why != "" || f.ticket != "" || f.bundle != "" || f.record != "" || f.noRotation {
 		return usage("--why, --ticket, --bundle, --record and --no-rotation go with --offline; the request has said the rest")
 	}
+	id, err := requestID(named[0])
+	if err != nil {
+		return err
+	}
 	c, err := f.caller(ctx, t)
 	if err != nil {
 		return err
@@ -278,7 +325,7 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	if err != nil {
 		return err
 	}
-	q, err := f.prove(ctx, c, wire.Command{Command: wire.Use, Request: named[0]})
+	q, err := f.prove(ctx, c, wire.Command{Command: wire.Use, Request: id})
 	if err != nil {
 		return err
 	}
@@ -291,7 +338,7 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 		return fmt.Errorf("the door answered without a grant: run it again within the minute")
 	case a.Grant.Drill:
 		fmt.Fprintf(t.err, "The drill came to its end: the door opened, and there is nothing to assume.\n")
-		return kept.Forget(named[0])
+		return kept.Forget(id)
 	}
 	opened, err := kept.Open(ctx, *a.Grant)
 	if err != nil {
@@ -299,9 +346,9 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	}
 	session := device.Credentials{AccessKeyID: opened.AccessKeyId, SecretAccessKey: seal.NewSecret([]byte(opened.SecretAccessKey)), SessionToken: seal.NewSecret([]byte(opened.SessionToken)), Expires: opened.Expiration}
 	defer session.Wipe()
-	fmt.Fprintf(t.err, "The door is open until %s. Done sooner: mfawatch breakglass end %s\n", session.Expires.UTC().Format(time.RFC3339), report.Plain(named[0]))
+	fmt.Fprintf(t.err, "The door is open until %s. Done sooner: mfawatch breakglass end %s\n", session.Expires.UTC().Format(time.RFC3339), id)
 	if len(command) > 0 { // it may run for an hour, and be killed
-		if err := kept.Forget(named[0]); err != nil {
+		if err := kept.Forget(id); err != nil {
 			return err
 		}
 		return f.hand(ctx, t, session, c.Region, command)
@@ -309,7 +356,7 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	if err := f.hand(ctx, t, session, c.Region, nil); err != nil {
 		return err
 	}
-	return kept.Forget(named[0])
+	return kept.Forget(id)
 }
 
 // open asks for the grant, and once more where AWS gave the door nothing: within the
@@ -353,6 +400,9 @@ func newBreakglassEnd(t terminal) *cobra.Command {
 
 // plain runs a command that answers with nothing but yes.
 func (f doorFlags) plain(ctx context.Context, t terminal, command wire.Command, done string) error {
+	if err := putForm(&command); err != nil {
+		return err
+	}
 	c, err := f.caller(ctx, t)
 	if err != nil {
 		return err
@@ -465,6 +515,13 @@ local record says, when the last drill was, and whether a key is to be rotated.`
 }
 
 func runStatus(ctx context.Context, t terminal, f doorFlags, o offlineFlags, args []string, format string) error {
+	command := wire.Command{Command: wire.Open}
+	if len(args) == 1 {
+		command = wire.Command{Command: wire.Look, Request: args[0]}
+	}
+	if err := putForm(&command); err != nil {
+		return err
+	}
 	h, err := openHome()
 	if err != nil {
 		return err
@@ -479,10 +536,6 @@ func runStatus(ctx context.Context, t terminal, f doorFlags, o offlineFlags, arg
 	c, err := f.callerOf(ctx, t, h, d)
 	if err != nil {
 		return err
-	}
-	command := wire.Command{Command: wire.Open}
-	if len(args) == 1 {
-		command = wire.Command{Command: wire.Look, Request: args[0]}
 	}
 	a, err := c.Do(ctx, command)
 	if err != nil {

@@ -91,9 +91,15 @@ Prints the device as the rules want it. Needs kms:GenerateDataKey with the door'
 context, and dynamodb:GetItem, PutItem and ConditionCheckItem on the door's table and on
 that of used codes: the two codes open nothing then.`),
 		Example: strings.TrimRight(`
-  mfawatch breakglass enrol ada-totp --qr --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE
-  mfawatch breakglass enrol ada-yubikey - --grade yubikey-touch --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE < uri-and-codes.txt
-  mfawatch breakglass enrol ada-slot --kind yubico-otp --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE`, "\n"),
+  mfawatch breakglass enrol ada-totp --qr \
+    --door prod --table mfawatch-breakglass \
+    --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE
+  mfawatch breakglass enrol ada-yubikey - --grade yubikey-touch \
+    --door prod --table mfawatch-breakglass \
+    --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE < uri-and-codes.txt
+  mfawatch breakglass enrol ada-slot --kind yubico-otp \
+    --door prod --table mfawatch-breakglass \
+    --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE`, "\n"),
 		Args: sourceArgs(func(args []string) bool { return len(args) == 1 || len(args) == 2 && args[1] == standardOutput }, "name the device by its id, and - where its otpauth URI, or what its slot was programmed with, is on standard input; a secret in the command line is in your shell's history"),
 		RunE: func(c *cobra.Command, args []string) error { return doorError(runEnrol(c.Context(), t, f, args)) },
 	}
@@ -293,8 +299,11 @@ Makes the codes of a sheet, seals them on this machine, and puts their hashes in
 door's rows and the pepper under them, sealed to the door's KMS key. Nothing is shown:
 'mfawatch breakglass codes print SHEET' prints it once. Run again after it was
 interrupted, it goes on. SHEET is the device's id in the rules.`),
-		Example: "  mfawatch breakglass codes new ada-sheet --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE",
-		Args:    cobra.ExactArgs(1),
+		Example: `
+  mfawatch breakglass codes new ada-sheet \
+    --door prod --table mfawatch-breakglass \
+    --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			door, err := f.rows(c.Context(), t)
 			if err != nil {
@@ -333,8 +342,11 @@ func newCodesRetire(t terminal) *cobra.Command {
 		Long: strings.TrimSpace(`
 Makes all codes of a sheet worthless, without a deployment. The sheet's id is asked for
 again, and stays taken: a new sheet has another.`),
-		Example: "  mfawatch breakglass codes retire ada-sheet --door prod --table mfawatch-breakglass --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE",
-		Args:    cobra.ExactArgs(1),
+		Example: `
+  mfawatch breakglass codes retire ada-sheet \
+    --door prod --table mfawatch-breakglass \
+    --kms-key arn:aws:kms:eu-north-1:111122223333:key/EXAMPLE`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			door, err := f.rows(c.Context(), t)
 			if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -319,6 +320,22 @@ func TestBreakglassInitExamplesFit(t *testing.T) {
 	for line := range strings.Lines(newBreakglassInit(terminal{}).Example) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// An id is read out by telephone: case, blanks and the letters that its alphabet leaves out
+// do not matter, and what cannot be one costs no code.
+func TestRequestID(t *testing.T) {
+	for _, typed := range []string{"7QK3V1T0Z5N8B2MX", "7qk3v1t0z5n8b2mx", " 7QK3-VLTO-Z5N8-B2MX ", "7qk3 vito z5n8 b2mx"} {
+		if id, err := requestID(typed); id != "7QK3V1T0Z5N8B2MX" || err != nil {
+			t.Errorf("%q is %q, %v", typed, id, err)
+		}
+	}
+	for _, typed := range []string{"", "7QK3", "7QK3V1T0Z5N8B2MXA", "7QK3V1T0Z5N8B2MU"} {
+		_, err := requestID(typed)
+		if e := (exit{}); !errors.As(err, &e) || e.code != exitNotFound || !strings.Contains(err.Error(), "no code was used") {
+			t.Errorf("%q: %v", typed, err)
 		}
 	}
 }

@@ -44,9 +44,11 @@ for trails of all Regions, and one that writes is proposed for adoption: only th
 first copy of management events is free. Nothing is changed in AWS.`),
 		Example: strings.TrimRight(`
   mfawatch config init --profile security
-  mfawatch config init --yes --account 111122223333 --home-region eu-north-1 --tell security@example.com
+  mfawatch config init --yes --account 111122223333 --home-region eu-north-1 \
+    --tell security@example.com
   mfawatch config init --account "111122223333 o-exampleorgid r-exam 444455556666"
-  mfawatch config init --yes --account 111122223333 --home-region eu-north-1 --guardrail "self-service people,admins" -o -`[1:], "\n"),
+  mfawatch config init --yes --account 111122223333 --home-region eu-north-1 \
+    --guardrail "self-service people,admins" -o -`[1:], "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, t) },
 	}

@@ -40,9 +40,11 @@ attached, see who has no factor yet: mfawatch audit.`),
   mfawatch policy generate --guardrail self-service --mfa-age 15m
   mfawatch policy generate --guardrail mfa-only --form scp -o scp.json
   mfawatch policy generate --guardrail hardware --fido-level L2,L2plus --format terraform
-  mfawatch policy generate --guardrail admin-managed --registrar arn:aws:iam::111122223333:role/mfa-registrar
+  mfawatch policy generate --guardrail admin-managed \
+    --registrar arn:aws:iam::111122223333:role/mfa-registrar
   mfawatch policy generate --guardrail actions --action ec2:RunInstances,ec2:TerminateInstances
-  mfawatch policy generate --guardrail mfa-only --form trust --principal arn:aws:iam::111122223333:user/ada`[1:], "\n"),
+  mfawatch policy generate --guardrail mfa-only --form trust \
+    --principal arn:aws:iam::111122223333:user/ada`[1:], "\n"),
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return f.run(t) },
 	}

@@ -169,7 +169,7 @@ func (h home) opens(ctx context.Context, keys seal.Keys, name string) error {
 	}
 	_, err = ring.Open(ctx, name)
 	if errors.Is(err, seal.ErrNoKey) {
-		return fmt.Errorf("the passphrase is not the one that opens key %q: give that one, or change it for all with 'mfawatch key reseal'", name)
+		return fmt.Errorf("the passphrase is not the one that opens key %q: type that one again; 'mfawatch key reseal' changes it for all, and asks for the old one", name)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -306,5 +307,24 @@ func TestDurations(t *testing.T) {
 	}
 	if n < 7 {
 		t.Errorf("only %d flags are durations", n)
+	}
+}
+
+// longestExample is how wide a line of an example is in help, its indent counted.
+const longestExample = 100
+
+// An example is read on a terminal and pasted from it: a long one goes on in the next line
+// after a backslash, which ends its line, as a shell wants it.
+func TestExamplesAreNarrow(t *testing.T) {
+	for _, c := range everyCommand() {
+		for line := range strings.Lines(c.Example) {
+			line = strings.TrimSuffix(line, "\n")
+			if n := utf8.RuneCountInString(line); n > longestExample {
+				t.Errorf("%s: an example of %d columns: %s", path(c), n, line)
+			}
+			if strings.TrimRight(line, " ") != line {
+				t.Errorf("%s: an example ends with a blank, and a backslash before it goes on nowhere: %q", path(c), line)
+			}
+		}
 	}
 }

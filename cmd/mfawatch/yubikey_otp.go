@@ -337,7 +337,8 @@ Exit codes: 0 accepted, 3 refused, 5 no such credential, 7 locked, or too early 
 		Example: strings.TrimRight(`
   mfawatch yubikey otp verify ada
   mfawatch yubikey otp verify ada < otp.txt
-  mfawatch yubikey otp verify cccccccfhcjk --server https://api.yubico.com --client-id 1234 --api-key-file key.txt`, "\n"),
+  mfawatch yubikey otp verify cccccccfhcjk --server https://api.yubico.com \
+    --client-id 1234 --api-key-file key.txt`, "\n"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ringError(runOTPVerify(c.Context(), t, f, args[0]))

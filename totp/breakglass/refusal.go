@@ -45,7 +45,7 @@ const (
 // advice tells an honest person what to do.
 var advice = map[Reason]string{
 	NotAccepted:     "the code was not accepted: look at the request, the device's name and its clock, wait for a code that was not used, and try again; if its clock is off, type two codes that follow each other",
-	NotAllowed:      "the door's rules do not let this principal ask for this role: ask who keeps the rules",
+	NotAllowed:      "the door's rules do not let this principal ask for this role in this way: look at the role's name, and whether the rules let one person go alone; who keeps the rules knows both",
 	BadRequest:      "the request is not complete",
 	Malformed:       "what was typed cannot be a code of the device: type it again; it was not counted as a wrong code",
 	Wait:            "too many wrong codes: wait",
@@ -63,7 +63,7 @@ var advice = map[Reason]string{
 	CoolingOff:      "the request is cooling off: wait",
 	NotAwaited:      "the request awaits no approval: it has all, or is one person's alone",
 	GrantedAlready:  "the request was granted a moment ago: if the answer was lost, the same is handed out again; wait",
-	Over:            "the request is over: ask anew",
+	Over:            "the request is over: it was ended, revoked, or its time ran out: ask anew where you still need in",
 	TooMany:         "you have too many open requests: end one",
 	ClockBehind:     "the clock is behind the record's: set it right; nothing was counted",
 	RulesChanged:    "the rules changed since the request was made and no longer allow it: ask anew",

@@ -248,6 +248,11 @@ func (m *Maker) base() enforce.Context {
 	return base
 }
 
+// Keys are the condition keys that requests have, for another evaluator to be asked with.
+func Keys() []string {
+	return []string{"aws:PrincipalAccount", "aws:PrincipalType", "aws:PrincipalArn", "aws:username", "aws:userid", "aws:PrincipalTag/team", "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:ViaAWSService", "aws:CalledVia", "aws:SourceIp", "aws:SecureTransport", "aws:CurrentTime", "aws:RequestedRegion"}
+}
+
 // policies gives a question its policies, in every layer now and then.
 func (m *Maker) policies(q *Question, trust bool) {
 	if m.chance(70) {

@@ -72,7 +72,7 @@ func (n *NotLetIn) Error() string {
 	case n.Status == http.StatusTooManyRequests:
 		return "AWS takes no more calls of the door now (HTTP 429): try again in a moment"
 	}
-	return fmt.Sprintf("what answers is not the door (HTTP %d): look at the URL; if it is right, the function does not run: the offline way is 'mfawatch breakglass use --offline'", n.Status)
+	return fmt.Sprintf("what answers is not the door (HTTP %d): look at the URL; if it is right, the function does not run: if a code was sent, whether it was used is not known: the same line again within the minute, or offline: mfawatch breakglass use --offline --why \"the door is down\"", n.Status)
 }
 
 var urlHost = regexp.MustCompile(`^[a-z0-9]+\.lambda-url\.([a-z]{2}(?:-[a-z]+)+-[0-9])\.on\.aws$`)

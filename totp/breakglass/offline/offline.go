@@ -112,9 +112,10 @@ func (w Way) assume(ctx context.Context, s *Session, a Ask) error {
 			return err
 		}
 		s.Region = regions[at]
+		codes := &shown{Codes: w.Codes}
 		ways := device.Sessions{STS: w.STS(s.Region), Say: w.Say, Now: w.Now}
-		s.Credentials, err = ways.AssumeRole(ctx, device.Role{ARN: w.Bundle.Role, Session: s.Name}, device.Request{Serial: w.Bundle.Serial, Codes: w.Codes, Duration: a.Duration, Region: s.Region})
-		if err == nil || answered(err) || ctx.Err() != nil || at+1 == len(regions) {
+		s.Credentials, err = ways.AssumeRole(ctx, device.Role{ARN: w.Bundle.Role, Session: s.Name}, device.Request{Serial: w.Bundle.Serial, Codes: codes, Duration: a.Duration, Region: s.Region})
+		if err == nil || codes.err != nil || answered(err) || ctx.Err() != nil || at+1 == len(regions) {
 			return err
 		}
 		w.Say(fmt.Sprintf("STS in %s gave no answer: trying the next Region, with another code", s.Region))
@@ -258,4 +259,17 @@ func (w Way) rehearse(ctx context.Context) (all []Answer, err error) {
 	c, err := (device.Sessions{STS: w.STS(good), Say: w.Say, Now: w.Now}).GetSession(ctx, device.Request{Serial: w.Bundle.Serial, Codes: w.Codes, Duration: Shortest, Region: good})
 	c.Wipe()
 	return all, err
+}
+
+// shown notes that there was no code to show, which is no silence of a Region.
+type shown struct {
+	device.Codes
+	err error
+}
+
+// One is device.Codes's.
+func (s *shown) One(ctx context.Context) (device.Handed, error) {
+	h, err := s.Codes.One(ctx)
+	s.err = err
+	return h, err
 }

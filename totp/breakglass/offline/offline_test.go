@@ -363,3 +363,16 @@ func TestRotateAtIAM(t *testing.T) {
 		t.Errorf("with the new key: %v", err)
 	}
 }
+
+// Nobody types a code: that is no silence of a Region, and no other is asked.
+func TestNoCodeIsNoSilence(t *testing.T) {
+	s := newScene(t)
+	asked := 0
+	s.way.Codes = device.NewTyped(s.way.Bundle.Serial, func(context.Context, string) (string, error) {
+		asked++
+		return "", errors.New("standard input ended")
+	})
+	if _, err := s.way.Use(t.Context(), ask()); err == nil || asked != 1 || len(s.said) != 0 {
+		t.Errorf("%v, asked %d times, said %q", err, asked, s.said)
+	}
+}
