@@ -219,6 +219,8 @@ func TestCommand(t *testing.T) {
 		{"e1", "eu-north-1; x", false},
 		{"e1", "", false},
 		{"", "eu-north-1", false},
+		{strings.Repeat("e", 64), "eu-north-1", true},
+		{strings.Repeat("e", 65), "eu-north-1", false},
 	} {
 		got := ofVerdict(func(v *signin.Verdict) { v.EventID, v.Region = c.event, c.region }).Command()
 		if (got != "") != c.want || c.want && !strings.HasSuffix(got, "AttributeValue="+c.event) {
@@ -235,6 +237,7 @@ func TestIDs(t *testing.T) {
 		{"a sign-in", ofVerdict().ID, "111122223333#2b1d0a3c-0000-4000-8000-000000000001"},
 		{"a detection goes by its last event", alert.OfDetection(detection("trail-stopped", ada, 0), nil).ID, "111122223333#last-event#trail-stopped"},
 		{"a correction goes by what it corrects", alert.OfRecord(record, signin.Event{ID: "new", AddendumTo: "old"}, verdict(id("new")), nil).ID, "111122223333#old"},
+		{"80 characters", ofVerdict(id(strings.Repeat("a", 80))).ID, "111122223333#" + strings.Repeat("a", 80)},
 		{"no account", ofVerdict(func(v *signin.Verdict) { v.Account = "" }).ID, "unknown#2b1d0a3c-0000-4000-8000-000000000001"},
 	} {
 		if c.got != c.want {
@@ -244,6 +247,7 @@ func TestIDs(t *testing.T) {
 	for _, pair := range [][2]alert.Alert{
 		{ofVerdict(id("a#b")), ofVerdict(id("a"))},
 		{ofVerdict(id("a/b")), ofVerdict(id("a.b"))},
+		{ofVerdict(id(strings.Repeat("a", 81))), ofVerdict(id(strings.Repeat("a", 82)))},
 		{ofVerdict(id("x-" + strings.Repeat("0", 32))), ofVerdict(id("0"))},
 		{ofVerdict(id("")), ofVerdict(id(""), func(v *signin.Verdict) { v.SourceIP = "192.0.2.8" })},
 		{alert.OfRecord([]byte("1"), signin.Event{}, verdict(id("")), nil), alert.OfRecord([]byte("2"), signin.Event{}, verdict(id("")), nil)},
@@ -252,6 +256,9 @@ func TestIDs(t *testing.T) {
 		if pair[0].ID == pair[1].ID || strings.Count(pair[0].ID, "#") != strings.Count(pair[1].ID, "#") {
 			t.Errorf("ids %s and %s: want two, of the same form", pair[0].ID, pair[1].ID)
 		}
+	}
+	if long := ofVerdict(id(strings.Repeat("a", 81))).ID; !strings.HasPrefix(long, "111122223333#x-") {
+		t.Errorf("81 characters: id %s, want a hash", long)
 	}
 	same := alert.OfRecord(record, signin.Event{}, verdict(id(""), func(v *signin.Verdict) { v.Seen, v.Origin = 1, "a.json.gz" }), nil)
 	if other := alert.OfRecord(record, signin.Event{}, verdict(id("")), nil); same.ID != other.ID {

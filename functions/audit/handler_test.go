@@ -116,6 +116,8 @@ func TestEventsThatAreRefused(t *testing.T) {
 		`{"mode":"member","run":"r","organization":"o-exampleorgid"}`:                          `event: account "" is no account id`,
 		`{"mode":"member","run":"r","organization":"o-../","account":"1"}`:                     `event: organization "o-../" is no id`,
 		`{"mode":"member","run":"r","organization":"o-exampleorgid","account":"11112222333/"}`: `event: account "11112222333/" is no account id`,
+		`{"mode":"account","run":"` + strings.Repeat("r", 129) + `"}`:                          `event: run "` + strings.Repeat("r", 100),
+		`{"mode":"account","run":"` + strings.Repeat("r", 128) + `","part":-1}`:                `event: part -1`,
 		`{"mode":"account","run":"r","part":-1}`:                                               `event: part -1`,
 	} {
 		s := newStage(office())
