@@ -70,11 +70,7 @@ func runAsk(ctx context.Context, t terminal, f askFlags, drill bool) error {
 	if err := f.valid(); err != nil {
 		return err
 	}
-	c, err := f.caller(ctx, t)
-	if err != nil {
-		return err
-	}
-	kept, err := c.requests(ctx)
+	c, kept, err := f.asker(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -317,11 +313,7 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	if err != nil {
 		return err
 	}
-	c, err := f.caller(ctx, t)
-	if err != nil {
-		return err
-	}
-	kept, err := c.requests(ctx)
+	c, kept, err := f.asker(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func TestBreakglassWithoutANetwork(t *testing.T) {
 		if code != exitCannotRun || out != "" {
 			t.Errorf("%s ends with %d: %s", line, code, out)
 		}
-		says(t, line, errs, "has no address", "hotspot", "every way asks STS", "mfawatch breakglass use --offline --why")
+		says(t, line, errs, "has no address", "hotspot", "every way asks STS", "mfawatch breakglass use --offline --why", "no bundle is on this machine")
 	}
 	_, _, errs := stuck(t, "status")
 	first := "Door:    " + doorURL + " (prod)\nBundle:  " + h.glass("bundle.age") + " (not there)\n"
@@ -119,7 +119,7 @@ func TestBreakglassWithoutANetwork(t *testing.T) {
 		t.Errorf("status says first %q, want %q", errs, first)
 	}
 	put(t, h.glass("bundle.age"), []byte("sealed"))
-	if _, _, errs := stuck(t, "status"); strings.Contains(errs, "not there") {
+	if _, _, errs := stuck(t, "status"); strings.Contains(errs, "not there") || strings.Contains(errs, "no bundle") {
 		t.Errorf("status beside a bundle: %s", errs)
 	}
 	if _, _, errs := stuck(t, "status", "--format", "json"); strings.Contains(errs, "Door:") {
@@ -337,5 +337,29 @@ func TestRequestID(t *testing.T) {
 		if e := (exit{}); !errors.As(err, &e) || e.code != exitNotFound || !strings.Contains(err.Error(), "no code was used") {
 			t.Errorf("%q: %v", typed, err)
 		}
+	}
+}
+
+// On a machine without a key nobody is asked to invent a passphrase, nor for a code; a file
+// of one will do.
+func TestBreakglassWithoutAKey(t *testing.T) {
+	laptopOf(t)
+	dir := filepath.Join(t.TempDir(), "mfawatch")
+	t.Setenv("MFAWATCH_HOME", dir)
+	unset(t, "MFAWATCH_IDENTITY_FILE")
+	for _, line := range []string{"request --role admin --why fire", "drill --role admin --why fire", "use 7QK3V1T0Z5N8B2MX --device ada-totp"} {
+		var out, errs bytes.Buffer
+		in := strings.NewReader("123456\n")
+		asks := func() (*os.File, error) { t.Errorf("%s: a passphrase is asked for", line); return nil, os.ErrNotExist }
+		code := execute(t.Context(), terminal{in: in, out: &out, err: &errs, aws: noNetwork{}, asks: asks}, append([]string{"breakglass"}, strings.Fields(line+" --url "+doorURL)...))
+		if code != exitCannotRun || out.Len() != 0 || in.Len() != 7 {
+			t.Errorf("%s ends with %d, %d bytes left: %s", line, code, in.Len(), out.String())
+		}
+		says(t, line, errs.String(), "no sealed key on this machine", "nothing was asked", "--passphrase-file", "use --offline", "no bundle is on this machine", "breakglass enrol")
+	}
+	file := filepath.Join(t.TempDir(), "passphrase")
+	put(t, file, []byte("hunter2 hunter2\n"))
+	if _, _, errs := stuck(t, "request", "--url", "http://127.0.0.1:1/", "--region", "eu-north-1", "--role", "admin", "--why", "fire", "--passphrase-file", file); !strings.Contains(errs, "does not answer") {
+		t.Errorf("with a passphrase's file the door is not asked: %s", errs)
 	}
 }
