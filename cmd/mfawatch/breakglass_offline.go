@@ -313,14 +313,9 @@ func (s *offlineState) add(e record.Entry) {
 	}
 }
 
-func runOfflineStatus(t terminal, f offlineFlags, format string) error {
-	d, err := f.desk(t, unlocking{})
-	if err != nil {
-		return err
-	}
-	s := offlineState{Bundle: d.file, Record: d.record}
-	s.There = isThere(d.file)
-	j, err := journal(d.record, "new")
+// read takes the local record.
+func (s *offlineState) read() error {
+	j, err := journal(s.Record, "new")
 	if err != nil {
 		return err
 	}
@@ -335,6 +330,19 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 			return err
 		}
 		s.add(e)
+	}
+	return nil
+}
+
+func runOfflineStatus(t terminal, f offlineFlags, format string) error {
+	d, err := f.desk(t, unlocking{})
+	if err != nil {
+		return err
+	}
+	s := offlineState{Bundle: d.file, Record: d.record}
+	s.There = isThere(d.file)
+	if err := s.read(); err != nil {
+		return err
 	}
 	if o, err := d.owed(); err != nil {
 		return err
@@ -375,6 +383,8 @@ func (s offlineState) cameTo() string {
 	switch s.Outcome {
 	case "unreachable":
 		what = "STS was not reached"
+	case "no-code":
+		what = "no code was given"
 	case "no-answer":
 		what, given = "it failed", "no session was handed out"
 	case "interrupted":

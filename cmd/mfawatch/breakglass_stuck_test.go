@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -242,6 +244,8 @@ func TestOfflineUseThatGaveNothing(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", aws)
 	use("000000\n", exitRefused)
 	nothing("wrong-code", "AWS refused (wrong-code)")
+	use("", exitCannotRun)
+	nothing("no-code", "no code was given")
 
 	// What an earlier use owes stays owed.
 	if code, _, errs := n.run(n.code(0), "use", "--offline", "--why", "fire", "--no-rotation"); code != 0 {
@@ -361,5 +365,37 @@ func TestBreakglassWithoutAKey(t *testing.T) {
 	put(t, file, []byte("hunter2 hunter2\n"))
 	if _, _, errs := stuck(t, "request", "--url", "http://127.0.0.1:1/", "--region", "eu-north-1", "--role", "admin", "--why", "fire", "--passphrase-file", file); !strings.Contains(errs, "does not answer") {
 		t.Errorf("with a passphrase's file the door is not asked: %s", errs)
+	}
+}
+
+// givingUp is a person who answers a prompt with Ctrl-C.
+type givingUp struct {
+	context.Context
+	cancel func()
+}
+
+func (g givingUp) Read([]byte) (int, error) {
+	g.cancel()
+	return 0, fmt.Errorf("interrupted: %w", g.Err())
+}
+
+// Ctrl-C at a prompt for a code says in plain words what it cost: at the door's, and offline.
+func TestInterruptedAtACode(t *testing.T) {
+	n := newNight(t)
+	n.sealed()
+	for line, want := range map[string]string{
+		"use --offline --why fire": "interrupted at the prompt: nothing typed there was sent, and no code of it was used",
+		"revoke 7QK3V1T0Z5N8B2MX --device ada-totp --url http://127.0.0.1:1/ --region eu-north-1": "interrupted at the prompt: nothing was sent, and no code was used",
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs bytes.Buffer
+		code := execute(ctx, terminal{in: givingUp{ctx, cancel}, out: &out, err: &errs}, append([]string{"breakglass"}, strings.Fields(line)...))
+		if code != exitCannotRun || out.Len() != 0 || strings.Contains(errs.String(), "canceled") {
+			t.Errorf("%s ends with %d: %s", line, code, errs.String())
+		}
+		says(t, line, errs.String(), want)
+	}
+	if text, s := n.offlineStatus(); s.ToRotate != "" || s.Outcome != "interrupted" {
+		t.Errorf("status: %+v\n%s", s, text)
 	}
 }
