@@ -106,6 +106,7 @@ func doorError(err error) error {
 	case err == nil || errors.As(err, &exit{}):
 		return err
 	case errors.As(err, &refused):
+		refused.Text = timed(refused.Refused)
 		return exit{refusalCode(breakglass.Reason(refused.Reason)), err}
 	case errors.As(err, &failed) && (failed.Reason == wire.NotIssued || failed.Reason == wire.NotRecorded):
 		return exit{exitLater, err}
@@ -121,6 +122,22 @@ func doorError(err error) error {
 		return exit{exitRefused, err}
 	}
 	return ringError(err)
+}
+
+// timed is the door's text, with how long it is until the time in them.
+func timed(r wire.Refused) string {
+	if r.Until == nil {
+		return r.Text
+	}
+	at, d := r.Until.UTC().Format(time.RFC3339), time.Until(*r.Until)
+	text := at
+	switch {
+	case d > 0 && d < time.Minute:
+		text += fmt.Sprintf(" (%d s)", int(d/time.Second)+1)
+	case d > 0:
+		text += fmt.Sprintf(" (%d min)", int((d+time.Minute-1)/time.Minute))
+	}
+	return strings.Replace(r.Text, at, text, 1)
 }
 
 // refusalCode is what a program is told of a refusal: there is no such thing, later, or no.
@@ -207,7 +224,28 @@ const usualDoor = "mfawatch"
 type caller struct {
 	client.Door
 	*opener
-	file doorFile
+	file  doorFile
+	whose string // credentials it is asked with
+}
+
+// Do is the door's. Whom AWS does not let through is told with whose credentials that was.
+func (c *caller) Do(ctx context.Context, q wire.Command) (wire.Answer, error) {
+	a, err := c.Door.Do(ctx, q)
+	if kept := (*client.NotLetIn)(nil); errors.As(err, &kept) && kept.Status == http.StatusForbidden {
+		err = fmt.Errorf("%w; %s", err, c.whose)
+	}
+	return a, err
+}
+
+// whose says where the credentials are from.
+func (f doorFlags) whose(d doorFile) string {
+	switch {
+	case d.Profile == "":
+		return "the credentials were the environment's or the default profile's: --profile names another"
+	case f.Profile == "":
+		return fmt.Sprintf("the AWS profile was %q, as init was told: --profile names another", d.Profile)
+	}
+	return fmt.Sprintf("the AWS profile was %q, of --profile", d.Profile)
 }
 
 func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
@@ -246,10 +284,14 @@ func (f doorFlags) place(h home) (doorFile, error) {
 
 func (f doorFlags) callerOf(ctx context.Context, t terminal, h home, d doorFile) (*caller, error) {
 	credentials, err := f.credentials(ctx, t, d)
+	if err != nil && d.Profile != "" {
+		return nil, fmt.Errorf("%w; %s", err, f.whose(d))
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &caller{
+		whose:  f.whose(d),
 		Door:   client.Door{URL: d.URL, Name: d.Door, Region: d.Region, Credentials: credentials, HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now},
 		opener: &opener{unlocking: f.unlocking, t: t, home: h}, file: d,
 	}, nil

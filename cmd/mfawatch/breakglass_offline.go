@@ -235,7 +235,7 @@ func runOffline(ctx context.Context, t terminal, f useFlags, named, command []st
 		return err
 	}
 	defer s.Wipe()
-	fmt.Fprintf(t.err, "Session %s of %s until %s. Afterwards: mfawatch breakglass reconcile --to FOLDER\n", s.Name, report.Plain(d.Role), s.Expires.UTC().Format(time.RFC3339))
+	fmt.Fprintf(t.err, "Session %s of %s until %s. Afterwards: mfawatch breakglass reconcile --to FOLDER\n", s.Name, report.Plain(d.Role), clock(s.Expires))
 	if len(command) == 0 {
 		return errors.Join(f.hand(ctx, t, s.Credentials, s.Region, nil), d.rotateAfter(ctx, f, s))
 	}
