@@ -431,7 +431,8 @@ func newBreakglassUnlock(t terminal) *cobra.Command {
 		Short: "Forget the wrong codes of a locked device: two people do so, within a quarter of an hour",
 		Long: strings.TrimSpace(`
 Two people run this, each with a code of a device that is not locked. The person of the
-locked device may be one of them, with another device or with a sheet of recovery codes.`),
+locked device may be one of them, with another device or with a sheet of recovery codes.
+A device that is not locked and only waits needs nobody: its refusal says until when.`),
 		Example: "  mfawatch breakglass unlock ada-totp --device bob-yubikey",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
