@@ -151,7 +151,7 @@ var rules = []struct {
 	{"audit", []string{"std"}, "the shared words stand on the standard library alone"},
 	{"totp/vaultapi/vaultapitest", []string{"std", "mfawatch/totp", "mfawatch/totp/vaultapi"}, "stands in for keys and a record, and holds keys to their contract"},
 	{"totp/vaultapi", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "github.com/pquerna/otp"}, "serves keys, ledger and tokens that are given to it; pquerna's otp draws QR codes"},
-	{"totp/seal", []string{"std", "mfawatch/internal/outfile", "filippo.io/age", "golang.org/x/term"}, "seals and opens: it declares the KMS it needs, and knows nothing of AWS nor of audits"},
+	{"totp/seal", []string{"std", "mfawatch/internal/outfile", "filippo.io/age", "golang.org/x/term", "golang.org/x/sys/unix"}, "seals and opens: it declares the KMS it needs, and knows nothing of AWS nor of audits"},
 	{"totp/qr", []string{"std", "mfawatch/totp/seal", "github.com/makiuchi-d/gozxing"}, "reads and draws codes, and does not know what they mean"},
 	{"totp/migration", []string{"std", "mfawatch/totp"}, "reading and writing an export is pure"},
 	{"totp/keyring", []string{"std", "mfawatch/totp", "mfawatch/totp/ledger", "mfawatch/totp/seal"}, "joins sealed keys to names; clocks and AWS are its callers'"},

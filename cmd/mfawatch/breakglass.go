@@ -79,10 +79,23 @@ func onlineOnly(c *cobra.Command, offline *bool) {
 
 // wayOut is what is left where the door cannot be asked. Without a network nothing is:
 // the offline way asks STS, too.
-const (
-	wayOut     = "if this machine has no network, a telephone's hotspot first: every way asks STS; if it is the door or its Region that is down: " + offlineWay
-	offlineWay = `mfawatch breakglass use --offline --why "the door is down"`
-)
+func wayOut() string {
+	return "if this machine has no network, a telephone's hotspot first: every way asks STS; if it is the door or its Region that is down: " + offlineWay()
+}
+
+func offlineWay() string {
+	return `mfawatch breakglass use --offline --why "the door is down"` + noBundleHere()
+}
+
+// noBundleHere says that the offline way is not to be gone from here as it is; nothing where
+// a bundle is there.
+func noBundleHere() string {
+	dir, err := statePath()
+	if err != nil || isThere(home{dir}.glass("bundle.age")) {
+		return ""
+	}
+	return "; no bundle is on this machine: one of a stick or the safe is named with --bundle and --identity, or go by the laptop of a person who has one"
+}
 
 // doorError gives an error of the door its exit code.
 func doorError(err error) error {
@@ -93,19 +106,38 @@ func doorError(err error) error {
 	case err == nil || errors.As(err, &exit{}):
 		return err
 	case errors.As(err, &refused):
+		refused.Text = timed(refused.Refused)
 		return exit{refusalCode(breakglass.Reason(refused.Reason)), err}
 	case errors.As(err, &failed) && (failed.Reason == wire.NotIssued || failed.Reason == wire.NotRecorded):
 		return exit{exitLater, err}
 	case errors.As(err, &failed) && failed.Reason != wire.BadCommand && failed.Reason != wire.NoCaller && failed.Reason != wire.CallerUnproved:
-		return cannotRun(fmt.Errorf("%w; where it does not come back: %s", err, offlineWay))
+		return cannotRun(fmt.Errorf("%w; where it does not come back: %s", err, offlineWay()))
 	case errors.Is(err, client.ErrUnreachable):
-		return cannotRun(fmt.Errorf("%w; %s", err, wayOut))
+		return cannotRun(fmt.Errorf("%w; %s", err, wayOut()))
 	case errors.As(err, &kept) && kept.Status == http.StatusTooManyRequests:
 		return exit{exitLater, err}
+	case kept != nil && kept.IsNoDoor():
+		return ringError(fmt.Errorf("%w%s", err, noBundleHere()))
 	case errors.Is(err, device.ErrDenied):
 		return exit{exitRefused, err}
 	}
 	return ringError(err)
+}
+
+// timed is the door's text, with how long it is until the time in them.
+func timed(r wire.Refused) string {
+	if r.Until == nil {
+		return r.Text
+	}
+	at, d := r.Until.UTC().Format(time.RFC3339), time.Until(*r.Until)
+	text := at
+	switch {
+	case d > 0 && d < time.Minute:
+		text += fmt.Sprintf(" (%d s)", int(d/time.Second)+1)
+	case d > 0:
+		text += fmt.Sprintf(" (%d min)", int((d+time.Minute-1)/time.Minute))
+	}
+	return strings.Replace(r.Text, at, text, 1)
 }
 
 // refusalCode is what a program is told of a refusal: there is no such thing, later, or no.
@@ -192,7 +224,28 @@ const usualDoor = "mfawatch"
 type caller struct {
 	client.Door
 	*opener
-	file doorFile
+	file  doorFile
+	whose string // credentials it is asked with
+}
+
+// Do is the door's. Whom AWS does not let through is told with whose credentials that was.
+func (c *caller) Do(ctx context.Context, q wire.Command) (wire.Answer, error) {
+	a, err := c.Door.Do(ctx, q)
+	if kept := (*client.NotLetIn)(nil); errors.As(err, &kept) && kept.Status == http.StatusForbidden {
+		err = fmt.Errorf("%w; %s", err, c.whose)
+	}
+	return a, err
+}
+
+// whose says where the credentials are from.
+func (f doorFlags) whose(d doorFile) string {
+	switch {
+	case d.Profile == "":
+		return "the credentials were the environment's or the default profile's: --profile names another"
+	case f.Profile == "":
+		return fmt.Sprintf("the AWS profile was %q, as init was told: --profile names another", d.Profile)
+	}
+	return fmt.Sprintf("the AWS profile was %q, of --profile", d.Profile)
 }
 
 func (f doorFlags) caller(ctx context.Context, t terminal) (*caller, error) {
@@ -218,7 +271,7 @@ func (f doorFlags) place(h home) (doorFile, error) {
 		Key: cmp.Or(f.Key, known.Key), Device: cmp.Or(f.Device, known.Device), Door: cmp.Or(f.Door, known.Door, usualDoor),
 	}
 	if d.URL == "" {
-		return d, usage("--url: the door's URL is not known on this machine: it is the output DoorUrl of the stack mfawatch-breakglass; name it, or 'mfawatch breakglass init --url URL' once; without it: mfawatch breakglass use --offline --why \"the door's URL is not known\"")
+		return d, usage("--url: the door's URL is not known on this machine: it is the output DoorUrl of the stack mfawatch-breakglass; name it, or 'mfawatch breakglass init --url URL' once; without it: mfawatch breakglass use --offline --why \"the door's URL is not known\"%s", noBundleHere())
 	}
 	if err := client.CheckURL(d.URL); err != nil { // it may hold what is not to be shown
 		return doorFile{}, usage("--url: %v", err)
@@ -231,10 +284,14 @@ func (f doorFlags) place(h home) (doorFile, error) {
 
 func (f doorFlags) callerOf(ctx context.Context, t terminal, h home, d doorFile) (*caller, error) {
 	credentials, err := f.credentials(ctx, t, d)
+	if err != nil && d.Profile != "" {
+		return nil, fmt.Errorf("%w; %s", err, f.whose(d))
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &caller{
+		whose:  f.whose(d),
 		Door:   client.Door{URL: d.URL, Name: d.Door, Region: d.Region, Credentials: credentials, HTTP: &http.Client{Timeout: 30 * time.Second}, Now: time.Now},
 		opener: &opener{unlocking: f.unlocking, t: t, home: h}, file: d,
 	}, nil
@@ -249,7 +306,7 @@ func (f doorFlags) credentials(ctx context.Context, t terminal, d doorFile) (aws
 			return nil, err
 		}
 		if _, err := cfg.Credentials.Retrieve(ctx); noAnswer(err) { // other errors are the door's client's to word
-			return nil, fmt.Errorf("find credentials to call the door with: %s; %s", awserr.Cause(err), wayOut)
+			return nil, fmt.Errorf("find credentials to call the door with: %s; %s", awserr.Cause(err), wayOut())
 		}
 		return cfg.Credentials, nil
 	}
@@ -262,7 +319,7 @@ func (f doorFlags) credentials(ctx context.Context, t terminal, d doorFile) (aws
 	b.cfg.APIOptions = append(b.cfg.APIOptions, noting(&silent))
 	c, err := s.session(ctx, b)
 	if err != nil && (silent || noAnswer(err)) {
-		return nil, fmt.Errorf("%w; %s", err, wayOut)
+		return nil, fmt.Errorf("%w; %s", err, wayOut())
 	}
 	if err != nil {
 		return nil, err
@@ -289,6 +346,43 @@ func noting(silent *bool) func(*middleware.Stack) error {
 			return out, more, err
 		}), middleware.Before)
 	}
+}
+
+// asker is who asks for a request, or uses one, and the identities of requests made here.
+func (f doorFlags) asker(ctx context.Context, t terminal) (*caller, client.Requests, error) {
+	h, err := openHome()
+	if err != nil {
+		return nil, client.Requests{}, err
+	}
+	d, err := f.place(h)
+	if err == nil {
+		err = f.seals(h)
+	}
+	if err != nil {
+		return nil, client.Requests{}, err
+	}
+	c, err := f.callerOf(ctx, t, h, d)
+	if err != nil {
+		return nil, client.Requests{}, err
+	}
+	kept, err := c.requests(ctx)
+	return c, kept, err
+}
+
+// seals refuses a machine on which a passphrase would have to be invented: at night nobody
+// knows what for, and a machine without a key is the wrong one.
+func (u unlocking) seals(h home) error {
+	to, err := h.recipients()
+	if err != nil || len(to) > 0 && to[0] != byPassphrase || u.passphraseFile() != "" {
+		return err
+	}
+	closed, err := h.closed()
+	if err != nil || underPassphrase(closed) != "" {
+		return err
+	}
+	return fmt.Errorf("there is no sealed key on this machine, and so nothing that the request could be sealed to; nothing was asked: "+
+		"go to the machine that has yours, or name a file of a passphrase with --passphrase-file; without the door: %s; "+
+		"when all is well: 'mfawatch device create' seals a key here, and 'mfawatch breakglass enrol' makes a device at the door", offlineWay())
 }
 
 // requests are the identities of requests made here.

@@ -70,11 +70,7 @@ func runAsk(ctx context.Context, t terminal, f askFlags, drill bool) error {
 	if err := f.valid(); err != nil {
 		return err
 	}
-	c, err := f.caller(ctx, t)
-	if err != nil {
-		return err
-	}
-	kept, err := c.requests(ctx)
+	c, kept, err := f.asker(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -103,24 +99,25 @@ func printAsked(t terminal, a wire.Asked, format string) error {
 		return printJSON(t, a)
 	}
 	id := report.Plain(a.ID)
-	fmt.Fprintf(t.err, "Request %s for %s is %s, until %s%s.\n", id, report.Plain(a.Role), report.Plain(a.State), a.Ends.UTC().Format(time.RFC3339), left(time.Until(a.Ends)))
+	fmt.Fprintf(t.err, "Request %s for %s is %s, until %s.\n", id, report.Plain(a.Role), report.Plain(a.State), clock(a.Ends))
 	switch {
 	case a.State == "waiting":
 		fmt.Fprintf(t.err, "An approver runs: mfawatch breakglass approve %s\n", id)
 	case a.From != nil:
-		fmt.Fprintf(t.err, "It cools off until %s. Then: mfawatch breakglass use %s\n", a.From.UTC().Format(time.RFC3339), id)
+		fmt.Fprintf(t.err, "It cools off until %s. Then: mfawatch breakglass use %s\n", clock(*a.From), id)
 	default:
 		fmt.Fprintf(t.err, "Who asked runs: mfawatch breakglass use %s\n", id)
 	}
 	return writeText(t, "", id+"\n")
 }
 
-// left is how long that is: at night nobody reckons in UTC.
-func left(d time.Duration) string {
-	if d < time.Minute {
-		return ""
+// clock is a time, and how long that is from now: at night nobody reckons in UTC.
+func clock(at time.Time) string {
+	text := at.UTC().Format(time.RFC3339)
+	if d := time.Until(at); d >= time.Minute {
+		text += fmt.Sprintf(" (%d min)", int(d/time.Minute))
 	}
-	return fmt.Sprintf(" (%d min)", int(d/time.Minute))
+	return text
 }
 
 // asHeard are the letters that the alphabet of ids leaves out, as they are heard or read for
@@ -317,11 +314,7 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	if err != nil {
 		return err
 	}
-	c, err := f.caller(ctx, t)
-	if err != nil {
-		return err
-	}
-	kept, err := c.requests(ctx)
+	c, kept, err := f.asker(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -346,7 +339,7 @@ func runUse(ctx context.Context, t terminal, f useFlags, named, command []string
 	}
 	session := device.Credentials{AccessKeyID: opened.AccessKeyId, SecretAccessKey: seal.NewSecret([]byte(opened.SecretAccessKey)), SessionToken: seal.NewSecret([]byte(opened.SessionToken)), Expires: opened.Expiration}
 	defer session.Wipe()
-	fmt.Fprintf(t.err, "The door is open until %s. Done sooner: mfawatch breakglass end %s\n", session.Expires.UTC().Format(time.RFC3339), id)
+	fmt.Fprintf(t.err, "The door is open until %s. Done sooner: mfawatch breakglass end %s\n", clock(session.Expires), id)
 	if len(command) > 0 { // it may run for an hour, and be killed
 		if err := kept.Forget(id); err != nil {
 			return err
@@ -438,7 +431,8 @@ func newBreakglassUnlock(t terminal) *cobra.Command {
 		Short: "Forget the wrong codes of a locked device: two people do so, within a quarter of an hour",
 		Long: strings.TrimSpace(`
 Two people run this, each with a code of a device that is not locked. The person of the
-locked device may be one of them, with another device or with a sheet of recovery codes.`),
+locked device may be one of them, with another device or with a sheet of recovery codes.
+A device that is not locked and only waits needs nobody: its refusal says until when.`),
 		Example: "  mfawatch breakglass unlock ada-totp --device bob-yubikey",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -576,7 +570,7 @@ func printRequests(t terminal, all []wire.Asked) error {
 		if r.Alone {
 			what += "alone: "
 		}
-		rows = append(rows, []string{r.ID, r.State, r.Person, r.Role, r.Ends.UTC().Format(time.RFC3339), strings.Join(r.Approvers, " "), what + r.Why})
+		rows = append(rows, []string{r.ID, r.State, r.Person, r.Role, clock(r.Ends), strings.Join(r.Approvers, " "), what + r.Why})
 	}
 	return printTable(t, rows)
 }

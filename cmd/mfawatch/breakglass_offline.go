@@ -235,7 +235,7 @@ func runOffline(ctx context.Context, t terminal, f useFlags, named, command []st
 		return err
 	}
 	defer s.Wipe()
-	fmt.Fprintf(t.err, "Session %s of %s until %s. Afterwards: mfawatch breakglass reconcile --to FOLDER\n", s.Name, report.Plain(d.Role), s.Expires.UTC().Format(time.RFC3339))
+	fmt.Fprintf(t.err, "Session %s of %s until %s. Afterwards: mfawatch breakglass reconcile --to FOLDER\n", s.Name, report.Plain(d.Role), clock(s.Expires))
 	if len(command) == 0 {
 		return errors.Join(f.hand(ctx, t, s.Credentials, s.Region, nil), d.rotateAfter(ctx, f, s))
 	}
@@ -313,14 +313,9 @@ func (s *offlineState) add(e record.Entry) {
 	}
 }
 
-func runOfflineStatus(t terminal, f offlineFlags, format string) error {
-	d, err := f.desk(t, unlocking{})
-	if err != nil {
-		return err
-	}
-	s := offlineState{Bundle: d.file, Record: d.record}
-	s.There = isThere(d.file)
-	j, err := journal(d.record, "new")
+// read takes the local record.
+func (s *offlineState) read() error {
+	j, err := journal(s.Record, "new")
 	if err != nil {
 		return err
 	}
@@ -335,6 +330,19 @@ func runOfflineStatus(t terminal, f offlineFlags, format string) error {
 			return err
 		}
 		s.add(e)
+	}
+	return nil
+}
+
+func runOfflineStatus(t terminal, f offlineFlags, format string) error {
+	d, err := f.desk(t, unlocking{})
+	if err != nil {
+		return err
+	}
+	s := offlineState{Bundle: d.file, Record: d.record}
+	s.There = isThere(d.file)
+	if err := s.read(); err != nil {
+		return err
 	}
 	if o, err := d.owed(); err != nil {
 		return err
@@ -375,6 +383,8 @@ func (s offlineState) cameTo() string {
 	switch s.Outcome {
 	case "unreachable":
 		what = "STS was not reached"
+	case "no-code":
+		what = "no code was given"
 	case "no-answer":
 		what, given = "it failed", "no session was handed out"
 	case "interrupted":

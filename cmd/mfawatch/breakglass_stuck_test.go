@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -111,7 +113,7 @@ func TestBreakglassWithoutANetwork(t *testing.T) {
 		if code != exitCannotRun || out != "" {
 			t.Errorf("%s ends with %d: %s", line, code, out)
 		}
-		says(t, line, errs, "has no address", "hotspot", "every way asks STS", "mfawatch breakglass use --offline --why")
+		says(t, line, errs, "has no address", "hotspot", "every way asks STS", "mfawatch breakglass use --offline --why", "no bundle is on this machine")
 	}
 	_, _, errs := stuck(t, "status")
 	first := "Door:    " + doorURL + " (prod)\nBundle:  " + h.glass("bundle.age") + " (not there)\n"
@@ -119,7 +121,7 @@ func TestBreakglassWithoutANetwork(t *testing.T) {
 		t.Errorf("status says first %q, want %q", errs, first)
 	}
 	put(t, h.glass("bundle.age"), []byte("sealed"))
-	if _, _, errs := stuck(t, "status"); strings.Contains(errs, "not there") {
+	if _, _, errs := stuck(t, "status"); strings.Contains(errs, "not there") || strings.Contains(errs, "no bundle") {
 		t.Errorf("status beside a bundle: %s", errs)
 	}
 	if _, _, errs := stuck(t, "status", "--format", "json"); strings.Contains(errs, "Door:") {
@@ -242,6 +244,8 @@ func TestOfflineUseThatGaveNothing(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", aws)
 	use("000000\n", exitRefused)
 	nothing("wrong-code", "AWS refused (wrong-code)")
+	use("", exitCannotRun)
+	nothing("no-code", "no code was given")
 
 	// What an earlier use owes stays owed.
 	if code, _, errs := n.run(n.code(0), "use", "--offline", "--why", "fire", "--no-rotation"); code != 0 {
@@ -337,5 +341,61 @@ func TestRequestID(t *testing.T) {
 		if e := (exit{}); !errors.As(err, &e) || e.code != exitNotFound || !strings.Contains(err.Error(), "no code was used") {
 			t.Errorf("%q: %v", typed, err)
 		}
+	}
+}
+
+// On a machine without a key nobody is asked to invent a passphrase, nor for a code; a file
+// of one will do.
+func TestBreakglassWithoutAKey(t *testing.T) {
+	laptopOf(t)
+	dir := filepath.Join(t.TempDir(), "mfawatch")
+	t.Setenv("MFAWATCH_HOME", dir)
+	unset(t, "MFAWATCH_IDENTITY_FILE")
+	for _, line := range []string{"request --role admin --why fire", "drill --role admin --why fire", "use 7QK3V1T0Z5N8B2MX --device ada-totp"} {
+		var out, errs bytes.Buffer
+		in := strings.NewReader("123456\n")
+		asks := func() (*os.File, error) { t.Errorf("%s: a passphrase is asked for", line); return nil, os.ErrNotExist }
+		code := execute(t.Context(), terminal{in: in, out: &out, err: &errs, aws: noNetwork{}, asks: asks}, append([]string{"breakglass"}, strings.Fields(line+" --url "+doorURL)...))
+		if code != exitCannotRun || out.Len() != 0 || in.Len() != 7 {
+			t.Errorf("%s ends with %d, %d bytes left: %s", line, code, in.Len(), out.String())
+		}
+		says(t, line, errs.String(), "no sealed key on this machine", "nothing was asked", "--passphrase-file", "use --offline", "no bundle is on this machine", "breakglass enrol")
+	}
+	file := filepath.Join(t.TempDir(), "passphrase")
+	put(t, file, []byte("hunter2 hunter2\n"))
+	if _, _, errs := stuck(t, "request", "--url", "http://127.0.0.1:1/", "--region", "eu-north-1", "--role", "admin", "--why", "fire", "--passphrase-file", file); !strings.Contains(errs, "does not answer") {
+		t.Errorf("with a passphrase's file the door is not asked: %s", errs)
+	}
+}
+
+// givingUp is a person who answers a prompt with Ctrl-C.
+type givingUp struct {
+	context.Context
+	cancel func()
+}
+
+func (g givingUp) Read([]byte) (int, error) {
+	g.cancel()
+	return 0, fmt.Errorf("interrupted: %w", g.Err())
+}
+
+// Ctrl-C at a prompt for a code says in plain words what it cost: at the door's, and offline.
+func TestInterruptedAtACode(t *testing.T) {
+	n := newNight(t)
+	n.sealed()
+	for line, want := range map[string]string{
+		"use --offline --why fire": "interrupted at the prompt: nothing typed there was sent, and no code of it was used",
+		"revoke 7QK3V1T0Z5N8B2MX --device ada-totp --url http://127.0.0.1:1/ --region eu-north-1": "interrupted at the prompt: nothing was sent, and no code was used",
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs bytes.Buffer
+		code := execute(ctx, terminal{in: givingUp{ctx, cancel}, out: &out, err: &errs}, append([]string{"breakglass"}, strings.Fields(line)...))
+		if code != exitCannotRun || out.Len() != 0 || strings.Contains(errs.String(), "canceled") {
+			t.Errorf("%s ends with %d: %s", line, code, errs.String())
+		}
+		says(t, line, errs.String(), want)
+	}
+	if text, s := n.offlineStatus(); s.ToRotate != "" || s.Outcome != "interrupted" {
+		t.Errorf("status: %+v\n%s", s, text)
 	}
 }

@@ -238,7 +238,7 @@ func TestBreakglassWholeWay(t *testing.T) {
 	if !regexp.MustCompile(`^[0-9A-Z]{16}$`).MatchString(id) {
 		t.Fatalf("the request is %q", id)
 	}
-	if out := h.does("bob", "", "status"); !strings.Contains(out, id+"  waiting  ada") || !strings.Contains(out, "provider down") {
+	if out := h.does("bob", "", "status"); !strings.Contains(out, id+"  waiting  ada") || !strings.Contains(out, "provider down") || !strings.Contains(out, "Z (") {
 		t.Errorf("status:\n%s", out)
 	}
 	if code, _, errs := h.as("ada", h.code("ada-totp", 0), "use", id, "--device", "ada-totp"); code != exitLater || !strings.Contains(errs, "approvals are missing") {
@@ -327,7 +327,7 @@ func TestBreakglassRefusals(t *testing.T) {
 		}
 	}
 	h.down = true
-	if code, _, errs := h.as("ada", "", "status"); code != exitCannotRun || !strings.Contains(errs, "session with MFA") {
+	if code, _, errs := h.as("ada", "", "status"); code != exitCannotRun || !strings.Contains(errs, "session with MFA") || !strings.Contains(errs, "the default profile's: --profile") {
 		t.Errorf("a door that AWS keeps shut: %d %s", code, errs)
 	}
 	t.Setenv("MFAWATCH_BREAKGLASS_URL", "http://127.0.0.1:1/")
@@ -530,5 +530,44 @@ func TestBreakglassJSON(t *testing.T) {
 	var all []wire.Asked
 	if err := json.Unmarshal([]byte(h.does("ada", "", "status", id, "--format", "json")), &all); err != nil || len(all) != 1 || all[0].ID != id || all[0].State != "waiting" {
 		t.Errorf("status in JSON: %+v, %v", all, err)
+	}
+}
+
+// At night nobody reckons in UTC: how long it is stands beside each time, where it is to come.
+func TestTimesAtNight(t *testing.T) {
+	now := time.Now()
+	for d, want := range map[time.Duration]struct{ clock, wait string }{
+		-time.Hour: {"Z", "Z; x"}, 20 * time.Second: {"Z", " s); x"}, 90 * time.Second: {"Z (1 min)", "Z (2 min); x"}, time.Hour + time.Second: {"Z (60 min)", "Z (61 min); x"},
+	} {
+		at := now.Add(d)
+		text := "wait until " + at.UTC().Format(time.RFC3339) + "; x"
+		if got := clock(at); !strings.HasSuffix(got, want.clock) {
+			t.Errorf("%v from now: %s, want %s", d, got, want.clock)
+		}
+		if got := timed(wire.Refused{Text: text, Until: &at}); !strings.HasSuffix(got, want.wait) {
+			t.Errorf("a wait of %v: %s, want %s", d, got, want.wait)
+		}
+	}
+	if got := timed(wire.Refused{Text: "no"}); got != "no" {
+		t.Error(got)
+	}
+}
+
+// Whom AWS keeps out is told whose credentials those were.
+func TestBreakglassNamesTheProfile(t *testing.T) {
+	h := newHouse(t)
+	h.down = true
+	file := filepath.Join(t.TempDir(), "credentials")
+	put(t, file, []byte("[door-ada]\naws_access_key_id = AKIAada\naws_secret_access_key = hunter2\n[other]\naws_access_key_id = AKIAada\naws_secret_access_key = hunter2\n"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
+	h.does("ada", "", "init", "--url", h.url, "--profile", "door-ada")
+	for args, want := range map[string]string{
+		"status":                 `the AWS profile was "door-ada", as init was told: --profile names another`,
+		"status --profile other": `the AWS profile was "other", of --profile`,
+		"status --profile gone":  `no profile "gone" in the AWS configuration`,
+	} {
+		if code, _, errs := h.as("ada", "", strings.Fields(args)...); code != exitCannotRun || !strings.Contains(errs, want) {
+			t.Errorf("%s ends with %d, want %s: %s", args, code, want, errs)
+		}
 	}
 }

@@ -126,9 +126,23 @@ func (b *bench) codes(ctx context.Context, serial string, typed bool) (device.Co
 }
 
 // typed asks for a code at the terminal, or reads a line of standard input.
-func (t terminal) typed(_ context.Context, prompt string) (string, error) {
-	return t.readLine(prompt + ": ")
+func (t terminal) typed(ctx context.Context, prompt string) (string, error) {
+	line, err := t.readLine(prompt + ": ")
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintln(t.err)
+		return "", gaveUp{ctx.Err()}
+	}
+	return line, err
 }
+
+// gaveUp is an interrupt at a prompt. What was sent before it is another matter.
+type gaveUp struct{ error }
+
+func (gaveUp) Error() string {
+	return "interrupted at the prompt: nothing typed there was sent, and no code of it was used"
+}
+
+func (g gaveUp) Unwrap() error { return g.error }
 
 // serial is the device that is meant by a key's name, or by its own serial number.
 func (b *bench) serial(ref string) (string, error) {

@@ -55,9 +55,10 @@ func newDoctor(t terminal) *cobra.Command {
 		Short: "Tell what works here, and the fix of each thing that does not",
 		Long: strings.TrimSpace(`
 Looks at what mfawatch needs: the folder of its keys, who else could read it, the ledger,
-YubiKeys, this terminal; and with AWS the credentials, the clock, what an audit has to be
-allowed, the trail that records sign-ins, the Regions, and the emergency door where one
-is remembered. It changes nothing, opens no key, asks for no code, and shows no secret.
+the offline bundle, YubiKeys, this terminal; and with AWS the credentials, the clock, what
+an audit has to be allowed, the trail that records sign-ins, the Regions, and the emergency
+door where one is remembered. It changes nothing, opens no key, asks for no code, and shows
+no secret.
 
 A row is ok, not ok with its fix, not tried because it is not there or not asked for, or
 not known where it was tried and there was no answer that tells. With --offline AWS and

@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"time"
+
+	"filippo.io/age/armor"
 
 	"mfawatch/internal/awserr"
 	"mfawatch/totp/breakglass/client"
@@ -26,7 +30,7 @@ func (d *doctor) here(ctx context.Context) {
 	dir, err := statePath()
 	if err != nil {
 		d.say(tried{"home", broken, err.Error(), "export MFAWATCH_HOME=FOLDER, one of your own"})
-		for _, check := range []string{"keys", "passphrase", "identity", "ledger"} {
+		for _, check := range []string{"keys", "passphrase", "identity", "ledger", "bundle"} {
 			d.say(tried{check, leftOut, "there is no home folder", ""})
 		}
 		d.say(d.yubikey(ctx, home{}))
@@ -36,7 +40,42 @@ func (d *doctor) here(ctx context.Context) {
 	d.say(h.folder())
 	d.say(h.stores()...)
 	d.say(secretFile("passphrase", os.Getenv("MFAWATCH_PASSPHRASE_FILE"), "MFAWATCH_PASSPHRASE_FILE", "a passphrase is asked for on the terminal"))
-	d.say(h.identityFile(), h.ledgerState(ctx), d.yubikey(ctx, h))
+	d.say(h.identityFile(), h.ledgerState(ctx), h.bundle(), d.yubikey(ctx, h))
+}
+
+// bundle is the offline way's, which is not opened; a drill does that.
+func (h home) bundle() tried {
+	name := h.glass("bundle.age")
+	const anew = "put a copy in its place, or make it anew: mfawatch breakglass init --seal --replace"
+	head, err := beginning(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return tried{"bundle", leftOut, "there is none of the offline way: mfawatch breakglass init --seal makes one", ""}
+	case err != nil:
+		return tried{"bundle", broken, err.Error(), anew}
+	case !strings.HasPrefix(head, armor.Header) && !strings.HasPrefix(head, "age-encryption.org/v1\n"):
+		return tried{"bundle", broken, name + " is no file of age", anew}
+	}
+	s := offlineState{Record: h.glass("record")}
+	if err := s.read(); err != nil {
+		return tried{"bundle", broken, "its record: " + oneLine(err).Error(), "mfawatch breakglass log verify " + s.Record}
+	}
+	drilled := "never drilled: mfawatch breakglass drill --offline"
+	if s.Drilled != nil {
+		drilled = "last drilled " + s.Drilled.UTC().Format(time.RFC3339)
+	}
+	return tried{"bundle", works, name + ", not opened; " + drilled, ""}
+}
+
+// beginning is of a file, without the blanks before it.
+func beginning(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 100))
+	return strings.TrimLeft(string(text), " \t\r\n"), err
 }
 
 // screen is where output goes.

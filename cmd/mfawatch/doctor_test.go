@@ -465,3 +465,24 @@ func TestJudgedTrailNarrowed(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// The offline bundle has a row: whether it is there, and when a drill last opened it.
+func TestDoctorOfABundle(t *testing.T) {
+	n := newNight(t)
+	look := func(s state, says string) {
+		t.Helper()
+		_, rows, _ := examined(t, terminal{cards: noCards(t)}, "--offline")
+		saysOf(t, rows, "bundle", s, says)
+	}
+	look(leftOut, "init --seal")
+	n.sealed()
+	look(works, "never drilled: mfawatch breakglass drill --offline")
+	if code, _, errs := n.run(n.code(0), "drill", "--offline"); code != 0 {
+		t.Fatal(errs)
+	}
+	look(works, "not opened; last drilled 20")
+	put(t, n.home.glass("bundle.age"), []byte("sealed"))
+	look(broken, "init --seal --replace")
+	put(t, n.home.glass("bundle.age"), nil)
+	look(broken, "is no file of age")
+}

@@ -90,10 +90,14 @@ func (u unlocking) identities(t terminal, h home, optional bool) ([]age.Identity
 	return seal.ReadIdentities(name, seal.UI(t.err))
 }
 
+func (u unlocking) passphraseFile() string {
+	return cmp.Or(u.passphrase, os.Getenv("MFAWATCH_PASSPHRASE_FILE"))
+}
+
 // ask is the passphrase of a file, or of who sits at the terminal. Standard input is not
 // asked: it may be what the command reads.
 func (u unlocking) ask(ctx context.Context, t terminal, anew bool) (seal.Secret, error) {
-	if name := cmp.Or(u.passphrase, os.Getenv("MFAWATCH_PASSPHRASE_FILE")); name != "" {
+	if name := u.passphraseFile(); name != "" {
 		return seal.PassphraseFile(name)
 	}
 	tty, err := t.controlling()

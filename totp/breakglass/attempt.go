@@ -54,11 +54,11 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 		return err
 	}
 	if err := d.tooOften(ctx, c, s.what, now); err != nil {
-		return err
+		return unused(err)
 	}
 	opened := a.open(ctx)
 	if err := d.turn(ctx, now, func(t *turn) error { return a.begin(t, opened) }); err != nil || a.done {
-		return err
+		return unused(err)
 	}
 	compared := a.guess.Compare(proof.Code)
 	if !a.own { // what a decoy's comparison says is not looked at
@@ -66,6 +66,15 @@ func (d *Door) attempt(ctx context.Context, c Caller, proof Proof, now time.Time
 	}
 	// Who is through the first is not sent away for those who wait there.
 	return d.insist(ctx, now, func(t *turn) error { return a.end(t, compared) })
+}
+
+// unused marks a refusal of before the code was compared: only end spends one. What cannot
+// be a code is none.
+func unused(err error) error {
+	if r := (*Refusal)(nil); errors.As(err, &r) && r.Reason != Malformed {
+		r.unused = true
+	}
+	return err
 }
 
 func (a *try) prepare() (err error) {

@@ -938,3 +938,46 @@ func (s *scene) many(n int, do func() (breakglass.Grant, error)) (grants []break
 	wait.Wait()
 	return grants, errs
 }
+
+// TestWhatACodeCost: a refusal of before the code was compared says that it was not used,
+// and it was not; one of after that does not say so.
+func TestWhatACodeCost(t *testing.T) {
+	const kept = "; the code was not used"
+	s := newScene(t)
+	r := s.ask("ada", "admin")
+	proof := s.Cast.Now("ada-totp", s.now)
+	for what, call := range map[string]func() error{
+		"own":     func() error { _, err := s.Door.Approve(t.Context(), as("ada"), r.ID, proof, s.now); return err },
+		"waiting": func() error { _, err := s.Door.Use(t.Context(), as("ada"), r.ID, proof, s.now); return err },
+		"no such": func() error { return s.Door.Revoke(t.Context(), as("ada"), "0123456789ABCDEF", proof, s.now) },
+		"unopened": func() error {
+			_, err := s.Door.Use(t.Context(), as("eve"), r.ID, breakglass.Proof{Device: "x", Code: breakglass.Typed("1")}, s.now)
+			return errors.New(strings.Replace(err.Error(), "as a wrong code", "as a wrong code"+kept, 1)) // there was no code
+		},
+	} {
+		if err := call(); err == nil || strings.Count(err.Error(), kept) != 1 {
+			t.Errorf("%s: %v, want once %q", what, err, kept)
+		}
+	}
+	if err := s.approve("bob", r.ID); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	s.faulty.Before = func() error {
+		if n++; n == 3 { // the code's transaction, after those of the pace and of the count
+			s.faulty.Before = nil
+			return s.Door.End(t.Context(), as("ada"), r.ID, s.now)
+		}
+		return nil
+	}
+	_, err := s.Door.Use(t.Context(), as("ada"), r.ID, proof, s.now)
+	s.wants("ended meanwhile", err, breakglass.Over, "over")
+	if strings.Contains(err.Error(), kept) {
+		t.Errorf("a code that was spent: %v", err)
+	}
+	other := s.ask("bob", "admin")
+	_, err = s.Door.Approve(t.Context(), as("ada"), other.ID, proof, s.now)
+	if err == nil {
+		t.Error("the code of a refusal that did not say so was not spent")
+	}
+}

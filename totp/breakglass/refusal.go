@@ -3,6 +3,7 @@ package breakglass
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -82,9 +83,12 @@ type Refusal struct {
 	Until  time.Time // of waits
 	Detail string    // what of the caller's own words is wrong
 
-	inner string // what the record knows beyond that
-	cause error  // of what failed: for logs, never for who asked
+	unused bool   // the code, which was not compared yet
+	inner  string // what the record knows beyond that
+	cause  error  // of what failed: for logs, never for who asked
 }
+
+const notUsed = "; the code was not used"
 
 func (r *Refusal) Error() string {
 	s := advice[r.Reason]
@@ -93,6 +97,9 @@ func (r *Refusal) Error() string {
 	}
 	if !r.Until.IsZero() {
 		s += " until " + r.Until.UTC().Format(time.RFC3339)
+	}
+	if r.unused && !strings.HasSuffix(s, notUsed) {
+		s += notUsed
 	}
 	return s
 }

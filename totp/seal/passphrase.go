@@ -24,6 +24,9 @@ func AskPassphrase(ctx context.Context, tty *os.File, prompt io.Writer, anew boo
 	if err == nil {
 		p, err = taken(p.Reveal())
 	}
+	if errors.Is(err, errNothing) {
+		err = errors.New("no passphrase was typed")
+	}
 	if err != nil || !anew {
 		return p, err
 	}
@@ -39,6 +42,9 @@ func AskPassphrase(ctx context.Context, tty *os.File, prompt io.Writer, anew boo
 	}
 	return p, nil
 }
+
+// errNothing is an end (Ctrl-D) where a line was asked for.
+var errNothing = errors.New("nothing was typed")
 
 // Ask reads one line of a terminal without showing it, which may be empty. The reader cannot be stopped:
 // when ctx ends it is left at the terminal, and with it what was typed so far, until
@@ -56,7 +62,7 @@ func Ask(ctx context.Context, tty *os.File, prompt io.Writer, what string) (Secr
 	answers := make(chan answer, 1)
 	fmt.Fprint(prompt, what+": ")
 	go func() {
-		line, err := term.ReadPassword(fd)
+		line, err := readHidden(fd)
 		answers <- answer{line, err}
 	}()
 	defer fmt.Fprintln(prompt) // what the person's return key would have shown

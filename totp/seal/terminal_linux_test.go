@@ -81,6 +81,10 @@ func TestAskPassphrase(t *testing.T) {
 		{[]string{"hunter2\n", "hunter2\n"}, true, ""},
 		{[]string{"hunter2\n", "hunter3\n"}, true, "the two passphrases differ"},
 		{[]string{"\n"}, false, "the passphrase is empty"},
+		{[]string{"\x04"}, false, "no passphrase was typed"},
+		{[]string{"hunter2\n", "\x04"}, true, "nothing was typed"},
+		{[]string{"hunter2\x04\x04"}, false, ""},
+		{[]string{"\bhunx\bter2\n"}, false, ""},
 	} {
 		person, tty := terminal(t)
 		p := &typist{t: t, person: person, tty: tty, answers: c.answers, done: make(chan struct{}, 2)}

@@ -63,9 +63,16 @@ type NotLetIn struct {
 	Off    time.Duration // by how much this machine's clock is ahead of AWS's
 }
 
+// IsNoDoor tells that neither the door nor AWS before it has said no.
+func (n *NotLetIn) IsNoDoor() bool {
+	return !n.isLate() && n.Status != http.StatusForbidden && n.Status != http.StatusTooManyRequests
+}
+
+func (n *NotLetIn) isLate() bool { return n.Off.Abs() > 4*time.Minute }
+
 func (n *NotLetIn) Error() string {
 	switch {
-	case n.Off.Abs() > 4*time.Minute:
+	case n.isLate():
 		return fmt.Sprintf("AWS refused the signature (HTTP %d), and this machine's clock is off by %v: set it right", n.Status, n.Off.Round(time.Second))
 	case n.Status == http.StatusForbidden:
 		return "AWS did not let the call through to the door (HTTP 403): the caller has to be one of the door's own IAM users, in a session with MFA (--key KEY), and the URL the door's"

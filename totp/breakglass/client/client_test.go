@@ -308,3 +308,14 @@ func shorten(t *testing.T, dir, pattern string) {
 		t.Fatal(err)
 	}
 }
+
+// TestWhatIsNoDoor: a no of AWS is no reason to go another way.
+func TestWhatIsNoDoor(t *testing.T) {
+	for n, want := range map[client.NotLetIn]bool{
+		{Status: 502}: true, {Status: 200}: true, {Status: 403}: false, {Status: 429}: false, {Status: 502, Off: -time.Hour}: false,
+	} {
+		if n.IsNoDoor() != want || want != strings.Contains(n.Error(), "--offline") {
+			t.Errorf("%+v: %v, and it says %s", n, n.IsNoDoor(), n.Error())
+		}
+	}
+}

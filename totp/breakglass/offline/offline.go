@@ -106,13 +106,13 @@ func (w Way) Use(ctx context.Context, a Ask) (Session, error) {
 // code: the next is shown another.
 func (w Way) assume(ctx context.Context, s *Session, a Ask) error {
 	regions := w.Bundle.Regions
+	codes := &shown{Codes: w.Codes}
 	for {
 		at, err := w.reach(ctx, regions)
 		if err != nil {
 			return err
 		}
 		s.Region = regions[at]
-		codes := &shown{Codes: w.Codes}
 		ways := device.Sessions{STS: w.STS(s.Region), Say: w.Say, Now: w.Now}
 		s.Credentials, err = ways.AssumeRole(ctx, device.Role{ARN: w.Bundle.Role, Session: s.Name}, device.Request{Serial: w.Bundle.Serial, Codes: codes, Duration: a.Duration, Region: s.Region})
 		if err == nil || codes.err != nil || answered(err) || ctx.Err() != nil || at+1 == len(regions) {
@@ -207,8 +207,11 @@ func (w Way) failed(ctx context.Context, what record.What, request string, why e
 			break
 		}
 	}
-	if errors.As(why, &wrongKey{}) {
+	switch {
+	case errors.As(why, &wrongKey{}):
 		e.Outcome, e.Reason = record.Refused, "wrong-key"
+	case errors.As(why, &noCode{}) && e.Reason == "no-answer":
+		e.Reason = "no-code"
 	}
 	return w.Journal.Enter(context.WithoutCancel(ctx), e)
 }
@@ -256,7 +259,7 @@ func (w Way) rehearse(ctx context.Context) (all []Answer, err error) {
 	if good == "" {
 		return all, none
 	}
-	c, err := (device.Sessions{STS: w.STS(good), Say: w.Say, Now: w.Now}).GetSession(ctx, device.Request{Serial: w.Bundle.Serial, Codes: w.Codes, Duration: Shortest, Region: good})
+	c, err := (device.Sessions{STS: w.STS(good), Say: w.Say, Now: w.Now}).GetSession(ctx, device.Request{Serial: w.Bundle.Serial, Codes: &shown{Codes: w.Codes}, Duration: Shortest, Region: good})
 	c.Wipe()
 	return all, err
 }
@@ -265,11 +268,20 @@ func (w Way) rehearse(ctx context.Context) (all []Answer, err error) {
 type shown struct {
 	device.Codes
 	err error
+	any bool // was shown to a Region
 }
 
 // One is device.Codes's.
 func (s *shown) One(ctx context.Context) (device.Handed, error) {
 	h, err := s.Codes.One(ctx)
-	s.err = err
+	s.any = s.any || err == nil
+	if s.err = err; err != nil && !s.any {
+		return h, noCode{err}
+	}
 	return h, err
 }
+
+// noCode is an error of a way on which AWS was shown no code at all.
+type noCode struct{ error }
+
+func (n noCode) Unwrap() error { return n.error }

@@ -375,4 +375,27 @@ func TestNoCodeIsNoSilence(t *testing.T) {
 	if _, err := s.way.Use(t.Context(), ask()); err == nil || asked != 1 || len(s.said) != 0 {
 		t.Errorf("%v, asked %d times, said %q", err, asked, s.said)
 	}
+	if got, want := s.entries(), "asked/done not-issued/failed/no-code"; got != want {
+		t.Errorf("record %q, want %q", got, want)
+	}
+	if _, err := s.way.Drill(t.Context(), "quarterly"); err == nil || !strings.HasSuffix(s.entries(), "drilled/failed/no-code") {
+		t.Errorf("a drill without a code: %v, record %q", err, s.entries())
+	}
+}
+
+// TestNoSecondCode: where a Region may have taken the first, its answer is what is missing.
+func TestNoSecondCode(t *testing.T) {
+	s := newScene(t)
+	s.lost[s.way.Bundle.Regions[0]] = true
+	asked := 0
+	s.way.Codes = device.NewTyped(s.way.Bundle.Serial, func(context.Context, string) (string, error) {
+		if asked++; asked == 1 {
+			return s.code(), nil
+		}
+		return "", errors.New("standard input ended")
+	})
+	_, err := s.way.Use(t.Context(), ask())
+	if got, want := s.entries(), "asked/done not-issued/failed/no-answer"; err == nil || asked != 2 || got != want {
+		t.Errorf("%v, asked %d times, record %q, want %q", err, asked, got, want)
+	}
 }
