@@ -204,7 +204,7 @@ function ranked(p) {
 
 // identity is what nobody else has, since names can be given again.
 function identity(p) {
-  return [p.r, p.i, several ? "account " + p.account.id : ""].filter(Boolean).join(" · ");
+  return [...new Set([p.r, p.i, several ? "account " + p.account.id : ""])].filter(Boolean).join(" · ");
 }
 
 function details(p) {
