@@ -41,6 +41,7 @@ type reader struct {
 	PrintedControls              int
 	PrintedRows, BriefAfterPrint int
 	PrintedFindings              []string
+	PrintedIdentities            []string
 	MoreShown                    bool
 	Still                        still
 	LargeOpened                  float64
@@ -227,6 +228,13 @@ func otherMedia(t *testing.T, seen reader) {
 	}
 	if len(seen.PrintedFindings) != seen.PrintedRows || seen.PrintedRows == 0 || seen.BriefAfterPrint != 0 {
 		t.Errorf("%d rows are printed, %d with what was found; %d of these after printing", seen.PrintedRows, len(seen.PrintedFindings), seen.BriefAfterPrint)
+	}
+	twice := func(text string) bool { // a device's id is its ARN
+		parts := strings.Split(text, " · ")
+		return len(parts) > 1 && parts[0] == parts[1]
+	}
+	if len(seen.PrintedIdentities) != seen.PrintedRows || slices.Contains(seen.PrintedIdentities, "") || slices.ContainsFunc(seen.PrintedIdentities, twice) {
+		t.Errorf("%d rows are printed, with these immutable ids: %q", seen.PrintedRows, seen.PrintedIdentities)
 	}
 	for _, text := range seen.PrintedFindings {
 		if !strings.Contains(text, " old") && !strings.Contains(text, " not known (") && !strings.Contains(text, "exemption-") {

@@ -167,6 +167,7 @@ async function printed() {
   seen.afterPrint = await rows(page);
   await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
   seen.printedRows = await rows(page);
+  seen.printedIdentities = await page.locator("#rows .identity").evaluateAll(es => es.map(e => e.textContent));
   seen.printedFindings = await page.locator("#rows .brief").evaluateAll(es => es.map(e => e.textContent));
   await page.evaluate(() => dispatchEvent(new Event("afterprint")));
   seen.briefAfterPrint = await page.locator("#rows .brief").count();

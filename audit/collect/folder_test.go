@@ -312,6 +312,10 @@ func TestFolderGaps(t *testing.T) {
 	}{
 		"no file": {map[string]string{"i.json": identityAnswer}, func(s audit.Snapshot) bool { return s.Report != nil },
 			gapOf(audit.FactCredentialReport, "", "no file for it: aws iam get-credential-report"), false},
+		"the credential report only": {map[string]string{"r.csv": smallCSV}, func(s audit.Snapshot) bool { return s.Users != nil },
+			gapOf(audit.FactMFADevices, "", "no file for it: aws iam list-mfa-devices --user-name NAME"), false},
+		"root's devices": {map[string]string{"r.csv": smallCSV}, func(s audit.Snapshot) bool { return s.Root.MFADevices != nil },
+			gapOf(audit.FactRootMFADevices, "", "no file for it: aws iam list-mfa-devices, in a session of root, into root-mfa-devices.json"), false},
 		"users cut off": {map[string]string{"u.json": `{"Users":[` + adaUser + `],"IsTruncated":true,"Marker":"m"}`}, func(s audit.Snapshot) bool { return s.Users != nil },
 			gapOf(audit.FactUsers, "", fmt.Sprintf(page, "u.json")), false},
 		"details cut off": {map[string]string{"d.json": `{"UserDetailList":[` + adaUser + `],"NextToken":"t"}`, "u.json": usersAnswer(adaUser)}, func(s audit.Snapshot) bool { return s.Users != nil && s.Users.Call == "iam:ListUsers" },

@@ -155,7 +155,7 @@ func (a *account) emergency(id string) (audit.Subject, answer) {
 	case p == nil && !a.complete():
 		return subject, unknown("the account's users are not known by id", a.Gap(audit.FactUsers, ""))
 	case p == nil:
-		return subject, fail("no user of this account has this id")
+		return subject, fail("no user of this account has this id").because(a.listed())
 	}
 	evidence := answer{}.because(p.password.evidence, p.keys.evidence, p.factors.evidence).evidence
 	misses, doubts := a.misses(p)

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ var auditColumns = []string{
 	"account", "account_name", "taken_at", "check", "outcome", "severity",
 	"subject_kind", "subject_id", "subject_name", "subject_arn", "detail",
 	"controls", "evidence", "evidence_age", "missing_actions",
-	"exemption_owner", "exemption_ticket", "exemption_expires", "first_seen", "remediation",
+	"exemption_owner", "exemption_ticket", "exemption_expires", "first_seen", "remediation", "evidence_facts",
 }
 
 func writeAuditCSV(w io.Writer, a Audit, o AuditOptions) error {
@@ -54,6 +55,7 @@ func findingRow(a *posture.Account, f *audit.Finding) row {
 		"evidence": strings.Join(texts(f.Evidence, evidenceText), "; "), "evidence_age": oldest(f.Evidence),
 		"missing_actions": strings.Join(missingActions(f.Missing), " "),
 		"first_seen":      rfc3339(f.FirstSeen), "remediation": f.Remediation,
+		"evidence_facts": strings.Join(texts(f.Evidence, factsText), "; "),
 	}
 	if e := f.Exemption; e != nil {
 		r["exemption_owner"], r["exemption_ticket"], r["exemption_expires"] = e.Owner, e.Ticket, rfc3339(e.Expires)
@@ -79,6 +81,15 @@ func texts[T any](items []T, text func(T) string) []string {
 }
 
 func evidenceText(e audit.Evidence) string { return e.Source + "@" + rfc3339(e.At) }
+
+// factsText is what the evidence said, in the order of the names.
+func factsText(e audit.Evidence) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
+		all = append(all, name+"="+e.Facts[name])
+	}
+	return e.Source + ": " + strings.Join(all, ", ")
+}
 
 // oldest is the age of the oldest evidence.
 func oldest(evidence []audit.Evidence) string {

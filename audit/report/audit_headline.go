@@ -41,6 +41,29 @@ func auditHeadline(a Audit) (string, tone) {
 	return text + "No check fails.", calming
 }
 
+// enforcementOnly tells a report that asked nothing but whether a second factor is
+// enforced.
+func enforcementOnly(a Audit) bool {
+	asked := false
+	for _, account := range a.Accounts {
+		for _, f := range account.Findings {
+			if !slices.Contains(posture.EnforcementChecks(), f.Check) {
+				return false
+			}
+			asked = true
+		}
+	}
+	return asked
+}
+
+// auditKind is what a report calls itself.
+func auditKind(a Audit) string {
+	if enforcementOnly(a) {
+		return "MFA enforcement"
+	}
+	return "MFA audit"
+}
+
 func unjudgedAccounts(a Audit) int {
 	n := 0
 	for _, account := range a.Accounts {

@@ -136,3 +136,42 @@ func TestLacks(t *testing.T) {
 		t.Errorf("lacks = %s, want %s", got, want)
 	}
 }
+
+// TestHTMLOfEnforcementAlone: a page that asked only what can be done without a second
+// factor says nothing of who holds one, and comforts only with reason.
+func TestHTMLOfEnforcementAlone(t *testing.T) {
+	of := func(outcomes ...audit.Outcome) Audit {
+		var found []audit.Finding
+		s := posture.Summary{ByOutcome: map[audit.Outcome]int{}}
+		for i, o := range outcomes {
+			found = append(found, audit.Finding{Check: posture.EnforcementChecks()[i], Outcome: o})
+			s.ByOutcome[o]++
+		}
+		s.Console, s.ConsoleWithoutMFA = 13, 4
+		return Audit{Accounts: []posture.Account{{Account: "111122223333", Findings: found, Summary: s}}}
+	}
+	unread := of(audit.Pass)
+	unread.Accounts = append(unread.Accounts, posture.Account{Account: "444455556666", Status: "suspended"})
+	exempt := of(audit.NotApplicable)
+	exempt.Accounts[0].Summary.Exempt = 1
+	for name, c := range map[string]struct {
+		audit      Audit
+		text, open string
+		tone       tone
+	}{
+		"a failure":    {of(audit.Fail, audit.Pass), "A second factor is not enforced everywhere: 1 finding fails.", "", alarming},
+		"and a doubt":  {of(audit.Fail, audit.Fail, audit.Unknown), "A second factor is not enforced everywhere: 2 findings fail.", "1 question has no answer.", alarming},
+		"doubts":       {of(audit.Unknown, audit.Unknown), "Cannot tell whether a second factor is enforced.", "2 questions have no answer.", doubtful},
+		"not judged":   {unread, "Cannot tell whether a second factor is enforced.", "1 account was not judged.", doubtful},
+		"an exemption": {exempt, "A second factor is enforced, but for those that are exempt.", "1 failure is exempt: see the exemptions.", doubtful},
+		"all well":     {of(audit.Pass, audit.Pass), "Every question about enforcement was answered, and no failure was found.", "", calming},
+	} {
+		v := newHTMLView(c.audit, AuditOptions{})
+		if v.Kind != "MFA enforcement" || v.Headline != c.text || v.Doubts != c.open || v.Tone != map[tone]string{doubtful: "doubtful", alarming: "alarming", calming: "calming"}[c.tone] {
+			t.Errorf("%s: %s, %q, %q, %s", name, v.Kind, v.Headline, v.Doubts, v.Tone)
+		}
+	}
+	if v := newHTMLView(exampleAudits()["mixed"], AuditOptions{}); v.Kind != "MFA audit" {
+		t.Errorf("a whole audit calls itself %s", v.Kind)
+	}
+}

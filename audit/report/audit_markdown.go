@@ -27,7 +27,7 @@ type ticket struct {
 func writeMarkdown(w io.Writer, a Audit, o AuditOptions) error {
 	t := &ticket{audit: a, options: o}
 	text, _ := auditHeadline(a)
-	t.WriteString("# MFA audit\n\n**" + text + "**\n\n")
+	t.WriteString("# " + auditKind(a) + "\n\n**" + text + "**\n\n")
 	t.about()
 	t.changes()
 	t.groups("Failures", failing, true)

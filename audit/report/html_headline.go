@@ -99,6 +99,9 @@ func htmlStrongest(p posture.Holder) string {
 // htmlHeadline is the one sentence of an audit and, below it, what could not be
 // told. It is calming only when nothing failed and everything was answered.
 func htmlHeadline(a Audit, s posture.Summary, h *htmlCounts) (string, string, tone) {
+	if enforcementOnly(a) {
+		return htmlEnforcement(s, unjudgedAccounts(a))
+	}
 	without, doubts := htmlWithout(s, h), htmlDoubts(s, h)
 	fails, unknowns := s.ByOutcome[audit.Fail], s.ByOutcome[audit.Unknown]
 	switch {
@@ -117,6 +120,24 @@ func htmlHeadline(a Audit, s posture.Summary, h *htmlCounts) (string, string, to
 		return "No failure was found but those that are exempt.", htmlExempted(s), doubtful
 	}
 	return "Every question was answered, and no failure was found.", "", calming
+}
+
+// htmlEnforcement is the sentence of a report that asked only whether a second factor
+// is enforced: who holds one was not asked.
+func htmlEnforcement(s posture.Summary, unread int) (string, string, tone) {
+	fails, unknowns := s.ByOutcome[audit.Fail], s.ByOutcome[audit.Unknown]
+	open := capital(unansweredText(unknowns, unread)) + "."
+	switch {
+	case fails > 0 && unknowns+unread > 0:
+		return "A second factor is not enforced everywhere: " + htmlMany(fails, "finding fails", "findings fail") + ".", open, alarming
+	case fails > 0:
+		return "A second factor is not enforced everywhere: " + htmlMany(fails, "finding fails", "findings fail") + ".", htmlExempted(s), alarming
+	case unknowns+unread > 0:
+		return "Cannot tell whether a second factor is enforced.", open, doubtful
+	case s.Exempt > 0:
+		return "A second factor is enforced, but for those that are exempt.", htmlExempted(s), doubtful
+	}
+	return "Every question about enforcement was answered, and no failure was found.", "", calming
 }
 
 func htmlExempted(s posture.Summary) string {

@@ -19,7 +19,7 @@ func (v *htmlView) page(version, policy string, style, data, script g.Node) g.No
 			h.Meta(g.Attr("http-equiv", "Content-Security-Policy"), h.Content(policy)),
 			htmlMetaTag("viewport", "width=device-width, initial-scale=1"), htmlMetaTag("color-scheme", "light dark"),
 			htmlMetaTag("referrer", "no-referrer"), htmlMetaTag("robots", "noindex"),
-			h.TitleEl(g.Text("MFA audit: "+v.Title)),
+			h.TitleEl(g.Text(v.Kind+": "+v.Title)),
 			h.Link(h.Rel("icon"), h.Href("data:,")),
 			style,
 		),
@@ -37,7 +37,7 @@ func htmlMetaTag(name, content string) g.Node { return h.Meta(h.Name(name), h.Co
 
 func (v *htmlView) mast() g.Node {
 	return h.Header(h.Class("mast"),
-		h.P(h.Class("eyebrow"), h.Span(g.Text("MFA audit")), g.Text(" "), htmlName(v.Title)),
+		h.P(h.Class("eyebrow"), h.Span(g.Text(v.Kind)), g.Text(" "), htmlName(v.Title)),
 		h.H1(h.Class("headline "+v.Tone), g.Text(v.Headline)),
 		g.If(v.Doubts != "", h.P(h.Class("doubts"), g.Text(v.Doubts))),
 		h.Dl(h.Class("meta"), g.Map(v.Meta, func(f htmlFact) g.Node { return h.Div(h.Dt(g.Text(f.Name)), h.Dd(g.Text(f.Value))) })),

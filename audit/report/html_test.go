@@ -427,7 +427,7 @@ func TestHTMLWithoutItsScript(t *testing.T) {
 		"sandbox 777788889999 not known not known", "data-platform 444455556666 no 22",
 		"The first 50 of 86 rows are shown.", "critical emil.e30 user-console-mfa, user-any-mfa", "111122223333 no yes yes yes 2026-11-14",
 		"allow sts:AssumeRole AccessDenied 1 whole account", "allow iam:ListMFADevices AccessDenied 8 users mfa-devices",
-		"AIDAEXAMPLE111100015 111122223333 all ended it ended on ", " Sales tools was to get a key SEC-201", "AIDAEXAMPLENOBODY 111122223333 all matches nobody no user of this account has this id Sales tools left long ago", "ci-emil-4 111122223333 user-any-mfa, access-key-without-mfa 2 Dec 2026 12 days left Build team",
+		"petra.p15 111122223333 all ended it ended on ", " Sales tools was to get a key SEC-201", "AIDAEXAMPLENOBODY 111122223333 all matches nobody no user of this account has this id Sales tools left long ago", "ci-emil-4 111122223333 user-any-mfa, access-key-without-mfa 2 Dec 2026 12 days left Build team",
 		"CIS AWS Foundations 6.0",
 	} {
 		if !strings.Contains(seen, want) {

@@ -13,23 +13,24 @@ import (
 
 // htmlView is what the page shows also to readers without its script.
 type htmlView struct {
-	Title, Headline, Doubts string
-	Tone                    string
-	Meta                    []htmlFact
-	Figures                 []htmlFigure
-	Factors                 []htmlFactor
-	FactorNote              string
-	Accounts                []htmlAccount
-	People                  []*htmlPerson // the worst
-	PeopleTotal             int
-	Checks                  []htmlCheckRow
-	Framework               string
-	Gaps                    []htmlGap
-	Exemptions              []htmlExemption
-	Changes                 []htmlChanges
-	Changed                 bool   // a previous audit was given
-	Since                   string // when that was taken
-	Several                 bool   // accounts
+	Kind, Title      string
+	Headline, Doubts string
+	Tone             string
+	Meta             []htmlFact
+	Figures          []htmlFigure
+	Factors          []htmlFactor
+	FactorNote       string
+	Accounts         []htmlAccount
+	People           []*htmlPerson // the worst
+	PeopleTotal      int
+	Checks           []htmlCheckRow
+	Framework        string
+	Gaps             []htmlGap
+	Exemptions       []htmlExemption
+	Changes          []htmlChanges
+	Changed          bool   // a previous audit was given
+	Since            string // when that was taken
+	Several          bool   // accounts
 
 	data *htmlData
 }
@@ -45,7 +46,7 @@ func newHTMLView(a Audit, o AuditOptions) *htmlView {
 	s := a.Summary()
 	h := htmlCount(a)
 	v := &htmlView{
-		Title: htmlTitle(a), Meta: htmlMeta(a, o), Figures: htmlFigures(s, h), Factors: h.mix(s), FactorNote: h.note(),
+		Kind: auditKind(a), Title: htmlTitle(a), Meta: htmlMeta(a, o), Figures: htmlFigures(s, h), Factors: h.mix(s), FactorNote: h.note(),
 		Accounts: htmlAccounts(a), PeopleTotal: len(d.People), People: d.People[:min(len(d.People), htmlWorst)],
 		Checks: htmlCheckRows(a, s, d), Framework: htmlFrameworkLabel(d.Chosen), Gaps: htmlGaps(a), Exemptions: htmlExemptions(a),
 		Changes: htmlAllChanges(o.Changes), Changed: o.Changes != nil, Since: htmlSince(o.Changes), Several: len(a.Accounts) > 1, data: d,
@@ -227,6 +228,16 @@ func htmlExemptions(a Audit) []htmlExemption {
 	return rows
 }
 
+// exemptName is what the account calls somebody of this id.
+func exemptName(a posture.Account, id string) string {
+	for _, h := range a.Roster {
+		if h.ID == id {
+			return h.Name
+		}
+	}
+	return ""
+}
+
 func htmlInUse(a posture.Account, f audit.Finding) htmlExemption {
 	e := f.Exemption
 	return htmlExemption{
@@ -252,7 +263,7 @@ func htmlEnded(a posture.Account, f audit.Finding) htmlExemption {
 	}
 	id, checks, _ := strings.Cut(f.Subject.ID, "#")
 	why, _, _ := htmlGiven(f.Detail)
-	row := htmlExemption{Who: plain(id), Account: plain(a.Account), Checks: plain(cmp.Or(checks, "all")), Ticket: plain(f.Subject.Name), State: state, Why: plain(why)}
+	row := htmlExemption{Who: plain(cmp.Or(exemptName(a, id), id)), Account: plain(a.Account), Checks: plain(cmp.Or(checks, "all")), Ticket: plain(f.Subject.Name), State: state, Why: plain(why)}
 	for _, expiry := range a.Findings {
 		if expiry.Check == "exemption-expired" && expiry.Subject == f.Subject {
 			_, owner, reason := htmlGiven(expiry.Detail)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +97,7 @@ func printPolicy(t terminal, f sourceFlags) error {
 
 // present writes the audit wherever it was asked for and says what it came to.
 func present(t terminal, plan []destination, a report.Audit, previous *report.Audit, f outputFlags, ended error) error {
-	stranger := ofOthers(f.diff, a, previous)
+	stranger := cmp.Or(ofOthers(f.diff, a, previous), ofLater(f.diff, a, previous))
 	if stranger != nil {
 		previous = nil
 	}
@@ -136,6 +137,16 @@ func ofOthers(name string, a report.Audit, previous *report.Audit) error {
 		}
 	}
 	return cannotRun(fmt.Errorf("--diff %s is of account %s, and this audit of %s: nothing was compared", name, previous.Accounts[0].Account, a.Accounts[0].Account))
+}
+
+// ofLater refuses an audit that was taken after this one: who came since would be told
+// to be gone.
+func ofLater(name string, a report.Audit, previous *report.Audit) error {
+	if previous == nil || !previous.TakenAt().After(a.TakenAt()) {
+		return nil
+	}
+	return cannotRun(fmt.Errorf("--diff %s was taken at %s, after this audit of %s: give the earlier one to --diff; nothing was compared",
+		name, previous.TakenAt().Format(time.RFC3339), a.TakenAt().Format(time.RFC3339)))
 }
 
 // found is what an audit came to. A failure milder than the one asked for is no

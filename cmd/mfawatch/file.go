@@ -27,6 +27,22 @@ func (f *fileName) String() string { return string(*f) }
 
 func (f *fileName) Type() string { return "string" }
 
+// onePath is a file or folder that a flag names. Given twice it would leave the first
+// one out without a word.
+type onePath string
+
+func (f *onePath) Set(name string) error {
+	if *f != "" {
+		return fmt.Errorf("it is given twice, and one is read at a time: %s was first", string(*f))
+	}
+	*f = onePath(name)
+	return nil
+}
+
+func (f *onePath) String() string { return string(*f) }
+
+func (f *onePath) Type() string { return "string" }
+
 // standardOutput is the name of standard output where a command has one text to
 // write.
 const standardOutput = "-"

@@ -43,7 +43,7 @@ type sourceFlags struct {
 
 func (f *sourceFlags) add(c *cobra.Command) {
 	f.live(c)
-	c.Flags().StringVar(&f.from, "from", "", "read this folder of files exported with the AWS CLI, or a saved snapshot, and ask AWS nothing")
+	c.Flags().Var((*onePath)(&f.from), "from", "read this folder of files exported with the AWS CLI, or a saved snapshot, and ask AWS nothing")
 	c.Flags().StringVar(&f.takenAt, "taken-at", "", "when the files of --from were exported (default: when each was last changed)")
 	c.Flags().StringVar(&f.scps, "scps-from", "", "folder of the organisation's service control policies, as the script of 'mfawatch collect --print-export --org' makes it, for --from")
 	c.Flags().Var((*fileName)(&f.save), "save-snapshot", "also write what was read to this file, for --from and --since-snapshot")
@@ -141,10 +141,24 @@ func (f *sourceFlags) snapshot(ctx context.Context, t terminal) (audit.Snapshot,
 	if s.TakenAt.After(ahead) {
 		return audit.Snapshot{}, cannotRun(fmt.Errorf("%s is of %s, which is in the future: set the clock, or say when it was exported with --taken-at", f.from, s.TakenAt.Format(time.RFC3339)))
 	}
-	if made := reportMade(s); f.takenAt != "" && made.After(s.TakenAt) {
-		return audit.Snapshot{}, usage("--taken-at %s is before the credential report was made (%s): ages and exemptions would be judged wrongly", f.takenAt, made.Format(time.RFC3339))
+	if err := f.beforeReport(s); err != nil {
+		return audit.Snapshot{}, err
 	}
 	return s, f.saved(t, s)
+}
+
+// beforeReport refuses files that are dated earlier than the credential report among
+// them: ages would be told wrongly. A clock may be a little behind AWS's; who types a
+// time may not.
+func (f *sourceFlags) beforeReport(s audit.Snapshot) error {
+	made := reportMade(s)
+	switch {
+	case f.takenAt != "" && made.After(s.TakenAt):
+		return usage("--taken-at %s is before the credential report was made (%s): ages and exemptions would be judged wrongly", f.takenAt, made.Format(time.RFC3339))
+	case made.After(s.TakenAt.Add(24 * time.Hour)):
+		return cannotRun(fmt.Errorf("%s is of %s, and its credential report was made later, at %s: say when it was exported with --taken-at", f.from, s.TakenAt.Format(time.RFC3339), made.Format(time.RFC3339)))
+	}
+	return nil
 }
 
 func reportMade(s audit.Snapshot) time.Time {

@@ -160,12 +160,13 @@ function row(p) {
   return state.printing ? [tr, printed(p, tr)] : [tr];
 }
 
-// printed is what paper says of a row that is not open: what fails and what is
-// not known, and by what evidence.
+// printed is what paper says of a row that is not open: whom it is about beyond doubt,
+// what fails and what is not known, and by what evidence.
 function printed(p, tr) {
   tr.classList.add("opened");
   const list = el("ul", {class: "rest brief"}, ...ranked(p).loud.map(brief));
-  return el("tr", {role: "row", class: "expansion"}, el("td", {role: "cell", class: "detail", colspan: several ? 11 : 10}, list));
+  const whole = el("p", {class: "identity"}, identity(p));
+  return el("tr", {role: "row", class: "expansion"}, el("td", {role: "cell", class: "detail", colspan: several ? 11 : 10}, whole, list));
 }
 
 function open(p, tr, toggle) {
@@ -201,10 +202,14 @@ function ranked(p) {
   return {loud: found.filter(f => rank(f) < 3), rest: found.filter(f => rank(f) === 3)};
 }
 
+// identity is what nobody else has, since names can be given again.
+function identity(p) {
+  return [...new Set([p.r, p.i, several ? "account " + p.account.id : ""])].filter(Boolean).join(" · ");
+}
+
 function details(p) {
   const {loud, rest} = ranked(p);
-  const identity = [p.r, p.i, several ? "account " + p.account.id : ""].filter(Boolean).join(" · ");
-  const out = [el("p", {class: "identity"}, identity), ...loud.map(finding)];
+  const out = [el("p", {class: "identity"}, identity(p)), ...loud.map(finding)];
   if (rest.length) {
     const passed = rest.filter(f => f[1] === 1).length;
     const title = many(passed, "check", "checks") + " passed, " + many(rest.length - passed, "does", "do") + " not apply";
