@@ -60,28 +60,38 @@ func run(env func(string) string) error {
 	if err != nil {
 		return err
 	}
+	plan, err := planned(context)
+	if err != nil {
+		return err
+	}
+	return synth(plan)
+}
+
+// planned finds everything that may be wrong with the file and what it names, and
+// stages the functions with what they go by.
+func planned(context map[string]any) (stacks.Plan, error) {
 	name := "mfawatch.yaml"
 	if given, ok := context["config"].(string); ok {
 		name = given
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("read %s: %w: write one with mfawatch config init, or name another with -c config=FILE", name, err)
+		return stacks.Plan{}, fmt.Errorf("read %s: %w: write one with mfawatch config init, or name another with -c config=FILE", name, err)
 	}
 	given := overrides(context)
 	d, err := config.ReadDeployment(name, data, given...)
 	if err != nil {
-		return err
+		return stacks.Plan{}, err
 	}
 	forFunctions, err := config.Source{Name: name, Data: data, Overrides: given, Folder: os.DirFS(filepath.Dir(name))}.Compile()
 	if err != nil {
-		return err
+		return stacks.Plan{}, err
 	}
 	plan, err := stacks.Prepare(d, assets(context, forFunctions))
 	if err != nil {
-		return each(name, err)
+		return stacks.Plan{}, each(name, err)
 	}
-	return synth(plan)
+	return plan, nil
 }
 
 // each puts the file's name before every line of an error.

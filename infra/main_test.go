@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfawatch/audit/config"
+	"mfawatch/audit/config/compiled"
 )
 
 // These tests never start the CDK's kernel: what is wrong has to be found before.
@@ -74,6 +76,60 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("a stack trace: %v", err)
 			}
 		})
+	}
+}
+
+// Every function carries the exemptions of each team's file, bound to the team's
+// accounts; the files are beside the configuration, wherever that is. A change of one
+// is a change of what is staged, and so of the stacks.
+func TestExemptionFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const functions = "signin reconcile audit canary"
+	for _, name := range strings.Fields(functions) {
+		write(filepath.Join("built", name, "arm64", "bootstrap"), "x")
+	}
+	const entry = "version: 1\nexemptions: [{id: %s, owner: a, reason: b, expires: 2027-03-31}]\n"
+	write("private/mfawatch.yaml", good+"exemption_files:\n  - {path: teams/shop, accounts: [\"444455556666\"]}\n  - {path: teams/pay.yaml}\n")
+	write("private/teams/shop/robots.yaml", fmt.Sprintf(entry, "AIDASHOP"))
+	write("private/teams/pay.yaml", fmt.Sprintf(entry, "AIDAPAY"))
+	context := map[string]any{"config": "private/mfawatch.yaml", "functions": "built"}
+	staged := func(name string) string {
+		t.Helper()
+		if _, err := planned(context); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join("bin", "staged", name, compiled.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := compiled.Read(compiled.Name, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, e := range file.Posture.Exemptions {
+			all = append(all, e.ID+" "+strings.Join(e.Accounts, ","))
+		}
+		return strings.Join(all, "; ")
+	}
+	for _, name := range strings.Fields(functions) {
+		if got, want := staged(name), "AIDASHOP 444455556666; AIDAPAY "; got != want {
+			t.Errorf("%s carries %q, want %q", name, got, want)
+		}
+	}
+	write("private/teams/shop/robots.yaml", fmt.Sprintf(entry, "AIDAOTHER"))
+	if got, want := staged("audit"), "AIDAOTHER 444455556666; AIDAPAY "; got != want {
+		t.Errorf("after a change: %q, want %q", got, want)
+	}
+	write("private/teams/pay.yaml", "version: 1\nexemptions: [{id: AIDAPAY}]\n")
+	if err := do(nil, environment(context), nil); err == nil || !strings.Contains(err.Error(), "teams/pay.yaml:2:") {
+		t.Errorf("a fault of a team's file: %v", err)
 	}
 }
 

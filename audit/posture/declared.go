@@ -38,11 +38,13 @@ func Void(e audit.Exemption, at time.Time) string {
 	switch {
 	case e.Expires.Sub(at) > longest:
 		return "it ends more than two years ahead, so it exempts nobody"
-	case len(e.Checks) == 0 && len(e.ID) == 12 && strings.Trim(e.ID, "0123456789") == "":
+	case len(e.Checks) == 0 && accountNumber(e.ID):
 		return "it is of root and names no checks, so it exempts nobody"
 	}
 	return ""
 }
+
+func accountNumber(id string) bool { return len(id) == 12 && strings.Trim(id, "0123456789") == "" }
 
 func by(e audit.Exemption) string {
 	text := fmt.Sprintf("owner %q", e.Owner)
@@ -69,11 +71,11 @@ func (a *account) expired(e audit.Exemption) answer {
 // nobodys: an exemption that matches nobody is a typing error, or of a user who
 // is gone. It may be for root, a user, a role or a virtual
 // device. One that may not speak for the account of whom it names exempts nobody
-// either.
+// either, and nobody need know then whether the account has the id.
 func (a *account) nobodys(e audit.Exemption) answer {
 	n := a.whose(e)
-	if n.outcome == audit.Pass && !e.In(a.Account) {
-		return fail(n.detail + ", and may speak for " + strings.Join(e.Accounts, ", ") + " only, so it exempts nobody; " + by(e)).because(n.evidence)
+	if n.outcome != audit.Fail && !e.In(a.Account) {
+		return fail(n.detail + ", and it may speak for " + strings.Join(e.Accounts, ", ") + " only, so it exempts nobody; " + by(e)).because(n.evidence)
 	}
 	return n
 }
@@ -81,6 +83,9 @@ func (a *account) nobodys(e audit.Exemption) answer {
 func (a *account) whose(e audit.Exemption) answer {
 	if e.ID == a.Account {
 		return pass("it is for root")
+	}
+	if foreign(e.ID, a.Account) {
+		return fail("it is for root, or a device, of another account")
 	}
 	if strings.HasPrefix(e.ID, "arn:") {
 		return a.nobodysDevice(e)

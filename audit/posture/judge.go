@@ -100,19 +100,6 @@ func Judge(s audit.Snapshot, rules Rules) Account {
 	return judged
 }
 
-// JudgeAll judges the accounts of an organisation by the same rules. Of the
-// exemptions and emergency users each account gets those that are about it. One
-// that is about none of them is asked of an account whose users are not all
-// known, where it may be, else of the first.
-func JudgeAll(snapshots []audit.Snapshot, rules Rules) []Account {
-	at := places(snapshots)
-	var judged []Account
-	for i, s := range snapshots {
-		judged = append(judged, Judge(s, at.own(i, rules)))
-	}
-	return judged
-}
-
 func (a *account) roster(findings []audit.Finding) []Holder {
 	all := []Holder{a.holder(&a.root)}
 	all[0].Admin = Yes

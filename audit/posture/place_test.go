@@ -1,6 +1,7 @@
 package posture_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,6 +87,93 @@ func TestAskRestOfWhom(t *testing.T) {
 			t.Errorf("%s: asked\n%swant\n%s", c.name, got, c.want)
 		}
 	}
+}
+
+// TestRestOfWhom: each exemption that is surely of no account is asked about once: where
+// it may speak and cannot be ruled out, and it fails where it can be. What is judged
+// apart, and written in between, is what is judged together.
+func TestRestOfWhom(t *testing.T) {
+	bound := func(id string, accounts ...string) audit.Exemption {
+		e := exemption(id, "root-mfa")
+		e.Accounts = accounts
+		return e
+	}
+	const a, b, c, d = "111122223333", "444455556666", "777788889999", "777788889990"
+	for name, x := range map[string]struct {
+		e    audit.Exemption
+		want string
+	}{
+		"of anybody":                         {bound("AIDAGONE"), c + " unknown"},
+		"of a user who is there":             {bound("AIDAADAB", b), b + " pass"},
+		"bound to where nobody could look":   {bound("AIDAGONE", d), d + " unknown"},
+		"bound to both such":                 {bound("AIDAGONE", d, c), c + " unknown"},
+		"bound to one that was read":         {bound("AIDAGONE", b), b + " fail"},
+		"bound to several that were read":    {bound("AIDAGONE", b, a), a + " fail"},
+		"bound to none of the organisation":  {bound("AIDAGONE", "999999999999"), a + " fail"},
+		"of a user, bound to another":        {bound("AIDAADAB", a), b + " fail"},
+		"of a user, bound to nowhere":        {bound("AIDAADAB", "999999999999"), b + " fail"},
+		"of root of an account not read":     {bound(c), c + " pass"},
+		"of root of no account":              {bound("999999999999"), a + " fail"},
+		"of a device of no account":          {bound("arn:aws:iam::999999999999:mfa/x"), a + " fail"},
+		"of a device of one not read":        {bound("arn:aws:iam::" + d + ":mfa/x"), d + " unknown"},
+		"of a role, where roles are missing": {bound("AROAGONE", a, b), b + " unknown"},
+		"of a role, where roles are known":   {bound("AROAGONE", a), a + " fail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := two()
+			for i := range all {
+				all[i].Roles = &audit.Read[[]audit.RoleTrust]{}
+			}
+			all[1].Roles, all[1].Gaps = nil, []audit.Gap{audit.FactRoles.Gap("", "refused")}
+			for _, account := range []string{c, d} {
+				s := audit.Snapshot{Schema: audit.SnapshotSchema, Account: account, Partition: "aws", TakenAt: all[0].TakenAt}
+				for _, fact := range audit.Facts() {
+					s.Gaps = append(s.Gaps, fact.Gap("", "refused"))
+				}
+				all = append(all, s)
+			}
+			rules := posture.Rules{Exemptions: []audit.Exemption{x.e}}
+			together, apart := posture.JudgeAll(all, rules), throughFiles(t, all, rules)
+			var got []string
+			for _, j := range together {
+				for _, f := range j.Findings {
+					if f.Check == "exemption-unknown" && f.Outcome != audit.NotApplicable {
+						got = append(got, fmt.Sprint(j.Account, " ", f.Outcome))
+					}
+				}
+			}
+			if diff := cmp.Diff([]string{x.want}, got); diff != "" {
+				t.Errorf("who was asked (-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(asJSON(t, together), asJSON(t, apart)); diff != "" {
+				t.Errorf("(-together +apart)\n%s", diff)
+			}
+		})
+	}
+}
+
+// throughFiles judges as the functions do: each member alone, written and read again.
+func throughFiles(t *testing.T, all []audit.Snapshot, rules posture.Rules) []posture.Account {
+	t.Helper()
+	var members []posture.Account
+	for _, s := range all {
+		var j posture.Account
+		if err := json.Unmarshal([]byte(asJSON(t, posture.JudgeMember(s, rules))), &j); err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, j)
+	}
+	posture.AskRest(members, rules)
+	return members
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // TestBoundToAccounts: an exemption that may speak for one account exempts nobody of

@@ -96,11 +96,10 @@ func readNamed(t terminal, name string) ([]byte, error) {
 func source(t terminal, name string, overrides []config.Override) (config.Source, error) {
 	data, err := readNamed(t, name)
 	if err != nil {
-		hint := ""
 		if os.IsNotExist(err) {
-			hint = "; mfawatch config init writes one"
+			return config.Source{}, cannotRun(fmt.Errorf("the configuration: %w: name another file, or write this one with 'mfawatch config init'", err))
 		}
-		return config.Source{}, cannotRun(fmt.Errorf("read the configuration: %w%s", err, hint))
+		return config.Source{}, cannotRun(fmt.Errorf("the configuration: %w", err))
 	}
 	return config.Source{Name: name, Data: data, Overrides: overrides, Folder: os.DirFS(filepath.Dir(name))}, nil
 }

@@ -23,7 +23,8 @@ func newConfigCheck(t terminal) *cobra.Command {
 		Short: "Check mfawatch.yaml and tell what it deploys",
 		Long: strings.TrimSpace(`
 Checks FILE (mfawatch.yaml unless another is named; - is standard input) as a
-deployment does, and the files of exemptions that it names, tells all faults with
+deployment does, and the files of exemptions that it names, which are beside it
+and with - in the current folder, tells all faults with
 line and field, and else prints what would be deployed, with everything that the
 file leaves to us, every rule, and who is exempt from what until when. AWS is
 not asked.
@@ -74,7 +75,7 @@ func screen(name string, d config.Deployment, rules config.File, doubts []string
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s deploys:\n\n", report.Plain(name))
-	for _, row := range slices.Concat(placeRows(d), partRows(d), keptRows(d), ruleRows(rules, now)) {
+	for _, row := range slices.Concat(placeRows(d), partRows(d), keptRows(d), nameRows(rules.Accounts), ruleRows(rules, now)) {
 		fmt.Fprintf(&b, "  %-12s %s\n", row[0], wrappedTo(columns, report.Plain(row[1]), strings.Repeat(" ", 15)))
 	}
 	for i, doubt := range doubts {
@@ -296,6 +297,15 @@ func watchdogText(w config.Watchdog) string {
 		return "every " + short(w.Every) + ", no heartbeat outside AWS"
 	}
 	return "every " + short(w.Every) + ", heartbeat to " + host(w.Heartbeat)
+}
+
+// nameRows are what people call their accounts, where the file says it.
+func nameRows(names map[string]string) [][2]string {
+	var all []string
+	for _, account := range slices.Sorted(maps.Keys(names)) {
+		all = append(all, account+" "+names[account])
+	}
+	return block("Names", all)
 }
 
 func keptRows(d config.Deployment) [][2]string {

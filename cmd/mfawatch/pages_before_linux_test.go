@@ -79,6 +79,10 @@ var presupposed = []presumption{
 	{re(`--from (snapshot.json)`), isFile, []string{`mfawatch collect -o $1`}, nil},
 	{re(`^mfawatch audit .*--diff (\S+)`), nil, []string{`mfawatch audit --profile security -o $1`}, nil},
 	{re(`config (?:check|compile)()`), configured, []string{`mfawatch config init --yes --account 111122223333 --home-region eu-north-1 --tell security@example.com`}, nil},
+	{re(`config check (\S+/mfawatch.yaml)`), isFile, nil, func(s *sitting, m []string) { // of the private repository, and of its main
+		s.folder(filepath.Dir(m[1]))
+		put(s.T, m[1], []byte(s.read("mfawatch.yaml")))
+	}},
 	{re(`mfawatch breakglass (?:approve|status|use|end|revoke) (7QK3V1T0Z5N8B2MX)`), (*sitting).hasAsked, []string{asks}, nil},
 	{re(`mfawatch code (ada-door) --yubikey \|`), nil, []string{`mfawatch yubikey oath add $1 - --no-touch < door.txt`}, (*sitting).bobAsks},
 	{re(`mfawatch breakglass use --offline .*(--yubikey)`), nil, []string{`mfawatch yubikey oath add arn:aws:iam::111122223333:mfa/offline-ada - < uri.txt`}, nil},

@@ -345,7 +345,7 @@ func (f *sourceFlags) judgeOrganization(ctx context.Context, t terminal, rules p
 			fmt.Fprintf(t.err, "mfawatch: %s\n", report.Plain(m.Err.Error()))
 		}
 	}
-	a.Accounts = append(a.Accounts, judgeMembers(read, rules)...)
+	a.Accounts = append(a.Accounts, judgeMembers(read, rules, inPart(r.Members))...)
 	slices.SortFunc(a.Accounts, func(a, b posture.Account) int { return cmp.Compare(a.Account, b.Account) })
 	return a, snapshotsOf(read), err
 }
@@ -358,8 +358,23 @@ func snapshotsOf(members []collect.Member) []audit.Snapshot {
 	return snapshots
 }
 
-func judgeMembers(members []collect.Member, rules posture.Rules) []posture.Account {
-	judged := posture.JudgeAll(snapshotsOf(members), rules)
+// inPart tells whether people are in accounts that were not read, on purpose or since
+// the time was over. In one that is suspended nobody can sign in.
+func inPart(members []collect.Member) bool {
+	return slices.ContainsFunc(members, func(m collect.Member) bool { return m.Skipped != "" && m.Skipped != m.Status })
+}
+
+// judgeMembers judges each member; part means that whom none of them knows may be
+// in another account, so that nobody is asked.
+func judgeMembers(members []collect.Member, rules posture.Rules, part bool) []posture.Account {
+	var judged []posture.Account
+	if part {
+		for _, m := range members {
+			judged = append(judged, posture.JudgeMember(m.Snapshot, rules))
+		}
+	} else {
+		judged = posture.JudgeAll(snapshotsOf(members), rules)
+	}
 	for i, m := range members {
 		judged[i].Name, judged[i].Status = m.Name, m.Status
 	}

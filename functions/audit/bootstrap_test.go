@@ -98,7 +98,7 @@ func TestBootstrap(t *testing.T) {
 	if sent := f.srv.Topic.Sent(); len(sent) != 1 || f.Starts() != 1 {
 		t.Errorf("published %d, %d starts; want 1 and 1", len(sent), f.Starts())
 	}
-	for text, wanted := range map[string]bool{`"request_id":"request-1"`: true, `"CloudWatchMetrics"`: true, "bob": false, "GAKT": false, "AKIA": false, "goroutine": false} {
+	for text, wanted := range map[string]bool{`"message":"started"`: true, `"request_id":"request-1"`: true, `"CloudWatchMetrics"`: true, "bob": false, "GAKT": false, "AKIA": false, "goroutine": false} {
 		if strings.Contains(f.Logs(), text) != wanted {
 			t.Errorf("logs hold %q: %v, want %v\n%s", text, !wanted, wanted, f.Logs())
 		}

@@ -40,6 +40,7 @@ func main() {
 	if err != nil {
 		os.Exit(start.Refused(os.Stdout, err))
 	}
+	h.Log.Info().Str("version", version).Msg("started")
 	lambda.StartWithOptions(h.Handle)
 }
 
