@@ -28,9 +28,11 @@ func (s *shell) lines() (all []pages.Line) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	seen := map[string]bool{} // README and deploy.md have lines in common
 	for _, o := range pages.Elsewhere {
 		for _, l := range read {
-			if o.Runs == s.Name() && l.Place() == pages.Peers && o.Matches(l) {
+			if o.Runs == s.Name() && l.Place() == pages.Peers && o.Matches(l) && !seen[l.Text] {
+				seen[l.Text] = true
 				all = append(all, l)
 			}
 		}
@@ -169,5 +171,38 @@ func (s *shell) staged() {
 		"aws s3 mb s3://trail; for f in CloudTrail/one.json.gz CloudTrail-Digest/two.json.gz; do echo x | aws s3 cp - s3://trail/AWSLogs/111122223333/$f; done",
 	} {
 		s.run(line)
+	}
+}
+
+// TestPagesInAClone runs the lines of make that ask nothing of AWS in a copy of the clone,
+// with the file of a deployment beside it that a pull request changes.
+func TestPagesInAClone(t *testing.T) {
+	tools, err := filepath.Abs("../.cache")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := &shell{T: t, dir: "..", env: os.Environ()}
+	s.run("mkdir " + dir + "/clone " + dir + "/private && git ls-files -co --exclude-standard -z | tar --null -T - -c | tar -x -C " + dir + "/clone && ln -s " + tools + " " + dir + "/clone/.cache")
+	s.dir = filepath.Join(dir, "clone")
+	file := "bin/mfawatch config init --yes --account 111122223333 --home-region us-east-1 --tell security@example.com"
+	says := map[string]string{
+		"make demo": "Now try your own", "make synth": "Successfully synthesized", "make destroy-dry-run": "make cdk ARGS='destroy --all'", "make diff-offline": "6 stacks differ",
+		"diff <(bin/mfawatch config check *": ">   Told         safety@example.com: everything", "make diff-offline OLD=*": "AWS::Lambda::Function CanaryFunction", // which carries the file
+	}
+	for _, l := range s.lines() {
+		out, err := s.try(l.Text)
+		if err != nil && !strings.HasPrefix(l.Text, "diff <(") { // which ends with 1 where two files differ
+			t.Errorf("%s: %v\n%s", l, err, tail(out, 2000))
+		}
+		for line, want := range says {
+			if pages.Like(line, l.Text) && !strings.Contains(out, want) {
+				t.Errorf("%s does not say %q:\n%s", l, want, tail(out, 2000))
+			}
+		}
+		if l.Text == "make build" {
+			s.run(file + " && sed -i 's/^regions: .*/regions: [us-east-1]/' mfawatch.yaml && cat mfawatch.yaml")
+			s.run("cd ../private && git init -q -b main && cp ../clone/mfawatch.yaml . && git add . && git -c user.name=x -c user.email=x@example.com commit -qm one && sed -i 's/security@/safety@/' mfawatch.yaml")
+		}
 	}
 }

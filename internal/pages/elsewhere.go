@@ -35,15 +35,15 @@ func Like(pattern, text string) bool {
 // Elsewhere has one entry for each line whose Place is Peers.
 var Elsewhere = []Other{
 	{Lines: []string{"make test"}, CI: "time make test"},
-	{Lines: []string{"make demo"}, Does: "TestPagesRun"},
-	{Lines: []string{"make build"}, Does: "TestBinaryAndYkman"},
-	{Lines: []string{"make synth"}, Does: "TestTemplates"},
-	{Lines: []string{"make destroy-dry-run"}, Does: "TestDestroyDryRun"},
-	{Lines: []string{"make diff-offline", "make diff-offline OLD=bin/old.out ARGS='-c config=../private/mfawatch.yaml'", "make synth ARGS='-c config=bin/before/mfawatch.yaml' && cp -r cdk.out bin/old.out"}, Does: "TestDiffOffline"},
+	{Lines: []string{"make build"}, Runs: "TestPagesInAClone"}, // the others use what it makes
+	{Lines: []string{"make demo", "make synth", "make destroy-dry-run"}, Runs: "TestPagesInAClone"},
+	{Lines: []string{
+		"make diff-offline", "mkdir -p bin/before && git -C ../private archive main | tar -x -C bin/before", "diff <(bin/mfawatch config check *",
+		"make synth ARGS='-c config=bin/before/mfawatch.yaml' && cp -r cdk.out bin/old.out", "make diff-offline OLD=bin/old.out ARGS='-c config=../private/mfawatch.yaml'",
+	}, Runs: "TestPagesInAClone"},
 	{Lines: []string{`make cdk ARGS="bootstrap *"`, "make deploy", "make diff", "make cdk ARGS='destroy --all'"}, Does: "TestDeploy"},
 	{Lines: []string{"make cdk ARGS='import mfawatch-data --resource-mapping adopt.json'"}, Why: "moto imports nothing into a stack", Row: "by the printed mapping"},
 	{Lines: []string{"make release-dry-run"}, Why: "builds goreleaser and each program twice, a quarter of an hour; TestPublished, TestArchive and TestSigned are about what it does"},
-	{Lines: []string{"mkdir -p bin/before && git -C ../private archive main | tar -x -C bin/before", "diff <(bin/mfawatch config check *"}, Why: "wants a repository of one's own beside the clone"},
 
 	{Lines: []string{
 		"mkdir -p mfa-devices mfa-device login-profile", "while aws iam generate-credential-report *; do sleep 2; done", "aws sts get-caller-identity --output json > *",
