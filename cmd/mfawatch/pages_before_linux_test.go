@@ -11,6 +11,7 @@ import (
 
 	"mfawatch/internal/fakeaws"
 	"mfawatch/totp/breakglass"
+	"mfawatch/totp/yubikey/yubikeytest"
 )
 
 // presuppose does what a line takes for done: in cli.md each line is an example of its own,
@@ -87,6 +88,10 @@ var presupposed = []presumption{
 	{re(`mfawatch code (ada-door) --yubikey \|`), nil, []string{`mfawatch yubikey oath add $1 - --no-touch < door.txt`}, (*sitting).bobAsks},
 	{re(`mfawatch breakglass use --offline .*(--yubikey)`), nil, []string{`mfawatch yubikey oath add arn:aws:iam::111122223333:mfa/offline-ada - < uri.txt`}, nil},
 	{re(`mfawatch breakglass use (7QK3V1T0Z5N8B2MX)`), (*sitting).agreed, []string{agrees}, nil},
+	{re(`mfawatch breakglass init --seal()`), nil, nil, (*sitting).unbundled},
+	{re(`mfawatch breakglass init --seal .*--yubikey-slot (2)`), nil, nil, func(s *sitting, _ []string) {
+		s.card().SetSlot(2, yubikeytest.Slot{Key: []byte("a secret of the slot"), Variable: true})
+	}},
 	{re(`mfawatch breakglass (?:(?:use|drill|status) --offline|rotate|reconcile)()`), bundled, []string{bundles}, nil},
 	{re(`mfawatch breakglass rotate .*--remove (\w+)`), nil, nil, (*sitting).strangeKey},
 	{re(`mfawatch breakglass (?:reconcile)()`), nil, []string{`mfawatch breakglass drill --offline`}, nil},
@@ -157,6 +162,13 @@ func (s *sitting) agreed([]string) bool {
 func bundled(s *sitting, _ []string) bool {
 	_, err := os.Stat(homeIn(s.homes["ada"]).glass("bundle.age"))
 	return err == nil
+}
+
+// unbundled takes away the bundle that an earlier line took for made.
+func (s *sitting) unbundled(_ []string) {
+	if err := os.RemoveAll(homeIn(s.homes["ada"]).glass("bundle.age")); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // bobAsks: who approves in this line is the one who asks in all others.

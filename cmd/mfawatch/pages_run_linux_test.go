@@ -17,7 +17,7 @@ import (
 )
 
 // TestPagesRun runs every line of README.md and docs/*.md that runs mfawatch, but for
-// those that want programs beside Go (pages.Peers) and those of pages.Unrun. A page is one
+// those that want programs beside Go (pages.Elsewhere) and those of pages.Unrun. A page is one
 // sitting, its lines in their order; README, auditing.md and scanning.md are read one
 // behind the other and are one too. In cli.md each line is an example of its own.
 func TestPagesRun(t *testing.T) {

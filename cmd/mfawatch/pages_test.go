@@ -2,15 +2,17 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // Every command line of mfawatch in the pages is one that the program knows, with its
-// flags and its number of arguments. README's and keys.md's are run by other tests.
+// flags and its number of arguments. TestPagesRun runs them, on Linux.
 func TestPagesCommands(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil || len(pages) < 10 {
@@ -61,6 +63,10 @@ func known(words []string) error {
 	c, rest, err := newRoot(terminal{out: &out, err: &out}).Find(words)
 	if err != nil {
 		return err
+	}
+	both := []string{"session", "serve", "log"} // do something by themselves too
+	if c.HasSubCommands() && (c.HasParent() || len(rest) == 0) && !slices.Contains(both, c.Name()) {
+		return fmt.Errorf("%s wants a command of its own", c.CommandPath())
 	}
 	if err := c.ParseFlags(rest); err != nil {
 		return err

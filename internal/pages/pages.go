@@ -62,6 +62,9 @@ func Commands(page, text string) (all []Line, err error) {
 	for i := 0; i < len(lines); i++ {
 		open := fence.FindStringSubmatch(lines[i])
 		if open == nil {
+			if strings.Contains(lines[i], "```") {
+				return nil, fmt.Errorf("%s:%d: write a fence as three backquotes and a language in small letters, alone on its line", page, i+1)
+			}
 			continue
 		}
 		first := i + 1
@@ -79,6 +82,9 @@ func Commands(page, text string) (all []Line, err error) {
 				return nil, err
 			}
 			all = append(all, found...)
+		case "text", "json", "yaml":
+		default:
+			return nil, fmt.Errorf("%s:%d: a fence of %s: commands are in one of sh, and what is none in one of text, json and yaml", page, first, open[2])
 		}
 	}
 	return all, nil

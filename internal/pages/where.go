@@ -10,11 +10,11 @@ type Place int
 
 const (
 	Here    Place = iota // by make test: cmd/mfawatch, against stand-ins inside the process
-	Peers                // not as it stands: it wants programs beside Go, or AWS's stores; of mfawatch it is parsed
+	Peers                // Elsewhere says by which test, or why by none: it wants programs beside Go, or AWS's stores
 	Nowhere              // Unrun says why
 )
 
-var mfawatch = regexp.MustCompile(`(?:^|\(|\| )(?:bin/)?mfawatch `)
+var mfawatch = regexp.MustCompile(`(?:^|\(|\|\s)\s*(?:bin/)?mfawatch `)
 
 // store are the commands of mfawatch that write to AWS's stores themselves: they want
 // DynamoDB Local, and KMS of moto.
