@@ -38,7 +38,7 @@ var Elsewhere = []Other{
 	{Lines: []string{"make build"}, Runs: "TestPagesInAClone"}, // the others use what it makes
 	{Lines: []string{"make demo", "make synth", "make destroy-dry-run"}, Runs: "TestPagesInAClone"},
 	{Lines: []string{
-		"make diff-offline", "mkdir -p bin/before && git -C ../private archive main | tar -x -C bin/before", "diff <(bin/mfawatch config check *",
+		"make diff-offline", "rm -rf bin/before bin/old.out && mkdir -p bin/before && git -C ../private archive main *", "diff bin/before.txt bin/after.txt *",
 		"make synth ARGS='-c config=bin/before/mfawatch.yaml' && cp -r cdk.out bin/old.out", "make diff-offline OLD=bin/old.out ARGS='-c config=../private/mfawatch.yaml'",
 	}, Runs: "TestPagesInAClone"},
 	{Lines: []string{`make cdk ARGS="bootstrap *"`, "make deploy", "make diff", "make cdk ARGS='destroy --all'"}, Does: "TestDeploy"},
