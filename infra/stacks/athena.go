@@ -172,7 +172,7 @@ func findingColumns() []string {
 		"account", "account_name", "taken_at", "check", "outcome", "severity",
 		"subject_kind", "subject_id", "subject_name", "subject_arn", "detail",
 		"controls", "evidence", "evidence_age", "missing_actions",
-		"exemption_owner", "exemption_ticket", "exemption_expires", "first_seen", "remediation",
+		"exemption_owner", "exemption_ticket", "exemption_expires", "first_seen", "remediation", "evidence_facts",
 	}
 }
 
