@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
-programs=(groff zsh fish jq gzip openssl python3 node npm chromium zbarimg qrencode rsvg-convert oathtool pass gpg /usr/bin/aws)
-declare -A package=([groff]=groff-base [node]=nodejs [zbarimg]=zbar-tools [rsvg-convert]=librsvg2-bin [gpg]=gnupg [/usr/bin/aws]=awscli)
+programs=(ssh-keygen groff zsh fish jq gzip openssl python3 node npm chromium zbarimg qrencode rsvg-convert oathtool pass gpg /usr/bin/aws)
+declare -A package=([ssh-keygen]=openssh-client [groff]=groff-base [node]=nodejs [zbarimg]=zbar-tools [rsvg-convert]=librsvg2-bin [gpg]=gnupg [/usr/bin/aws]=awscli)
 for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]:-$program}")
 done
