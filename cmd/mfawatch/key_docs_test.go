@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -95,9 +96,16 @@ func keysPageFiles(t *testing.T) string {
 		t.Fatal(err)
 	}
 	put(t, "qr.png", pictured(t, "otpauth://totp/root?secret="+rfcBase32))
+	transfer(t)
+	return id.Recipient().String()
+}
+
+// transfer are the pictures of an authenticator's export: two, of eleven keys.
+func transfer(t *testing.T) {
+	t.Helper()
 	var keys []totp.Key
 	for _, account := range strings.Fields("a b c d e f g h i j k") {
-		k, err := totp.New(totp.Settings{Issuer: "AWS", Account: account}, []byte("12345678901234567890"))
+		k, err := totp.New(totp.Settings{Issuer: "AWS", Account: account}, []byte(rfcSeed))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,9 +116,8 @@ func keysPageFiles(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		put(t, []string{"transfer-1.png", "transfer-2.png"}[i], pictured(t, uri))
+		put(t, fmt.Sprintf("transfer-%d.png", i+1), pictured(t, uri))
 	}
-	return id.Recipient().String()
 }
 
 // rfcBase32 is RFC 6238's, in base32.

@@ -21,10 +21,8 @@ import (
 
 	"mfawatch/internal/demo"
 	"mfawatch/internal/fakeaws"
-	"mfawatch/totp"
 	"mfawatch/totp/breakglass"
 	"mfawatch/totp/breakglass/storetest"
-	"mfawatch/totp/migration"
 )
 
 // sitting is a person with the pages in front of them: a folder with the files that the
@@ -123,26 +121,6 @@ func configOf(names ...string) string {
 		fmt.Fprintf(&b, "[profile %s]\nregion = eu-north-1\naws_access_key_id = KEY-OF-%s\naws_secret_access_key = x\n", name, name)
 	}
 	return b.String()
-}
-
-// transfer are the pictures of an authenticator's export: two, of eleven keys.
-func transfer(t *testing.T) {
-	t.Helper()
-	var keys []totp.Key
-	for _, account := range strings.Fields("a b c d e f g h i j k") {
-		k, err := totp.New(totp.Settings{Issuer: "AWS", Account: account}, []byte(rfcSeed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, k)
-	}
-	for i, p := range migration.Split(keys, 1) {
-		uri, err := p.URI()
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, fmt.Sprintf("transfer-%d.png", i+1), pictured(t, uri))
-	}
 }
 
 // sit sets the stage and lets a page be played on it.
